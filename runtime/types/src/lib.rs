@@ -1,0 +1,1 @@
+//! rungs-types

@@ -1,0 +1,1 @@
+//! rungs-cluster-tests
