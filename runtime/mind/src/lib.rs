@@ -1,1 +1,14 @@
-//! rungs-mind
+//! Cognition: the levels of autonomy as plain structs with `step`-like methods, and the ladder that says what happens
+//! when one of them fails.
+//!
+//! Pure: no clock, no I/O, no async, no global state, no unseeded randomness. The same input and seed give the same
+//! output, bit for bit on one build. Actors host these structs; `rungs replay` and the simulations run the same ones
+//! under one single-threaded driver, [`stack::Stack`].
+//!
+//! Strictly additive: a level reads the level below through an immutable report ([`report`]) and has no way to reach
+//! its state.
+//!
+//! Start reading at [`report`] (what passes between levels), then [`stack`] (one whole agent in 100 lines), then
+//! [`ladder`] (where a freeze is decided).
+
+pub mod report;

@@ -1,0 +1,168 @@
+//! What passes between the levels: reports upward, advice downward. All of it immutable once handed over.
+//!
+//! Kernel (L3) → L4.5 → L4.8: [`CycleReport`], [`FloorReport`]. L4.8 → kernel: [`Advice`].
+
+use rungs_types::{CheckpointId, Epoch, Level};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// L3 cycles between two L4.5 verifications and two L4.8 cycles (MSCP Level 4.8, section 1.4).
+pub const REPORT_CYCLES: usize = 10;
+/// Most cycles that one report carries; a level that is slower than this loses the oldest.
+pub const MAX_REPORT_CYCLES: usize = 100;
+
+/// Scalars of one L3 cycle that the levels above need.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct CycleFacts {
+    /// The cycle's number, from 1.
+    pub cycle: u64,
+    /// Identity vector I, each in [0, 1]: persona consistency, value alignment, capability confidence, emotional
+    /// stability, goal persistence.
+    pub identity: [f64; 5],
+    /// L2 norm of the predicted minus the actual change of I.
+    pub identity_error: f64,
+    /// RMS of the environment's prediction error in running standard deviations; NaN without an observation.
+    pub environment_error: f64,
+    /// L3's self-model has converged (mean identity error below 0.02 over 20 cycles).
+    pub converged: bool,
+    /// Identity volatility, belief entropy H_bel, goal mutation frequency, consistency volatility: each in [0, 1].
+    pub volatility: [f64; 4],
+    /// L3 complexity C in [0, 1].
+    pub complexity: f64,
+    /// In stabilization mode.
+    pub stabilizing: bool,
+    /// The cycle was late or ran with a stretched period.
+    pub late: bool,
+    /// The action of this cycle passed the ethical kernel at its first proposal.
+    pub ethical_first_pass: bool,
+    /// The action's target was the agent itself.
+    pub self_directed: bool,
+    /// Depth of self-referential optimisation of the action (0 = acts on the world or holds).
+    pub self_reference_depth: u8,
+    /// Tasks that succeeded and failed in this cycle.
+    pub tasks: [u16; 2],
+    /// Mean calibrated confidence over skills.
+    pub confidence: f64,
+    /// Skills and goals that the agent gave itself in this cycle.
+    pub expansions: u16,
+    /// Strategy changes in this cycle, and whether one went back to the strategy before.
+    pub strategy_changes: u16,
+    /// Utilisation of the resource used most, in [0, 1].
+    pub utilisation: f64,
+}
+
+/// All that happened since the last report: one row of facts and one row of `dimensions` observations, forecasts and
+/// forecast standard deviations per cycle. NaN = missing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CycleReport {
+    /// Dimensions of the environment.
+    pub dimensions: usize,
+    /// Group of each dimension (0-based), same length as `dimensions`.
+    pub groups: Arc<[u16]>,
+    /// One per cycle, oldest first.
+    pub facts: Vec<CycleFacts>,
+    /// Row-major, `facts.len() * dimensions`, in the environment's units.
+    pub observations: Vec<f64>,
+    /// What L3 had forecast for each observation, same shape; NaN before the first forecast.
+    pub forecasts: Vec<f64>,
+    /// Standard deviation of L3's forecast error, same shape.
+    pub forecast_sd: Vec<f64>,
+    /// Half the width of L3's 90 % interval, same shape.
+    pub forecast_half_width: Vec<f64>,
+    /// Resource levels and consumption per cycle at the end of the report, pairs.
+    pub resources: Vec<Resource>,
+    /// Cycles that were dropped before the first row because the reader was slow.
+    pub dropped_cycles: u64,
+}
+
+/// One resource of the agent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Resource {
+    /// What is left, in the resource's unit.
+    pub level: f64,
+    /// What is used up in a cycle, in the same unit.
+    pub consumption_per_cycle: f64,
+    /// Share in use, in [0, 1].
+    pub utilisation: f64,
+}
+
+/// L4.5's answer to a cycle report: the floor on which L4.8 stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FloorReport {
+    /// Last cycle it covers.
+    pub cycle: u64,
+    /// X = [S, G, I, U, E].
+    pub x: [f64; 5],
+    /// Complexity C_L4 in [0, 1].
+    pub c_l4: f64,
+    /// Identity integrity; `None` while warming up.
+    pub iis: Option<f64>,
+    /// Self-evolution objective SEOF in [-1, 1].
+    pub seof: f64,
+    /// SEOF divided by the highest value it can have at rest (0.45, or 0.65 with two or more domains).
+    pub seof_maturity: f64,
+    /// Uncertainty index U in [0, 1].
+    pub uncertainty: f64,
+    /// Divergence in [0, 1].
+    pub divergence: f64,
+    /// Spectral radius of the Jacobian as handed on, and what the detector says of it.
+    pub rho: f64,
+    /// The detector's verdict on `rho`.
+    pub rho_state: RhoState,
+    /// V(X) of each cycle covered, oldest first (at most [`MAX_REPORT_CYCLES`]).
+    pub lyapunov: Vec<f64>,
+    /// Worst collapse tier, 0 (none) to 3.
+    pub tier: u8,
+    /// Existential guard stage, 0 (normal) to 3 (critical).
+    pub guard_stage: u8,
+    /// The ethical kernel's hash is that of the build.
+    pub ethics_intact: bool,
+    /// The success rate fell by more than 0.25 within 200 cycles.
+    pub success_fall: bool,
+    /// Structural changes are permitted (guard, tier and uncertainty allow them).
+    pub structural_permitted: bool,
+    /// For how many consecutive cycles each activation criterion of L4.8 has held, in the order of MSCP Level 4.8,
+    /// section 9.1; criterion 4 counts consecutive passed checks.
+    pub sustained: [u32; 6],
+}
+
+/// What the spectral detector says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RhoState {
+    /// Fewer than 10 transitions: rho counts as 0.
+    #[default]
+    Unknown,
+    /// Below the warning.
+    Stable,
+    /// At or above 0.98 in two suspect checks.
+    Warning,
+    /// At or above 1.0 in two suspect checks, or not a number.
+    Violation,
+}
+
+/// What a level says to the kernel. Advice of an older epoch than the authority cell's is ignored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Advice {
+    /// Who says it.
+    pub level: Level,
+    /// The level's epoch; a freeze raises it.
+    pub epoch: Epoch,
+    /// The verified state behind it.
+    pub checkpoint: CheckpointId,
+    /// The last cycle that was known.
+    pub from_cycle: u64,
+    /// The first cycle at which the kernel may use it: `from_cycle + 10`.
+    pub effective_at: u64,
+    /// Forecast of each dimension for one cycle ahead of the last observation, in the environment's units.
+    pub forecast: Vec<f64>,
+    /// Posterior variance of each dimension, standardised; the kernel samples uncertain groups faster.
+    pub variance: Vec<f64>,
+    /// Environmental uncertainty (Definition 2).
+    pub eu: f64,
+    /// Risk exposure (Definition 3).
+    pub res: f64,
+    /// Cycles of runway (Definition 4).
+    pub rdf: f64,
+    /// Structural changes (change of sampling, forecaster or period) are permitted.
+    pub structural_permitted: bool,
+}

@@ -1,0 +1,135 @@
+//! What an agent is to be: its environment, its seed, its rate. Read from files, commands and code alike.
+
+use crate::id::AgentId;
+use serde::{Deserialize, Serialize};
+
+/// Fewest and most cycles per second.
+pub const RATE_RANGE_HZ: std::ops::RangeInclusive<f64> = 0.1..=1000.0;
+/// Fewest and most particles of the world model's filter.
+pub const PARTICLES_RANGE: std::ops::RangeInclusive<u32> = 10..=10_000;
+/// Most dimensions of an environment.
+pub const MAX_DIMENSIONS: usize = 64;
+
+/// An agent, as asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentSpec {
+    /// Its identity, `[tenant/]name`.
+    pub agent: AgentId,
+    /// What it watches and acts on.
+    #[serde(default)]
+    pub environment: EnvironmentSpec,
+    /// Cycles per second, 0.1 to 1000.
+    #[serde(default = "default_rate_hz")]
+    pub rate_hz: f64,
+    /// Seed of all its randomness; the same seed and observations give the same decisions.
+    #[serde(default)]
+    pub seed: u64,
+    /// Particles of the belief filter, 10 to 10,000.
+    #[serde(default = "default_particles")]
+    pub particles: u32,
+    /// Deadline of a level phase, in milliseconds, 1 to 60,000; a phase that misses it freezes its level.
+    #[serde(default = "default_phase_deadline_ms")]
+    pub phase_deadline_ms: u64,
+}
+
+fn default_rate_hz() -> f64 {
+    10.0
+}
+
+fn default_particles() -> u32 {
+    100
+}
+
+fn default_phase_deadline_ms() -> u64 {
+    250
+}
+
+impl AgentSpec {
+    /// An agent that watches this machine at 10 cycles a second.
+    pub fn new(agent: AgentId) -> Self {
+        Self {
+            agent,
+            environment: EnvironmentSpec::default(),
+            rate_hz: default_rate_hz(),
+            seed: 0,
+            particles: default_particles(),
+            phase_deadline_ms: default_phase_deadline_ms(),
+        }
+    }
+
+    /// Checks every range and says which field is out of it.
+    pub fn validate(&self) -> Result<(), SpecError> {
+        let out_of = |field, found: String, expected: &str| {
+            Err(SpecError::OutOfRange { field, found, expected: expected.to_owned() })
+        };
+        if !RATE_RANGE_HZ.contains(&self.rate_hz) {
+            return out_of("rate_hz", self.rate_hz.to_string(), "0.1 to 1000");
+        }
+        if !PARTICLES_RANGE.contains(&self.particles) {
+            return out_of("particles", self.particles.to_string(), "10 to 10000");
+        }
+        if !(1..=60_000).contains(&self.phase_deadline_ms) {
+            return out_of("phase_deadline_ms", self.phase_deadline_ms.to_string(), "1 to 60000");
+        }
+        Ok(())
+    }
+}
+
+/// What an agent watches and acts on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum EnvironmentSpec {
+    /// The live metrics of this machine and process.
+    #[default]
+    Host,
+    /// A recorded time series.
+    Trace {
+        /// The CSV file.
+        path: String,
+    },
+    /// A seeded world for tests and demonstrations.
+    Sim {
+        /// Dimensions, 1 to 64.
+        dimensions: u32,
+        /// Seed of the world (the agent has its own).
+        seed: u64,
+    },
+    /// One that the embedding program registered under this name.
+    Custom {
+        /// The registered name.
+        name: String,
+    },
+}
+
+/// Why a specification is refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SpecError {
+    /// A number outside its range.
+    #[error("{field} is {found}; expected {expected}")]
+    OutOfRange {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// The range.
+        expected: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::AgentName;
+
+    #[test]
+    fn a_rate_of_zero_or_nan_is_refused_by_name() {
+        let mut spec = AgentSpec::new(AgentId::of_default_tenant(AgentName::new("a").expect("valid")));
+        assert_eq!(spec.validate(), Ok(()));
+        for rate in [0.0, f64::NAN, 1001.0, -1.0] {
+            spec.rate_hz = rate;
+            let error = spec.validate().expect_err("out of range").to_string();
+            assert!(error.starts_with("rate_hz is"), "{error}");
+        }
+    }
+}
