@@ -1,1 +1,22 @@
-//! rungs-host
+//! What every node is made of: the glue between ractor and everything else.
+//!
+//! It owns supervision, mailbox credits, the endpoints table, the codec, clock and ids, the timer wheel, metering and
+//! telemetry. It knows no agent, no level and no mesh, and never opens a socket.
+//!
+//! Start reading at [`delivered`] (the one message type), then [`wire`] and [`endpoints`] (what is reachable by name),
+//! then [`supervisor`] (what happens when an actor fails).
+
+pub mod codec;
+pub mod delivered;
+pub mod endpoints;
+pub mod events;
+pub mod mailbox;
+pub mod router;
+pub mod wire;
+
+pub use delivered::{AskError, Context, Delivered, Handle, TellError};
+pub use endpoints::{Endpoint, EndpointBuilder, Endpoints, KindDescription};
+pub use events::{EventHub, EventStream, Watched};
+pub use mailbox::{Credit, Mailbox, Overloaded};
+pub use router::{EventFilter, Router};
+pub use wire::{Format, Payload, Refusal, Reply, Request, Wire};

@@ -22,7 +22,9 @@ impl RolePath {
     pub fn new(text: &str) -> Result<Self, AddressError> {
         let segment_ok = |segment: &str| {
             !segment.is_empty()
-                && segment.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
+                && segment
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
         };
         if text.len() <= MAX_ROLE_CHARS && text.split('/').all(segment_ok) {
             Ok(Self(text.into()))
@@ -91,7 +93,9 @@ pub enum AddressError {
     #[error(transparent)]
     Name(#[from] NameError),
     /// A role inside it is wrong.
-    #[error("{role:?} is not a role; expected segments of a-z, 0-9, '.', '-', '_' separated by '/', such as l48/observe")]
+    #[error(
+        "{role:?} is not a role; expected segments of a-z, 0-9, '.', '-', '_' separated by '/', such as l48/observe"
+    )]
     BadRole {
         /// What was found, shortened.
         role: String,
@@ -108,7 +112,10 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Agent { agent, role: None } => write!(f, "{agent}"),
-            Self::Agent { agent, role: Some(role) } => write!(f, "{agent}#{role}"),
+            Self::Agent {
+                agent,
+                role: Some(role),
+            } => write!(f, "{agent}#{role}"),
             Self::Node { node, role } => write!(f, "@{node}/{role}"),
             Self::User(name) => write!(f, "user:{name}"),
         }
@@ -120,15 +127,26 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         if let Some(rest) = text.strip_prefix('@') {
-            let (node, role) = rest.split_once('/').ok_or_else(|| AddressError::NoRole { text: shorten(text) })?;
-            return Ok(Self::Node { node: NodeName::new(node)?, role: RolePath::new(role)? });
+            let (node, role) = rest
+                .split_once('/')
+                .ok_or_else(|| AddressError::NoRole { text: shorten(text) })?;
+            return Ok(Self::Node {
+                node: NodeName::new(node)?,
+                role: RolePath::new(role)?,
+            });
         }
         if let Some(name) = text.strip_prefix("user:") {
             return Ok(Self::User(UserName::new(name)?));
         }
         match text.split_once('#') {
-            Some((agent, role)) => Ok(Self::Agent { agent: agent.parse()?, role: Some(RolePath::new(role)?) }),
-            None => Ok(Self::Agent { agent: text.parse()?, role: None }),
+            Some((agent, role)) => Ok(Self::Agent {
+                agent: agent.parse()?,
+                role: Some(RolePath::new(role)?),
+            }),
+            None => Ok(Self::Agent {
+                agent: text.parse()?,
+                role: None,
+            }),
         }
     }
 }
@@ -172,16 +190,32 @@ mod tests {
 
     #[test]
     fn an_address_has_one_text_form() {
-        for text in ["ops-1", "acme/ops-1", "ops-1#l48/observe", "acme/ops-1#kernel", "@n2/pressure", "user:greeter"] {
+        for text in [
+            "ops-1",
+            "acme/ops-1",
+            "ops-1#l48/observe",
+            "acme/ops-1#kernel",
+            "@n2/pressure",
+            "user:greeter",
+        ] {
             assert_eq!(text.parse::<Address>().map(|a| a.to_string()).as_deref(), Ok(text));
         }
     }
 
     #[test]
     fn a_wrong_address_says_which_part() {
-        assert_eq!("@n2".parse::<Address>(), Err(AddressError::NoRole { text: "@n2".into() }));
-        assert_eq!("a#".parse::<Address>(), Err(AddressError::BadRole { role: String::new() }));
-        assert_eq!("a#x//y".parse::<Address>(), Err(AddressError::BadRole { role: "x//y".into() }));
+        assert_eq!(
+            "@n2".parse::<Address>(),
+            Err(AddressError::NoRole { text: "@n2".into() })
+        );
+        assert_eq!(
+            "a#".parse::<Address>(),
+            Err(AddressError::BadRole { role: String::new() })
+        );
+        assert_eq!(
+            "a#x//y".parse::<Address>(),
+            Err(AddressError::BadRole { role: "x//y".into() })
+        );
         assert!(matches!("Ops".parse::<Address>(), Err(AddressError::Name(_))));
         assert!(matches!("user:".parse::<Address>(), Err(AddressError::Name(_))));
     }

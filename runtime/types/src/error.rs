@@ -38,7 +38,10 @@ pub enum ErrorCode {
 impl ErrorCode {
     /// Whether the message may have been executed although the caller got an error.
     pub fn may_have_executed(self) -> bool {
-        matches!(self, ErrorCode::DeadlineExceeded | ErrorCode::TargetEnded | ErrorCode::Internal)
+        matches!(
+            self,
+            ErrorCode::DeadlineExceeded | ErrorCode::TargetEnded | ErrorCode::Internal
+        )
     }
 
     /// The exit code of a command that ends with this error. Bad usage of the command itself is 2.

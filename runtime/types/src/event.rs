@@ -218,8 +218,13 @@ pub enum Invariant {
 
 impl Invariant {
     /// All five, in the seed's order.
-    pub const ALL: [Invariant; 5] =
-        [Invariant::Lyapunov, Invariant::Spectral, Invariant::Identity, Invariant::Sandbox, Invariant::Uncertainty];
+    pub const ALL: [Invariant; 5] = [
+        Invariant::Lyapunov,
+        Invariant::Spectral,
+        Invariant::Identity,
+        Invariant::Sandbox,
+        Invariant::Uncertainty,
+    ];
 
     /// The name as in JSON.
     pub fn as_str(self) -> &'static str {
@@ -248,6 +253,12 @@ pub struct Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:.3} (limit {:.2})", self.invariant.as_str(), self.value, self.limit)
+        write!(
+            f,
+            "{} {:.3} (limit {:.2})",
+            self.invariant.as_str(),
+            self.value,
+            self.limit
+        )
     }
 }

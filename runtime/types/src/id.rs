@@ -19,7 +19,10 @@ pub struct AgentId {
 impl AgentId {
     /// An agent of the tenant `default`.
     pub fn of_default_tenant(name: AgentName) -> Self {
-        Self { tenant: TenantName::default(), name }
+        Self {
+            tenant: TenantName::default(),
+            name,
+        }
     }
 }
 
@@ -38,7 +41,10 @@ impl FromStr for AgentId {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         match text.split_once('/') {
-            Some((tenant, name)) => Ok(Self { tenant: TenantName::new(tenant)?, name: AgentName::new(name)? }),
+            Some((tenant, name)) => Ok(Self {
+                tenant: TenantName::new(tenant)?,
+                name: AgentName::new(name)?,
+            }),
             None => Ok(Self::of_default_tenant(AgentName::new(text)?)),
         }
     }
@@ -105,7 +111,10 @@ impl FromStr for NodeId {
     fn from_str(text: &str) -> Result<Self, NodeIdError> {
         let (name, incarnation) = text.split_once('~').ok_or(NodeIdError::NoIncarnation)?;
         let incarnation = incarnation.parse().map_err(|_| NodeIdError::NoIncarnation)?;
-        Ok(Self { name: NodeName::new(name)?, incarnation: Incarnation(incarnation) })
+        Ok(Self {
+            name: NodeName::new(name)?,
+            incarnation: Incarnation(incarnation),
+        })
     }
 }
 

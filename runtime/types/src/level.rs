@@ -5,9 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A rung. Ordered: a greater level stands on the smaller ones.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Level {
     /// Self-regulation: predict, act, compare, update. Always on; cannot be frozen.
     #[serde(rename = "L3")]
@@ -74,7 +72,11 @@ impl FromStr for Level {
     fn from_str(text: &str) -> Result<Self, ParseLevelError> {
         let digits: String = text.chars().take(8).filter(char::is_ascii_digit).collect();
         let shape_ok = text.len() <= 4
-            && text.strip_prefix(['L', 'l']).unwrap_or(text).chars().all(|c| c.is_ascii_digit() || c == '.');
+            && text
+                .strip_prefix(['L', 'l'])
+                .unwrap_or(text)
+                .chars()
+                .all(|c| c.is_ascii_digit() || c == '.');
         match (shape_ok, digits.as_str()) {
             (true, "3") => Ok(Level::L3),
             (true, "45") => Ok(Level::L45),
@@ -110,8 +112,13 @@ pub enum Authority {
 
 impl Authority {
     /// All values, least first.
-    pub const ALL: [Authority; 5] =
-        [Authority::Frozen, Authority::Shadow, Authority::Advisory, Authority::Half, Authority::Full];
+    pub const ALL: [Authority; 5] = [
+        Authority::Frozen,
+        Authority::Shadow,
+        Authority::Advisory,
+        Authority::Half,
+        Authority::Full,
+    ];
 
     /// The share of the decision that follows the level: 0, 0.5 or 1.
     pub fn weight(self) -> f64 {
@@ -150,10 +157,13 @@ impl FromStr for Authority {
 
     fn from_str(text: &str) -> Result<Self, ParseLevelError> {
         let lower = text.to_ascii_lowercase();
-        Self::ALL.into_iter().find(|a| a.to_string() == lower).ok_or_else(|| ParseLevelError {
-            found: text.chars().take(40).collect(),
-            expected: "an authority; expected frozen, shadow, advisory, half or full",
-        })
+        Self::ALL
+            .into_iter()
+            .find(|a| a.to_string() == lower)
+            .ok_or_else(|| ParseLevelError {
+                found: text.chars().take(40).collect(),
+                expected: "an authority; expected frozen, shadow, advisory, half or full",
+            })
     }
 }
 

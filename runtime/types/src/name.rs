@@ -26,7 +26,9 @@ pub enum NameError {
         chars: usize,
     },
     /// A character outside the grammar.
-    #[error("a {kind} name has {found:?} at position {position}; expected a-z, 0-9, '-' or '_', first a letter or digit")]
+    #[error(
+        "a {kind} name has {found:?} at position {position}; expected a-z, 0-9, '-' or '_', first a letter or digit"
+    )]
     BadCharacter {
         /// Which name.
         kind: &'static str,
@@ -48,7 +50,11 @@ fn check(kind: &'static str, text: &str) -> Result<(), NameError> {
     for (index, found) in text.chars().enumerate() {
         let inner = matches!(found, '-' | '_') && index > 0;
         if !(found.is_ascii_lowercase() || found.is_ascii_digit() || inner) {
-            return Err(NameError::BadCharacter { kind, found, position: index + 1 });
+            return Err(NameError::BadCharacter {
+                kind,
+                found,
+                position: index + 1,
+            });
         }
     }
     Ok(())
@@ -154,9 +160,36 @@ mod tests {
             assert_eq!(AgentName::new(good).map(String::from).as_deref(), Ok(good));
         }
         assert_eq!(AgentName::new(""), Err(NameError::Empty { kind: "agent" }));
-        assert_eq!(AgentName::new(&"n".repeat(64)), Err(NameError::TooLong { kind: "agent", chars: 64 }));
-        assert_eq!(NodeName::new("-a"), Err(NameError::BadCharacter { kind: "node", found: '-', position: 1 }));
-        assert_eq!(NodeName::new("aé"), Err(NameError::BadCharacter { kind: "node", found: 'é', position: 2 }));
-        assert_eq!(NodeName::new("A"), Err(NameError::BadCharacter { kind: "node", found: 'A', position: 1 }));
+        assert_eq!(
+            AgentName::new(&"n".repeat(64)),
+            Err(NameError::TooLong {
+                kind: "agent",
+                chars: 64
+            })
+        );
+        assert_eq!(
+            NodeName::new("-a"),
+            Err(NameError::BadCharacter {
+                kind: "node",
+                found: '-',
+                position: 1
+            })
+        );
+        assert_eq!(
+            NodeName::new("aé"),
+            Err(NameError::BadCharacter {
+                kind: "node",
+                found: 'é',
+                position: 2
+            })
+        );
+        assert_eq!(
+            NodeName::new("A"),
+            Err(NameError::BadCharacter {
+                kind: "node",
+                found: 'A',
+                position: 1
+            })
+        );
     }
 }

@@ -61,7 +61,11 @@ impl AgentSpec {
     /// Checks every range and says which field is out of it.
     pub fn validate(&self) -> Result<(), SpecError> {
         let out_of = |field, found: String, expected: &str| {
-            Err(SpecError::OutOfRange { field, found, expected: expected.to_owned() })
+            Err(SpecError::OutOfRange {
+                field,
+                found,
+                expected: expected.to_owned(),
+            })
         };
         if !RATE_RANGE_HZ.contains(&self.rate_hz) {
             return out_of("rate_hz", self.rate_hz.to_string(), "0.1 to 1000");

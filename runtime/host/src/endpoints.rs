@@ -1,0 +1,190 @@
+//! The endpoints table: which actors of this node are reachable by name, and what they receive. The mesh (bincode) and
+//! the shell (JSON) both deliver through it.
+//!
+//! Invariant: an entry is removed when its actor ends (a held reference would keep most of the actor's memory).
+
+use crate::delivered::{Context, Handle, TellError};
+use crate::mailbox::Mailbox;
+use crate::wire::{Format, Payload, Refusal, Reply, Request, Wire};
+use dashmap::DashMap;
+use rungs_types::{Address, ErrorCode};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Where the answer to a delivered payload goes; `None` for a `tell`.
+pub type ReplySender = Option<oneshot::Sender<Result<Payload, Refusal>>>;
+
+type Deliver = Box<dyn Fn(Payload, Context, ReplySender) -> Result<(), Refusal> + Send + Sync>;
+
+/// One message kind that an endpoint receives, as `describe` shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct KindDescription {
+    /// [`Wire::KIND`].
+    pub kind: String,
+    /// [`Wire::VERSION`].
+    pub version: u16,
+    /// A message to copy, as JSON text.
+    pub example: String,
+    /// JSON Schema of the message, as text.
+    pub schema: String,
+    /// JSON Schema of the reply, as text.
+    pub reply_schema: String,
+}
+
+struct Kind {
+    name: &'static str,
+    version: u16,
+    describe: fn() -> KindDescription,
+    deliver: Deliver,
+}
+
+/// An actor that is reachable by name.
+pub struct Endpoint {
+    kinds: Vec<Kind>,
+    mailbox: Arc<Mailbox>,
+}
+
+/// Collects what an actor with messages `M` receives by name.
+pub struct EndpointBuilder<M: Send + 'static> {
+    handle: Handle<M>,
+    kinds: Vec<Kind>,
+}
+
+impl<M: Send + 'static> EndpointBuilder<M> {
+    /// An endpoint that receives nothing yet.
+    pub fn new(handle: Handle<M>) -> Self {
+        Self {
+            handle,
+            kinds: Vec::new(),
+        }
+    }
+
+    /// Adds one message type.
+    #[must_use]
+    pub fn receives<W: Wire>(mut self) -> Self
+    where
+        M: From<Request<W>>,
+    {
+        let handle = self.handle.clone();
+        let deliver: Deliver = Box::new(move |payload, context, reply| {
+            let message: W = payload.decode()?;
+            let reply = match reply {
+                Some(sender) => Reply::bytes::<W>(payload.format, sender),
+                None => Reply::nowhere(),
+            };
+            let bytes = payload.bytes.len() as u64;
+            handle
+                .tell_with(Request { message, reply }.into(), context, bytes)
+                .map_err(Refusal::from)
+        });
+        self.kinds.push(Kind {
+            name: W::KIND,
+            version: W::VERSION,
+            describe: describe::<W>,
+            deliver,
+        });
+        self
+    }
+
+    /// The finished endpoint.
+    pub fn build(self) -> Endpoint {
+        Endpoint {
+            kinds: self.kinds,
+            mailbox: Arc::clone(self.handle.mailbox()),
+        }
+    }
+}
+
+fn describe<W: Wire>() -> KindDescription {
+    let text = |value: serde_json::Result<String>| value.unwrap_or_default();
+    KindDescription {
+        kind: W::KIND.to_owned(),
+        version: W::VERSION,
+        example: text(serde_json::to_string(&W::example())),
+        schema: text(serde_json::to_string(&schemars::schema_for!(W))),
+        reply_schema: text(serde_json::to_string(&schemars::schema_for!(W::Reply))),
+    }
+}
+
+impl From<TellError> for Refusal {
+    fn from(error: TellError) -> Self {
+        match &error {
+            TellError::Overloaded(full) => Refusal {
+                retry_after_ms: Some(full.retry_after.as_millis() as u64),
+                ..Refusal::new(ErrorCode::Overloaded, &error.to_string())
+            },
+            TellError::Ended => Refusal::new(ErrorCode::NotFound, &error.to_string()),
+        }
+    }
+}
+
+impl Endpoint {
+    /// Decodes the payload and puts it into the actor's mailbox.
+    pub fn deliver(&self, payload: Payload, context: Context, reply: ReplySender) -> Result<(), Refusal> {
+        let kind = self
+            .kinds
+            .iter()
+            .find(|kind| kind.name == payload.kind)
+            .ok_or_else(|| self.unknown(&payload))?;
+        if kind.version != payload.version && payload.format == Format::Binary {
+            let text = format!("{} version {}; expected {}", kind.name, payload.version, kind.version);
+            return Err(Refusal::new(ErrorCode::Incompatible, &text));
+        }
+        (kind.deliver)(payload, context, reply)
+    }
+
+    fn unknown(&self, payload: &Payload) -> Refusal {
+        let found: String = payload.kind.chars().take(80).collect();
+        let names: Vec<_> = self.kinds.iter().map(|kind| kind.name).collect();
+        Refusal::new(
+            ErrorCode::Malformed,
+            &format!("no message {found:?}; expected one of {}", names.join(", ")),
+        )
+    }
+
+    /// What the actor receives.
+    pub fn describe(&self) -> Vec<KindDescription> {
+        self.kinds.iter().map(|kind| (kind.describe)()).collect()
+    }
+
+    /// The actor's mailbox, for its depth.
+    pub fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+}
+
+/// All endpoints of a node.
+#[derive(Default)]
+pub struct Endpoints {
+    table: DashMap<Address, Arc<Endpoint>>,
+}
+
+impl Endpoints {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes the actor reachable; replaces an entry of the same address (a restarted actor).
+    pub fn register(&self, address: Address, endpoint: Endpoint) {
+        self.table.insert(address, Arc::new(endpoint));
+    }
+
+    /// Takes the entry away.
+    pub fn remove(&self, address: &Address) {
+        self.table.remove(address);
+    }
+
+    /// The endpoint at an address.
+    pub fn get(&self, address: &Address) -> Option<Arc<Endpoint>> {
+        self.table.get(address).map(|entry| Arc::clone(&entry))
+    }
+
+    /// All addresses, sorted.
+    pub fn addresses(&self) -> Vec<Address> {
+        let mut addresses: Vec<_> = self.table.iter().map(|entry| entry.key().clone()).collect();
+        addresses.sort();
+        addresses
+    }
+}

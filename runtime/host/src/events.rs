@@ -1,0 +1,48 @@
+//! The node's event hub: agents publish, watchers subscribe. A slow watcher loses the oldest events and is told how
+//! many; it never slows an agent down.
+
+use rungs_types::Event;
+use std::sync::Arc;
+use tokio::sync::broadcast;
+
+/// Events that a watcher may be behind before it loses the oldest.
+pub const EVENT_BUFFER: usize = 4096;
+
+/// What a watcher reads.
+#[derive(Debug, Clone)]
+pub enum Watched {
+    /// An event.
+    Event(Arc<Event>),
+    /// So many events were lost because the watcher, or the link to it, was slow.
+    Lagged(u64),
+}
+
+/// Where a watcher reads; ends when the node or the link ends.
+pub type EventStream = tokio::sync::mpsc::Receiver<Watched>;
+
+/// The hub.
+#[derive(Debug, Clone)]
+pub struct EventHub {
+    sender: broadcast::Sender<Arc<Event>>,
+}
+
+impl Default for EventHub {
+    fn default() -> Self {
+        Self {
+            sender: broadcast::Sender::new(EVENT_BUFFER),
+        }
+    }
+}
+
+impl EventHub {
+    /// Tells all watchers; never blocks.
+    pub fn publish(&self, event: Event) {
+        // No watcher is no error.
+        drop(self.sender.send(Arc::new(event)));
+    }
+
+    /// Everything published from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.sender.subscribe()
+    }
+}
