@@ -1,0 +1,4 @@
+//! The numerical tools that the levels share. Each guards itself: what goes in may be anything, what comes out is
+//! finite.
+
+pub mod rls;
