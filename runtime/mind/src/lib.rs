@@ -11,5 +11,6 @@
 //! Start reading at [`report`] (what passes between levels), then [`stack`] (one whole agent in 100 lines), then
 //! [`ladder`] (where a freeze is decided).
 
+pub mod budget;
 pub mod numeric;
 pub mod report;

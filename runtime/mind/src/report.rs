@@ -2,7 +2,7 @@
 //!
 //! Kernel (L3) → L4.5 → L4.8: [`CycleReport`], [`FloorReport`]. L4.8 → kernel: [`Advice`].
 
-use rungs_types::{CheckpointId, Epoch, Level};
+use rungs_types::{Authority, CheckpointId, Epoch, Level};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -117,6 +117,9 @@ pub struct FloorReport {
     pub guard_stage: u8,
     /// The ethical kernel's hash is that of the build.
     pub ethics_intact: bool,
+    /// Sandbox contained: the live decision state had the same hash before and after each Lookahead, and no effect
+    /// carried a Lookahead's origin.
+    pub contained: bool,
     /// The success rate fell by more than 0.25 within 200 cycles.
     pub success_fall: bool,
     /// Structural changes are permitted (guard, tier and uncertainty allow them).
@@ -147,6 +150,8 @@ pub struct Advice {
     pub level: Level,
     /// The level's epoch; a freeze raises it.
     pub epoch: Epoch,
+    /// The authority under which it was given; its weight is that of the lesser of this and the authority cell's.
+    pub authority: Authority,
     /// The verified state behind it.
     pub checkpoint: CheckpointId,
     /// The last cycle that was known.
