@@ -1,1 +1,4 @@
-//! rungs-shell
+//! shell
+pub mod command;
+pub mod protocol;
+pub mod table;

@@ -4,7 +4,7 @@
 use crate::events::EventStream;
 use crate::wire::{Payload, Refusal};
 use futures::future::BoxFuture;
-use rungs_types::{Address, AgentId};
+use rungs_types::{Address, AgentId, NodeName};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -25,6 +25,12 @@ pub trait Router: Send + Sync + 'static {
 
     /// Sends and waits for the answer, at most `deadline`.
     fn ask(&self, to: Address, payload: Payload, deadline: Duration) -> BoxFuture<'_, Result<Payload, Refusal>>;
+
+    /// The configured members of the cluster, sorted; some may be down.
+    fn members(&self) -> Vec<NodeName>;
+
+    /// The node on which the actor of this address lives, or would live if it were started.
+    fn owner<'a>(&'a self, of: &'a Address) -> BoxFuture<'a, Result<NodeName, Refusal>>;
 
     /// Streams the events of agents anywhere in the cluster.
     fn subscribe(&self, filter: EventFilter) -> BoxFuture<'_, Result<EventStream, Refusal>>;

@@ -1,0 +1,390 @@
+//! The grammar of the shell: one line in, one [`Command`] out. The same grammar serves `rungs shell`, `rungs exec` and
+//! the completion of a half-typed line.
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use rungs_types::{Address, AgentId, AgentName, Authority, EnvironmentSpec, Level, NodeName};
+use std::time::Duration;
+
+/// Longest line the shell reads, in bytes.
+pub const MAX_LINE_BYTES: usize = 64 * 1024;
+/// What a call waits by default.
+pub const DEFAULT_CALL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// One line of the shell.
+#[derive(Debug, Parser)]
+#[command(name = "", multicall = false, no_binary_name = true, disable_version_flag = true)]
+#[command(help_template = "{subcommands}\n\n`help COMMAND` shows a command's arguments and an example.")]
+#[command(disable_help_flag = true)]
+pub struct Line {
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What a line asks for.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the nodes of the cluster and how the links to them are.
+    #[command(after_help = "Example: nodes")]
+    Nodes,
+    /// Show the supervision tree of a node or an agent: state, mailbox depth, restarts, authority.
+    #[command(
+        after_help = "Examples:\n  tree            all nodes\n  tree n2         one node\n  tree ops-1      one agent"
+    )]
+    Tree {
+        /// A node or an agent; all nodes without it.
+        target: Option<String>,
+    },
+    /// List the agents: level, authority, cycles, uncertainty, forecast error, freezes.
+    #[command(
+        after_help = "Examples:\n  agents\n  agents n2       those on n2\n  agents ops-1    those whose name contains ops-1"
+    )]
+    Agents {
+        /// A node, or a part of the agent's name.
+        filter: Option<String>,
+    },
+    /// Show one agent: levels with authority, indices, what L4.8 waits for.
+    #[command(after_help = "Example: agent ops-1")]
+    Agent {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// Show the busiest agents, again and again until a key is pressed (once when piped).
+    #[command(after_help = "Example: top --count 5")]
+    Top {
+        /// How many refreshes; endless on a terminal, 1 when piped.
+        #[arg(long)]
+        count: Option<u32>,
+    },
+    /// Send a message to an actor and do not wait for an answer.
+    #[command(after_help = "Example: send ops-1 'agent.freeze {\"level\":\"L4.8\"}'")]
+    Send(Message),
+    /// Send a message to an actor and print its answer.
+    #[command(
+        after_help = "Examples:\n  call ops-1 agent.status\n  call user:greeter 'greet {\"name\":\"Ada\"}' --timeout 5s"
+    )]
+    Call {
+        /// The message.
+        #[command(flatten)]
+        message: Message,
+        /// How long to wait, such as 500ms or 2s.
+        #[arg(long, value_parser = duration, default_value = "2s")]
+        timeout: Duration,
+    },
+    /// List the messages an actor receives, with an example of each.
+    #[command(after_help = "Examples:\n  describe ops-1\n  describe ops-1#l48/observe\n  describe @n2/admin")]
+    Describe {
+        /// The actor.
+        target: Address,
+        /// Also print the JSON Schemas.
+        #[arg(long)]
+        schema: bool,
+    },
+    /// Start an agent on the node that its name belongs to.
+    #[command(after_help = "Examples:\n  spawn ops-99\n  spawn demo --env sim:8:7 --rate 20 --seed 3")]
+    Spawn(Spawn),
+    /// Stop an agent; its state is saved.
+    #[command(after_help = "Example: stop ops-99 --yes")]
+    Stop {
+        /// The agent.
+        agent: AgentId,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Freeze a level of an agent and every level above it.
+    #[command(after_help = "Example: freeze ops-1 L4.8")]
+    Freeze {
+        /// The agent.
+        agent: AgentId,
+        /// The lowest level to freeze.
+        level: Level,
+    },
+    /// Let a frozen or suspended level begin its way back.
+    #[command(after_help = "Example: thaw ops-1 L4.8")]
+    Thaw {
+        /// The agent.
+        agent: AgentId,
+        /// The level.
+        level: Level,
+    },
+    /// Set the authority of a level: frozen, shadow, advisory, half or full.
+    #[command(after_help = "Example: authority ops-1 L4.8 advisory")]
+    Authority {
+        /// The agent.
+        agent: AgentId,
+        /// The level.
+        level: Level,
+        /// The authority.
+        value: Authority,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Break an actor on purpose (only on nodes started with --allow-faults).
+    #[command(
+        after_help = "Examples:\n  inject panic ops-1#l48/observe\n  inject stall-spin ops-1#l48/verify\n  inject delay ops-1#kernel --ms 500\n  inject drop ops-1#l48/emit --count 3"
+    )]
+    Inject(Inject),
+    /// Stream the events of an agent, or of all, until Ctrl-C.
+    #[command(after_help = "Examples:\n  watch\n  watch ops-1 --status --count 20")]
+    Watch {
+        /// The agent; all without it.
+        agent: Option<AgentId>,
+        /// Also the frequent status events.
+        #[arg(long)]
+        status: bool,
+        /// Stop after so many events.
+        #[arg(long)]
+        count: Option<u64>,
+        /// Stop after so long.
+        #[arg(long = "for", value_parser = duration)]
+        duration: Option<Duration>,
+    },
+    /// Change what nodes log, live.
+    #[command(after_help = "Examples:\n  log debug rungs_mesh\n  log info --node n2")]
+    Log {
+        /// error, warn, info, debug or trace.
+        level: String,
+        /// The module; all of Rungs without it.
+        target: Option<String>,
+        /// Only on this node.
+        #[arg(long)]
+        node: Option<NodeName>,
+    },
+    /// Leave the shell.
+    #[command(visible_alias = "quit")]
+    Exit,
+}
+
+/// A message in a line: its kind, then its fields as JSON.
+#[derive(Debug, Args)]
+pub struct Message {
+    /// The actor: [tenant/]name[#role], @node/role or user:name.
+    pub target: Address,
+    /// The kind, then its fields as JSON; no JSON stands for {}.
+    #[arg(required = true, num_args = 1.., trailing_var_arg = false)]
+    pub message: Vec<String>,
+}
+
+impl Message {
+    /// Splits the message into its kind and its JSON text.
+    pub fn kind_and_json(&self) -> (String, String) {
+        let text = self.message.join(" ");
+        let text = text.trim();
+        match text.find(|c: char| c.is_whitespace() || c == '{') {
+            Some(end) => (text[..end].to_owned(), text[end..].trim().to_owned()),
+            None => (text.to_owned(), "{}".to_owned()),
+        }
+    }
+}
+
+/// Arguments of `spawn`.
+#[derive(Debug, Args)]
+pub struct Spawn {
+    /// The agent's name, [tenant/]name.
+    pub agent: AgentId,
+    /// What it watches: host, sim:DIMENSIONS:SEED, trace:FILE (a path on the node) or custom:NAME.
+    #[arg(long, value_parser = environment, default_value = "host")]
+    pub env: EnvironmentSpec,
+    /// Cycles per second, 0.1 to 1000.
+    #[arg(long, default_value_t = 10.0)]
+    pub rate: f64,
+    /// Seed of all its randomness.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Particles of the belief filter, 10 to 10000.
+    #[arg(long, default_value_t = 100)]
+    pub particles: u32,
+}
+
+/// Arguments of `inject`.
+#[derive(Debug, Args)]
+pub struct Inject {
+    /// panic, stall-await, stall-spin, delay or drop.
+    #[arg(value_enum)]
+    pub fault: FaultKind,
+    /// The actor.
+    pub target: Address,
+    /// With delay: how long, in milliseconds, 1 to 60000.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub ms: u64,
+    /// With drop: how many messages, 1 to 10000.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub count: u32,
+}
+
+/// The faults that can be injected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum FaultKind {
+    /// The actor panics at its next message.
+    Panic,
+    /// The actor waits for ever at its next message, without using the processor.
+    StallAwait,
+    /// The actor computes for ever at its next message.
+    StallSpin,
+    /// The actor waits before its next message.
+    Delay,
+    /// The actor's next messages are lost.
+    Drop,
+}
+
+/// Why a line is not a command.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// Longer than [`MAX_LINE_BYTES`].
+    #[error("the line has {0} bytes; expected at most {MAX_LINE_BYTES}")]
+    TooLong(usize),
+    /// A quotation mark without its partner.
+    #[error("the line has an opening quotation mark without a closing one")]
+    OpenQuote,
+    /// Not in the grammar; the text says what was expected. Help that was asked for arrives this way too.
+    #[error("{}", .0.render().to_string().trim_end())]
+    Grammar(#[source] Box<clap::Error>),
+}
+
+impl LineError {
+    /// The text is help that was asked for, not a complaint.
+    pub fn is_help(&self) -> bool {
+        use clap::error::ErrorKind::{DisplayHelp, DisplayVersion};
+        matches!(self, LineError::Grammar(error) if matches!(error.kind(), DisplayHelp | DisplayVersion))
+    }
+}
+
+/// Reads one line; `None` for an empty one or a comment (`#` first).
+pub fn parse(line: &str) -> Result<Option<Command>, LineError> {
+    if line.len() > MAX_LINE_BYTES {
+        return Err(LineError::TooLong(line.len()));
+    }
+    let trimmed = line.trim();
+    if trimmed.is_empty() || trimmed.starts_with('#') {
+        return Ok(None);
+    }
+    let mut words = split(trimmed)?;
+    // `inject stall spin X` reads better than `inject stall-spin X`: both are taken.
+    if words.len() > 2 && words[0] == "inject" && words[1] == "stall" {
+        let kind = format!("stall-{}", words.remove(2));
+        words[1] = kind;
+    }
+    let line = Line::try_parse_from(words).map_err(|error| LineError::Grammar(Box::new(error)))?;
+    Ok(Some(line.command))
+}
+
+/// The names of all commands, for completion.
+pub fn names() -> Vec<String> {
+    Line::command()
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect()
+}
+
+/// Splits a line into words as a Unix shell does: blanks separate, quotes group, braces of JSON group too, so that a
+/// message needs no quotes.
+fn split(line: &str) -> Result<Vec<String>, LineError> {
+    let (mut words, mut word, mut begun) = (Vec::new(), String::new(), false);
+    let (mut quote, mut depth) = (None, 0_usize);
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (Some(open), c) if c == open => {
+                quote = None;
+                if depth > 0 {
+                    word.push(c);
+                }
+            }
+            (Some('"'), '\\') => {
+                let escaped = chars.next().ok_or(LineError::OpenQuote)?;
+                if depth > 0 || !matches!(escaped, '"' | '\\') {
+                    word.push('\\');
+                }
+                word.push(escaped);
+            }
+            (Some(_), c) => word.push(c),
+            (None, '"') | (None, '\'') if depth == 0 || c == '"' => {
+                (quote, begun) = (Some(c), true);
+                if depth > 0 {
+                    word.push(c);
+                }
+            }
+            (None, '{' | '[') => {
+                depth += 1;
+                begun = true;
+                word.push(c);
+            }
+            (None, '}' | ']') => {
+                depth = depth.saturating_sub(1);
+                word.push(c);
+            }
+            (None, c) if c.is_whitespace() && depth == 0 => {
+                if begun {
+                    words.push(std::mem::take(&mut word));
+                }
+                begun = false;
+            }
+            (None, c) => {
+                begun = true;
+                word.push(c);
+            }
+        }
+    }
+    if quote.is_some() {
+        return Err(LineError::OpenQuote);
+    }
+    if begun {
+        words.push(word);
+    }
+    Ok(words)
+}
+
+/// Reads `500ms`, `2s`, `1m` or `1.5s`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let expected = || format!("{text:?} is not a duration; expected a number with ms, s or m, such as 500ms or 2s");
+    let (digits, unit_s) = if let Some(digits) = text.strip_suffix("ms") {
+        (digits, 1e-3)
+    } else if let Some(digits) = text.strip_suffix('s') {
+        (digits, 1.0)
+    } else if let Some(digits) = text.strip_suffix('m') {
+        (digits, 60.0)
+    } else {
+        return Err(expected());
+    };
+    let value: f64 = digits.trim().parse().map_err(|_| expected())?;
+    Duration::try_from_secs_f64(value * unit_s).map_err(|_| expected())
+}
+
+/// Reads `host`, `sim:DIMENSIONS:SEED`, `trace:FILE` or `custom:NAME`.
+pub fn environment(text: &str) -> Result<EnvironmentSpec, String> {
+    let expected =
+        || format!("{text:?} is not an environment; expected host, sim:DIMENSIONS:SEED, trace:FILE or custom:NAME");
+    match text.split_once(':') {
+        None if text == "host" => Ok(EnvironmentSpec::Host),
+        None if text == "sim" => Ok(EnvironmentSpec::Sim { dimensions: 8, seed: 0 }),
+        Some(("trace", path)) if !path.is_empty() => Ok(EnvironmentSpec::Trace { path: path.to_owned() }),
+        Some(("custom", name)) if !name.is_empty() => Ok(EnvironmentSpec::Custom { name: name.to_owned() }),
+        Some(("sim", rest)) => {
+            let (dimensions, seed) = rest.split_once(':').unwrap_or((rest, "0"));
+            let dimensions = dimensions.parse().map_err(|_| expected())?;
+            if !(1..=rungs_types::spec::MAX_DIMENSIONS as u32).contains(&dimensions) {
+                return Err(format!(
+                    "{dimensions} dimensions; expected 1 to {}",
+                    rungs_types::spec::MAX_DIMENSIONS
+                ));
+            }
+            Ok(EnvironmentSpec::Sim {
+                dimensions,
+                seed: seed.parse().map_err(|_| expected())?,
+            })
+        }
+        _ => Err(expected()),
+    }
+}
+
+/// The name of an agent as typed by `up`: `ops-1`, `ops-2` and so on.
+pub fn default_agent(index: u32) -> AgentId {
+    let name = AgentName::new(&format!("ops-{index}")).expect("ops- and digits are a name");
+    AgentId::of_default_tenant(name)
+}
+
+#[cfg(test)]
+#[path = "command_tests.rs"]
+mod tests;

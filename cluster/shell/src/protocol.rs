@@ -1,0 +1,212 @@
+//! The messages of `@node/admin`, the actor of each node that answers the shell. What concerns one agent goes to the
+//! agent itself (see `rungs_agent::messages`).
+
+use rungs_host::{KindDescription, Wire};
+use rungs_types::{Address, AgentId, AgentSpec, NodeName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The role of the actor that receives these messages.
+pub const ADMIN_ROLE: &str = "admin";
+
+/// Asks what a node is and how it is.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NodeInfo {}
+
+/// How a node is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NodeReport {
+    /// Its name and incarnation, `name~incarnation`.
+    pub node: String,
+    /// Its roles, such as `voter`.
+    pub roles: Vec<String>,
+    /// Since its start, in milliseconds.
+    pub uptime_ms: u64,
+    /// Agents that run on it.
+    pub agents: u32,
+    /// Agents that are parked on it.
+    pub parked: u32,
+    /// Cycles of all its agents in the last second.
+    pub cycles_per_s: f64,
+    /// Resident memory of the process, in bytes; 0 where the system does not tell.
+    pub resident_bytes: u64,
+    /// Threads of phases that were abandoned because they did not end.
+    pub abandoned_threads: u32,
+    /// Fault injection is allowed.
+    pub faults_allowed: bool,
+    /// The node is draining and takes no new agents.
+    pub draining: bool,
+    /// The other members as this node sees them.
+    pub peers: Vec<PeerReport>,
+}
+
+/// Another node as one node sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PeerReport {
+    /// Its name.
+    pub node: NodeName,
+    /// The incarnation the link leads to; absent while there is no link.
+    pub incarnation: Option<u64>,
+    /// The link is up.
+    pub up: bool,
+    /// Milliseconds since it came up or went down.
+    pub since_ms: u64,
+    /// Round trip of the last probe, in microseconds.
+    pub round_trip_us: Option<u64>,
+    /// Bytes sent and received over the link.
+    pub bytes: [u64; 2],
+}
+
+/// Asks for a supervision tree.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tree {
+    /// Only this agent's; the whole node without it.
+    #[serde(default)]
+    pub agent: Option<AgentId>,
+}
+
+/// Asks which agents a node runs.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListAgents {}
+
+/// One agent in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentRow {
+    /// The agent.
+    pub agent: AgentId,
+    /// The node it runs on.
+    pub node: NodeName,
+    /// `running`, `parked` or `restarting`.
+    pub state: String,
+    /// What it watches.
+    pub environment: String,
+    /// Its highest level above L3 that computes, such as `L4.8`.
+    pub level: String,
+    /// The authority of that level.
+    pub authority: String,
+    /// Cycles since its first start.
+    pub cycles: u64,
+    /// Cycles in the last second.
+    pub cycles_per_s: f64,
+    /// Environmental uncertainty; absent while unknown.
+    pub eu: Option<f64>,
+    /// Risk exposure; absent while unknown.
+    pub res: Option<f64>,
+    /// Mean absolute forecast error relative to persistence; absent without evidence.
+    pub forecast_ratio: Option<f64>,
+    /// Freezes since its first start.
+    pub freezes: u32,
+    /// Cycles that came late.
+    pub late_cycles: u64,
+    /// What the highest level waits for; empty when it has full authority.
+    pub waiting_for: String,
+}
+
+/// Asks what an actor of this node receives.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Describe {
+    /// The actor; it must be on this node.
+    pub target: Address,
+}
+
+/// Asks which actors of this node are reachable by name.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListActors {}
+
+/// Starts an agent on this node.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpawnAgent {
+    /// The agent.
+    pub spec: AgentSpec,
+}
+
+/// Stops an agent of this node; its state is saved.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StopAgent {
+    /// The agent.
+    pub agent: AgentId,
+}
+
+/// Breaks an actor on purpose.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InjectFault {
+    /// The actor; it must be on this node.
+    pub target: Address,
+    /// How.
+    pub fault: FaultSpec,
+}
+
+/// How an actor is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultSpec {
+    /// It panics at its next message.
+    Panic,
+    /// It waits for ever at its next message, without using the processor.
+    StallAwait,
+    /// It computes for ever at its next message.
+    StallSpin,
+    /// It waits before its next message.
+    Delay {
+        /// How long, in milliseconds, at most 60,000.
+        ms: u64,
+    },
+    /// Its next messages are lost.
+    Drop {
+        /// How many, at most 10,000.
+        count: u32,
+    },
+}
+
+/// Changes what a node logs.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetLog {
+    /// error, warn, info, debug or trace.
+    pub level: String,
+    /// The module; all of Rungs without it.
+    #[serde(default)]
+    pub target: Option<String>,
+}
+
+/// Lets a node stop by itself: agents saved, links closed.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shutdown {}
+
+macro_rules! wire {
+    ($($type:ident, $kind:literal, $reply:ty, $example:expr;)*) => {
+        $(impl Wire for $type {
+            const KIND: &'static str = $kind;
+            type Reply = $reply;
+
+            fn example() -> Self {
+                $example
+            }
+        })*
+    };
+}
+
+fn ops_1() -> AgentId {
+    crate::command::default_agent(1)
+}
+
+wire! {
+    NodeInfo, "node.info", NodeReport, Self {};
+    ListAgents, "node.agents", Vec<AgentRow>, Self {};
+    ListActors, "node.actors", Vec<Address>, Self {};
+    Describe, "node.describe", Vec<KindDescription>, Self { target: ops_1().into() };
+    SpawnAgent, "node.spawn", (), Self { spec: AgentSpec::new(ops_1()) };
+    StopAgent, "node.stop_agent", (), Self { agent: ops_1() };
+    InjectFault, "node.inject", (), Self { target: ops_1().into(), fault: FaultSpec::Panic };
+    SetLog, "node.log", (), Self { level: "debug".into(), target: Some("rungs_mesh".into()) };
+    Shutdown, "node.shutdown", (), Self {};
+}

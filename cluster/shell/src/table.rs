@@ -1,0 +1,203 @@
+//! Tables for people: columns as wide as their content, numbers to the right, colours only where asked for.
+
+use std::fmt::Write;
+
+/// Longest cell, in characters; longer ones are cut with `…`.
+pub const MAX_CELL_CHARS: usize = 60;
+
+/// How a cell is emphasised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tone {
+    /// As it is.
+    #[default]
+    Plain,
+    /// As it should be.
+    Good,
+    /// Worth a look.
+    Warn,
+    /// Needs somebody.
+    Bad,
+    /// Less important.
+    Dim,
+}
+
+/// One cell.
+#[derive(Debug, Clone, Default)]
+pub struct Cell {
+    text: String,
+    tone: Tone,
+    right: bool,
+}
+
+impl Cell {
+    /// A text, to the left.
+    pub fn text(text: impl std::fmt::Display) -> Self {
+        Self {
+            text: clean(&text.to_string()),
+            ..Self::default()
+        }
+    }
+
+    /// A number, to the right.
+    pub fn number(text: impl std::fmt::Display) -> Self {
+        Self {
+            right: true,
+            ..Self::text(text)
+        }
+    }
+
+    /// A number with so many decimals; `-` when there is none.
+    pub fn maybe(value: Option<f64>, decimals: usize) -> Self {
+        Self::number(value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}")))
+    }
+
+    /// The cell in a tone.
+    #[must_use]
+    pub fn tone(mut self, tone: Tone) -> Self {
+        self.tone = tone;
+        self
+    }
+}
+
+/// One line of at most [`MAX_CELL_CHARS`] characters without control characters: what comes from other nodes must not
+/// move a terminal's cursor.
+pub fn clean(text: &str) -> String {
+    let mut out: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(MAX_CELL_CHARS)
+        .collect();
+    if text.chars().nth(MAX_CELL_CHARS).is_some() {
+        out.pop();
+        out.push('…');
+    }
+    out
+}
+
+/// A text in a tone, if colours are wanted.
+pub fn paint(text: &str, tone: Tone, colour: bool) -> String {
+    let code = match tone {
+        Tone::Plain => return text.to_owned(),
+        Tone::Good => 32,
+        Tone::Warn => 33,
+        Tone::Bad => 31,
+        Tone::Dim => 2,
+    };
+    if colour {
+        format!("\x1b[{code}m{text}\x1b[0m")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Rows under a heading.
+#[derive(Debug, Clone)]
+pub struct Table {
+    heading: Vec<&'static str>,
+    rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    /// A table with these columns.
+    pub fn new(heading: &[&'static str]) -> Self {
+        Self {
+            heading: heading.to_vec(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row; missing cells are empty.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        self.rows.push(cells.into_iter().take(self.heading.len()).collect());
+    }
+
+    /// The rows so far.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// No rows yet.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The table as text, one line a row, each ended by a line feed.
+    pub fn render(&self, colour: bool) -> String {
+        let width = |column: usize| {
+            let cells = self
+                .rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.text.chars().count());
+            cells.chain([self.heading[column].len()]).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..self.heading.len()).map(width).collect();
+        let right: Vec<bool> = (0..self.heading.len())
+            .map(|column| {
+                self.rows
+                    .iter()
+                    .filter_map(|row| row.get(column))
+                    .any(|cell| cell.right)
+            })
+            .collect();
+        let mut out = String::new();
+        for (column, name) in self.heading.iter().enumerate() {
+            put(
+                &mut out,
+                &Cell {
+                    text: (*name).to_owned(),
+                    tone: Tone::Dim,
+                    right: right[column],
+                },
+                widths[column],
+                colour,
+            );
+        }
+        end_line(&mut out);
+        for row in &self.rows {
+            for (column, &width) in widths.iter().enumerate() {
+                put(&mut out, row.get(column).unwrap_or(&Cell::default()), width, colour);
+            }
+            end_line(&mut out);
+        }
+        out
+    }
+}
+
+fn put(out: &mut String, cell: &Cell, width: usize, colour: bool) {
+    let blanks = " ".repeat(width.saturating_sub(cell.text.chars().count()));
+    let text = paint(&cell.text, cell.tone, colour);
+    let (before, after) = if cell.right {
+        (blanks.as_str(), "")
+    } else {
+        ("", blanks.as_str())
+    };
+    write!(out, "{before}{text}{after}  ").expect("a string takes all writes");
+}
+
+fn end_line(out: &mut String) {
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_content_and_numbers_stand_to_the_right() {
+        let mut table = Table::new(&["agent", "cycles"]);
+        table.row([Cell::text("ops-1"), Cell::number(7)]);
+        table.row([Cell::text("operator-22"), Cell::number(12345)]);
+        assert_eq!(
+            table.render(false),
+            "agent        cycles\nops-1             7\noperator-22   12345\n"
+        );
+    }
+
+    #[test]
+    fn what_comes_from_outside_cannot_move_the_cursor() {
+        assert_eq!(clean("a\x1b[2Jb\nc"), "a [2Jb c");
+        assert_eq!(clean(&"x".repeat(61)).chars().count(), 60);
+    }
+}
