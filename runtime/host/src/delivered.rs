@@ -3,7 +3,7 @@
 //! Every actor, ours and users', has `type Msg = Delivered<M>`: nobody derives anything, a credit is given back when
 //! the message is dropped, and injected faults and trace context enter in one place.
 
-use crate::mailbox::{Credit, Mailbox, Overloaded};
+use crate::mailbox::{Credit, Held, Mailbox, Overloaded};
 use crate::wire::{Refusal, Reply};
 use ractor::{ActorCell, ActorRef};
 use rungs_types::{Address, MAX_DEADLINE, MessageId};
@@ -19,6 +19,8 @@ pub struct Context {
     pub from: Option<Address>,
     /// The id under which a remote sender knows it.
     pub message_id: Option<MessageId>,
+    /// Given back when the message is dropped: its share of the window of the link it came over.
+    pub held: Held,
 }
 
 /// A message on its way into an actor.

@@ -17,6 +17,6 @@ pub mod wire;
 pub use delivered::{AskError, Context, Delivered, Handle, TellError};
 pub use endpoints::{Endpoint, EndpointBuilder, Endpoints, KindDescription};
 pub use events::{EventHub, EventStream, Watched};
-pub use mailbox::{Credit, Mailbox, Overloaded};
+pub use mailbox::{Credit, Held, Mailbox, Overloaded, Window};
 pub use router::{EventFilter, Router};
 pub use wire::{Format, Payload, Refusal, Reply, Request, Wire};

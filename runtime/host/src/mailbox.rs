@@ -105,6 +105,37 @@ impl Drop for Credit {
     }
 }
 
+/// Where a message came from, if that is to know when the message has left its mailbox.
+pub trait Window: std::fmt::Debug + Send + Sync {
+    /// One message of `bytes` bytes has been dropped, handled or not.
+    fn release(&self, bytes: u64);
+}
+
+/// A message's share of a [`Window`], released on drop. A clone holds nothing: a message is counted once.
+#[derive(Debug, Default)]
+pub struct Held(Option<(Arc<dyn Window>, u64)>);
+
+impl Held {
+    /// A share of `bytes` bytes.
+    pub fn of(window: Arc<dyn Window>, bytes: u64) -> Self {
+        Self(Some((window, bytes)))
+    }
+}
+
+impl Clone for Held {
+    fn clone(&self) -> Self {
+        Self(None)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some((window, bytes)) = self.0.take() {
+            window.release(bytes);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,5 +151,24 @@ mod tests {
         assert!(mailbox.admit(91).is_err());
         assert_eq!((mailbox.depth(), mailbox.bytes()), (1, 10));
         let _third = mailbox.admit(90).expect("exactly the bytes left");
+    }
+
+    #[derive(Debug, Default)]
+    struct Released(AtomicU64);
+
+    impl Window for Released {
+        fn release(&self, bytes: u64) {
+            self.0.fetch_add(bytes, Ordering::AcqRel);
+        }
+    }
+
+    #[test]
+    fn a_share_of_a_window_is_released_once_however_often_it_is_cloned() {
+        let window = Arc::new(Released::default());
+        let held = Held::of(Arc::clone(&window) as Arc<dyn Window>, 7);
+        drop(held.clone());
+        assert_eq!(window.0.load(Ordering::Acquire), 0);
+        drop(held);
+        assert_eq!(window.0.load(Ordering::Acquire), 7);
     }
 }
