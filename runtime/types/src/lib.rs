@@ -20,4 +20,4 @@ pub use event::{AgentStatus, Cause, Event, EventKind, Invariant, Violation};
 pub use id::{AgentId, CheckpointId, Epoch, Incarnation, MessageId, NodeId};
 pub use level::{Authority, Level};
 pub use name::{AgentName, NameError, NodeName, TenantName, UserName};
-pub use spec::{AgentSpec, EnvironmentSpec, SpecError};
+pub use spec::{AgentSpec, EnvironmentSpec, SimDimension, SimEvent, SimSpec, SpecError};

@@ -1,5 +1,11 @@
 //! What an agent is to be: its environment, its seed, its rate. Read from files, commands and code alike.
 
+mod sim;
+
+pub use sim::{
+    MAX_SIM_EVENTS, MAX_SIM_MAGNITUDE, MAX_SIM_PERIOD_CYCLES, SIM_PHI_RANGE, SimDimension, SimEvent, SimSpec,
+};
+
 use crate::id::AgentId;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +15,10 @@ pub const RATE_RANGE_HZ: std::ops::RangeInclusive<f64> = 0.1..=1000.0;
 pub const PARTICLES_RANGE: std::ops::RangeInclusive<u32> = 10..=10_000;
 /// Most dimensions of an environment.
 pub const MAX_DIMENSIONS: usize = 64;
+/// Longest path of a recording, in bytes.
+pub const MAX_PATH_BYTES: usize = 4096;
+/// Slowest and fastest playback of a recording, as a multiple of its own time.
+pub const SPEED_RANGE: std::ops::RangeInclusive<f64> = 0.001..=1_000_000.0;
 
 /// An agent, as asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -76,7 +86,7 @@ impl AgentSpec {
         if !(1..=60_000).contains(&self.phase_deadline_ms) {
             return out_of("phase_deadline_ms", self.phase_deadline_ms.to_string(), "1 to 60000");
         }
-        Ok(())
+        self.environment.validate()
     }
 }
 
@@ -87,10 +97,17 @@ pub enum EnvironmentSpec {
     /// The live metrics of this machine and process.
     #[default]
     Host,
-    /// A recorded time series.
+    /// A recorded time series, one row each cycle.
     Trace {
-        /// The CSV file.
+        /// The CSV file, or a directory whose CSV files are the dimensions of one environment.
         path: String,
+    },
+    /// A recorded time series at the pace of its own timestamps.
+    Playback {
+        /// The CSV file; its first column is the time.
+        path: String,
+        /// 1 for real time, 60 for a minute each second; 0.001 to 1,000,000.
+        speed: f64,
     },
     /// A seeded world for tests and demonstrations.
     Sim {
@@ -99,11 +116,47 @@ pub enum EnvironmentSpec {
         /// Seed of the world (the agent has its own).
         seed: u64,
     },
+    /// A seeded world written out: its dimensions and what is planted in it.
+    Scenario(SimSpec),
     /// One that the embedding program registered under this name.
     Custom {
         /// The registered name.
         name: String,
     },
+}
+
+impl EnvironmentSpec {
+    /// Checks every range and says which field is out of it. Whether a file exists or a name is registered shows when
+    /// the environment is built.
+    pub fn validate(&self) -> Result<(), SpecError> {
+        let out_of = |field, found: String, expected: String| Err(SpecError::OutOfRange { field, found, expected });
+        match self {
+            Self::Host => Ok(()),
+            Self::Trace { path } | Self::Playback { path, .. } if path.is_empty() || path.len() > MAX_PATH_BYTES => {
+                let found = format!("{} bytes", path.len());
+                out_of("environment.path", found, format!("1 to {MAX_PATH_BYTES} bytes"))
+            }
+            Self::Playback { speed, .. } if !SPEED_RANGE.contains(speed) => out_of(
+                "environment.speed",
+                speed.to_string(),
+                format!("{} to {}", SPEED_RANGE.start(), SPEED_RANGE.end()),
+            ),
+            Self::Trace { .. } | Self::Playback { .. } => Ok(()),
+            Self::Sim { dimensions, .. } if !(1..=MAX_DIMENSIONS as u32).contains(dimensions) => out_of(
+                "environment.dimensions",
+                dimensions.to_string(),
+                format!("1 to {MAX_DIMENSIONS}"),
+            ),
+            Self::Sim { .. } => Ok(()),
+            Self::Scenario(spec) => spec.validate(),
+            Self::Custom { name } if name.is_empty() || name.len() > crate::name::MAX_NAME_CHARS => out_of(
+                "environment.name",
+                format!("{} bytes", name.len()),
+                format!("1 to {} bytes", crate::name::MAX_NAME_CHARS),
+            ),
+            Self::Custom { .. } => Ok(()),
+        }
+    }
 }
 
 /// Why a specification is refused.
@@ -134,6 +187,50 @@ mod tests {
             spec.rate_hz = rate;
             let error = spec.validate().expect_err("out of range").to_string();
             assert!(error.starts_with("rate_hz is"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_environment_out_of_range_is_refused_with_its_agent() {
+        let mut spec = AgentSpec::new(AgentId::of_default_tenant(AgentName::new("a").expect("valid")));
+        let trace = |path: &str| EnvironmentSpec::Trace { path: path.to_owned() };
+        let playback = |speed| EnvironmentSpec::Playback {
+            path: "a.csv".to_owned(),
+            speed,
+        };
+        let cases = [
+            (trace(""), "environment.path is 0 bytes; expected 1 to 4096 bytes"),
+            (playback(0.0), "environment.speed is 0; expected 0.001 to 1000000"),
+            (
+                playback(f64::NAN),
+                "environment.speed is NaN; expected 0.001 to 1000000",
+            ),
+            (
+                EnvironmentSpec::Sim {
+                    dimensions: 65,
+                    seed: 0,
+                },
+                "environment.dimensions is 65; expected 1 to 64",
+            ),
+            (
+                EnvironmentSpec::Custom { name: String::new() },
+                "environment.name is 0 bytes; expected 1 to 63 bytes",
+            ),
+        ];
+        for (environment, expected) in cases {
+            spec.environment = environment;
+            assert_eq!(spec.validate().expect_err("out of range").to_string(), expected);
+        }
+        for environment in [
+            trace("a.csv"),
+            playback(1.0),
+            EnvironmentSpec::Sim {
+                dimensions: 64,
+                seed: 0,
+            },
+        ] {
+            spec.environment = environment;
+            assert_eq!(spec.validate(), Ok(()));
         }
     }
 }
