@@ -45,10 +45,18 @@ pub struct CycleFacts {
     pub confidence: f64,
     /// Skills and goals that the agent gave itself in this cycle.
     pub expansions: u16,
-    /// Strategy changes in this cycle, and whether one went back to the strategy before.
+    /// Decisions about strategy in this cycle: each choice among actions, and those of the levels above.
+    pub strategy_decisions: u16,
+    /// Those of them that changed the agent's configuration, strategy or goal.
     pub strategy_changes: u16,
+    /// Those of the changes that took back an earlier one.
+    pub strategy_flips: u16,
     /// Utilisation of the resource used most, in [0, 1].
     pub utilisation: f64,
+    /// The identity hash changed and the measured step exceeded 0.1.
+    pub identity_drift: bool,
+    /// Effects with a Lookahead's origin that reached the kernel; each is a breach of the sandbox.
+    pub breaches: u16,
 }
 
 /// All that happened since the last report: one row of facts and one row of `dimensions` observations, forecasts and
@@ -87,7 +95,7 @@ pub struct Resource {
 }
 
 /// L4.5's answer to a cycle report: the floor on which L4.8 stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct FloorReport {
     /// Last cycle it covers.
     pub cycle: u64,
@@ -101,10 +109,18 @@ pub struct FloorReport {
     pub seof: f64,
     /// SEOF divided by the highest value it can have at rest (0.45, or 0.65 with two or more domains).
     pub seof_maturity: f64,
+    /// P(t): success rate of tasks, or forecast skill without tasks, in [0, 1]; `None` without evidence.
+    pub performance: Option<f64>,
+    /// Capability diversity CDI in [0, 1].
+    pub cdi: f64,
     /// Uncertainty index U in [0, 1].
     pub uncertainty: f64,
-    /// Divergence in [0, 1].
+    /// Horizons count half (U is at or above 0.7).
+    pub horizons_halved: bool,
+    /// Divergence in [0, 1]; 1 while nothing was observed.
     pub divergence: f64,
+    /// What the divergence asks for.
+    pub divergence_band: DivergenceBand,
     /// Spectral radius of the Jacobian as handed on, and what the detector says of it.
     pub rho: f64,
     /// The detector's verdict on `rho`.
@@ -115,6 +131,8 @@ pub struct FloorReport {
     pub tier: u8,
     /// Existential guard stage, 0 (normal) to 3 (critical).
     pub guard_stage: u8,
+    /// What the guard measured.
+    pub guard: GuardReadings,
     /// The ethical kernel's hash is that of the build.
     pub ethics_intact: bool,
     /// Sandbox contained: the live decision state had the same hash before and after each Lookahead, and no effect
@@ -127,6 +145,33 @@ pub struct FloorReport {
     /// For how many consecutive cycles each activation criterion of L4.8 has held, in the order of MSCP Level 4.8,
     /// section 9.1; criterion 4 counts consecutive passed checks.
     pub sustained: [u32; 6],
+}
+
+/// What the guard measured; a metric that this agent does not have is absent, not 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct GuardReadings {
+    /// ROD: depth of self-referential optimisation, the largest of the report.
+    pub rod: u8,
+    /// CAS: slope of mean confidence per cycle over 200 cycles; absent until 50 cycles are known.
+    pub cas: Option<f64>,
+    /// IFI: how far apart the frames see the identity; absent without frames.
+    pub ifi: Option<f64>,
+    /// GSRS: how much goals and actions refer to the agent itself; absent without goals.
+    pub gsrs: Option<f64>,
+}
+
+/// What a divergence asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum DivergenceBand {
+    /// Below 0.10.
+    Normal,
+    /// Below 0.25.
+    Warning,
+    /// Below 0.50: forecasts are to be recalibrated.
+    Recalibrate,
+    /// From 0.50, and while nothing was observed: projections are frozen and the conservative frame decides.
+    #[default]
+    Frozen,
 }
 
 /// What the spectral detector says.
@@ -162,6 +207,8 @@ pub struct Advice {
     pub forecast: Vec<f64>,
     /// Posterior variance of each dimension, standardised; the kernel samples uncertain groups faster.
     pub variance: Vec<f64>,
+    /// Mean calibrated confidence over skills (L4.8's capability matrix); `None` while no skill has enough outcomes.
+    pub confidence: Option<f64>,
     /// Environmental uncertainty (Definition 2).
     pub eu: f64,
     /// Risk exposure (Definition 3).
