@@ -2,3 +2,5 @@
 //! finite.
 
 pub mod rls;
+pub mod running;
+pub mod window;
