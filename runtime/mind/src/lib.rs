@@ -12,5 +12,6 @@
 //! [`ladder`] (where a freeze is decided).
 
 pub mod budget;
+pub mod ladder;
 pub mod numeric;
 pub mod report;

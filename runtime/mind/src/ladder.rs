@@ -1,0 +1,434 @@
+//! The ladder: what happens when a level fails, and how much authority each level has.
+//!
+//! The one place where a freeze is decided. Faults, orders of an operator and requests of the levels go in; a list of
+//! [`Action`]s comes out, which supervisors (or [`crate::stack`]) carry out in order. Pure: time and cycle are
+//! parameters ([`At`]).
+//!
+//! Invariants:
+//! 1. A level's authority never exceeds that of the level below it, after each single action.
+//! 2. A demotion stands in the list before everything else; events stand last.
+//! 3. Every freeze tells its cause and the checkpoint to which the level goes back; every change of authority is told.
+//! 4. L3 cannot be frozen; nothing but an operator ends a suspension or an operator's freeze.
+//! 5. A freeze raises the epoch of each level it reaches, so that whatever was under way there is stale.
+//!
+//! Sources: `MSCP Level 4.8`, sections 1.6, 6.1 and 6.4; `MSCP Level 4.9`, section 10.
+
+mod action;
+mod fault;
+mod restart;
+mod veto;
+
+pub use action::Action;
+pub use fault::{Fault, Order, OrderError, Request};
+pub use restart::{BACKOFF_FIRST_MS, BACKOFF_MAX_MS, PARK_FAILURES, PARK_WINDOW_MS, RestartDecision, Restarts};
+pub use veto::{MAX_VETOES, VETO_WINDOW_CYCLES, VetoKey, VetoLog};
+
+use rungs_types::{Authority, Cause, CheckpointId, Epoch, EventKind, Level};
+use serde::{Deserialize, Serialize};
+
+/// Heartbeats in a row that the existential guard may miss before it counts as critical.
+pub const MAX_MISSED_HEARTBEATS: u32 = 3;
+
+/// When something happens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct At {
+    /// The agent's L3 cycle.
+    pub cycle: u64,
+    /// Milliseconds by the host's monotonic clock; only the restart back-off reads it.
+    pub now_ms: u64,
+}
+
+/// What the ladder knows of one level.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Rung {
+    /// The agent has this level.
+    exists: bool,
+    /// What the level's own protocol asks for.
+    wanted: Authority,
+    /// What it has: the least of `wanted` and the level below.
+    effective: Authority,
+    epoch: Epoch,
+    /// The last verified state.
+    checkpoint: CheckpointId,
+    /// Frozen by an operator until an operator thaws it.
+    held: bool,
+    /// Stays down until an operator clears it.
+    suspended: bool,
+    vetoes: VetoLog,
+}
+
+/// The ladder of one agent. Small (below 4 KiB as JSON); its serde form is its whole state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ladder {
+    rungs: [Rung; 5],
+    restarts: Restarts,
+    parked: bool,
+    freezes: u32,
+}
+
+impl Ladder {
+    /// A ladder whose highest level is `top`: L3 and L4.5 at full authority, the levels above in Shadow.
+    pub fn new(top: Level) -> Self {
+        let rungs = Level::ALL.map(|level| {
+            let wanted = match level {
+                _ if level > top => Authority::Frozen,
+                Level::L3 | Level::L45 => Authority::Full,
+                _ => Authority::Shadow,
+            };
+            Rung {
+                exists: level <= top,
+                wanted,
+                effective: wanted,
+                epoch: Epoch::default(),
+                checkpoint: CheckpointId::default(),
+                held: false,
+                suspended: false,
+                vetoes: VetoLog::default(),
+            }
+        });
+        Self {
+            rungs,
+            restarts: Restarts::default(),
+            parked: false,
+            freezes: 0,
+        }
+    }
+
+    /// The authority in force.
+    pub fn authority(&self, level: Level) -> Authority {
+        self.rung(level).effective
+    }
+
+    /// All five, lowest first.
+    pub fn authorities(&self) -> [Authority; 5] {
+        Level::ALL.map(|level| self.authority(level))
+    }
+
+    /// The level's epoch: whatever carries a smaller one is stale.
+    pub fn epoch(&self, level: Level) -> Epoch {
+        self.rung(level).epoch
+    }
+
+    /// The level's last verified state.
+    pub fn checkpoint(&self, level: Level) -> CheckpointId {
+        self.rung(level).checkpoint
+    }
+
+    /// The level stays down until an operator clears it.
+    pub fn is_suspended(&self, level: Level) -> bool {
+        self.rung(level).suspended
+    }
+
+    /// The agent rests until an operator starts it.
+    pub fn is_parked(&self) -> bool {
+        self.parked
+    }
+
+    /// Freezes since the agent's first start.
+    pub fn freezes(&self) -> u32 {
+        self.freezes
+    }
+
+    /// What is done about a fault. An empty list means that the fault is stale: its level is frozen already.
+    pub fn on_fault(&mut self, fault: &Fault, at: At) -> Vec<Action> {
+        if self.parked {
+            return Vec::new();
+        }
+        let cause = fault.cause();
+        match fault {
+            Fault::HeartbeatMissed { in_a_row } if *in_a_row < MAX_MISSED_HEARTBEATS => Vec::new(),
+            Fault::KernelFailed { .. } => self.restart_agent(cause, at),
+            Fault::EthicsHash => self.park(cause, "the ethical kernel's hash differs from the build's"),
+            Fault::NoRecovery { level, .. } => self.suspend_without_recovery(*level, cause),
+            _ => {
+                let level = fault.level();
+                if self.authority(level) == Authority::Frozen {
+                    return Vec::new();
+                }
+                self.freeze(level, cause, fault, at)
+            }
+        }
+    }
+
+    /// What is done about an operator's order, or why it is refused; a refused order changes nothing.
+    pub fn on_order(&mut self, order: &Order) -> Result<Vec<Action>, OrderError> {
+        let level = order.level();
+        self.check_order(order)?;
+        Ok(match order {
+            Order::Freeze { who, .. }
+            | Order::Authority {
+                who,
+                to: Authority::Frozen,
+                ..
+            } => {
+                let cause = Cause::Operator { who: who.clone() };
+                self.hold(level, cause)
+            }
+            Order::Thaw { who, .. } => {
+                self.rung_mut(level).held = false;
+                self.reenable(level, who)
+            }
+            Order::Clear { who, .. } => {
+                let rung = self.rung_mut(level);
+                (rung.suspended, rung.held) = (false, false);
+                rung.vetoes.clear();
+                self.reenable(level, who)
+            }
+            Order::Authority { to, who, .. } => {
+                self.rung_mut(level).wanted = *to;
+                let mut actions = self.settle(&format!("operator {who}"));
+                let first_rise = actions
+                    .iter()
+                    .position(|action| !action.is_demotion())
+                    .unwrap_or(actions.len());
+                actions.insert(first_rise, Action::Place { level, authority: *to });
+                actions
+            }
+        })
+    }
+
+    fn check_order(&self, order: &Order) -> Result<(), OrderError> {
+        let level = order.level();
+        let rung = self.rung(level);
+        if !rung.exists {
+            return Err(OrderError::NoSuchLevel { level });
+        }
+        if level == Level::L3 {
+            return Err(OrderError::AlwaysOn);
+        }
+        if self.parked {
+            return Err(OrderError::Parked);
+        }
+        let frozen = rung.wanted == Authority::Frozen;
+        match order {
+            Order::Thaw { .. } | Order::Authority { .. } if rung.suspended => Err(OrderError::Suspended { level }),
+            Order::Thaw { .. } if !frozen => Err(OrderError::NotFrozen { level }),
+            Order::Clear { .. } if !rung.suspended => Err(OrderError::NotSuspended { level }),
+            Order::Authority { to, .. } if frozen && *to != Authority::Frozen => Err(OrderError::Frozen { level }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is done about a request of a level's orchestrator.
+    pub fn on_request(&mut self, level: Level, request: Request, at: At) -> Vec<Action> {
+        if self.parked {
+            return Vec::new();
+        }
+        match request {
+            Request::Fault(fault) => self.on_fault(&fault, at),
+            Request::Verified(checkpoint) => {
+                let rung = self.rung_mut(level);
+                rung.checkpoint = rung.checkpoint.max(checkpoint);
+                Vec::new()
+            }
+            Request::Advise(advice) if advice.epoch < self.epoch(level) => Vec::new(),
+            Request::Advise(advice) => vec![Action::Advise(advice)],
+            Request::Tell(event) => vec![Action::Emit(event)],
+            Request::Authority { to, reason } => {
+                let rung = self.rung_mut(level);
+                if rung.held || rung.suspended {
+                    return Vec::new();
+                }
+                rung.wanted = to;
+                self.settle(&reason)
+            }
+        }
+    }
+
+    /// L4.5 runs again after a fault: it has its authority back and L3 leaves the stabilization mode that the fault
+    /// put it in. Empty if L4.5 was not down, or is held by an operator.
+    pub fn on_floor_started(&mut self) -> Vec<Action> {
+        let rung = self.rung(Level::L45);
+        if rung.wanted != Authority::Frozen || rung.held || rung.suspended || self.parked {
+            return Vec::new();
+        }
+        self.raise_floor("restarted")
+    }
+
+    fn raise_floor(&mut self, reason: &str) -> Vec<Action> {
+        self.rung_mut(Level::L45).wanted = Authority::Full;
+        let mut actions = vec![Action::Stabilize { on: false }];
+        actions.extend(self.settle(reason));
+        actions
+    }
+
+    /// Freezes `level` and everything above it.
+    fn freeze(&mut self, level: Level, cause: Cause, fault: &Fault, at: At) -> Vec<Action> {
+        let (mut actions, mut events) = self.take_down(level, false);
+        if level == Level::L45 {
+            actions.push(Action::Stabilize { on: true });
+        }
+        if let Some(role) = fault.failed_role() {
+            actions.push(Action::Restart {
+                role: role.clone(),
+                cause: cause.clone(),
+            });
+        }
+        let checkpoint = self.checkpoint(level);
+        events.insert(
+            0,
+            Action::Emit(EventKind::Frozen {
+                level,
+                cause: cause.clone(),
+                checkpoint,
+            }),
+        );
+        let rung = self.rung_mut(level);
+        if rung.vetoes.note(&VetoKey::of(&cause), at.cycle) {
+            rung.suspended = true;
+            actions.push(Action::Suspend { level });
+            events.push(Action::Emit(EventKind::Suspended { level, cause }));
+        }
+        actions.extend(events);
+        actions
+    }
+
+    /// An operator's freeze: it does not count towards suspension and lasts until the operator thaws it.
+    fn hold(&mut self, level: Level, cause: Cause) -> Vec<Action> {
+        let (mut actions, events) = self.take_down(level, true);
+        if level == Level::L45 {
+            actions.push(Action::Stabilize { on: true });
+        }
+        self.rung_mut(level).held = true;
+        let checkpoint = self.checkpoint(level);
+        actions.push(Action::Emit(EventKind::Frozen {
+            level,
+            cause,
+            checkpoint,
+        }));
+        actions.extend(events);
+        actions
+    }
+
+    /// Authority off, advice back, state back; and the events that tell it.
+    fn take_down(&mut self, level: Level, hold: bool) -> (Vec<Action>, Vec<Action>) {
+        self.freezes = self.freezes.saturating_add(1);
+        let mut actions = vec![Action::FreezeFrom { level, hold }];
+        let mut events = Vec::new();
+        let mut reverts = Vec::new();
+        for above in Level::ALL.into_iter().rev().filter(|above| *above >= level) {
+            let rung = self.rung_mut(above);
+            if !rung.exists {
+                continue;
+            }
+            let (from, checkpoint) = (rung.effective, rung.checkpoint);
+            rung.epoch = rung.epoch.next();
+            (rung.wanted, rung.effective) = (Authority::Frozen, Authority::Frozen);
+            if from == Authority::Frozen {
+                continue;
+            }
+            actions.push(Action::Withdraw {
+                level: above,
+                checkpoint,
+            });
+            reverts.push(Action::Revert {
+                level: above,
+                checkpoint,
+            });
+            let reason = if above == level {
+                "freeze"
+            } else {
+                "freeze of a level below"
+            };
+            let to = Authority::Frozen;
+            events.push(Action::Emit(EventKind::Authority {
+                level: above,
+                from,
+                to,
+                reason: reason.into(),
+            }));
+            events.push(Action::Emit(EventKind::Reverted {
+                level: above,
+                checkpoint,
+            }));
+        }
+        actions.extend(reverts);
+        (actions, events)
+    }
+
+    fn reenable(&mut self, level: Level, who: &str) -> Vec<Action> {
+        if level == Level::L45 {
+            return self.raise_floor(&format!("operator {who}"));
+        }
+        vec![Action::Reenable { level }]
+    }
+
+    fn suspend_without_recovery(&mut self, level: Level, cause: Cause) -> Vec<Action> {
+        let rung = self.rung_mut(level);
+        if rung.suspended || rung.effective != Authority::Frozen {
+            return Vec::new();
+        }
+        rung.suspended = true;
+        vec![
+            Action::Suspend { level },
+            Action::Emit(EventKind::Suspended { level, cause }),
+        ]
+    }
+
+    fn restart_agent(&mut self, cause: Cause, at: At) -> Vec<Action> {
+        match self.restarts.on_failure(at.now_ms) {
+            RestartDecision::After { delay_ms } => vec![Action::RestartAgent { delay_ms, cause }],
+            RestartDecision::Park => self.park(cause, "the agent failed too often"),
+        }
+    }
+
+    fn park(&mut self, cause: Cause, summary: &str) -> Vec<Action> {
+        let (mut actions, events) = self.take_down(Level::L45, true);
+        self.parked = true;
+        actions.push(Action::Park { cause: cause.clone() });
+        let (level, checkpoint) = (Level::L45, self.checkpoint(Level::L45));
+        actions.push(Action::Emit(EventKind::Frozen {
+            level,
+            cause: cause.clone(),
+            checkpoint,
+        }));
+        actions.extend(events);
+        actions.push(Action::Emit(EventKind::Parked { cause }));
+        actions.push(Action::Emit(EventKind::Incident {
+            raised: true,
+            summary: summary.to_owned(),
+        }));
+        actions
+    }
+
+    /// Brings what is in force in line with what is wanted and what the level below has.
+    fn settle(&mut self, reason: &str) -> Vec<Action> {
+        let mut below = Authority::Full;
+        let mut changes = Vec::new();
+        for level in Level::ALL {
+            let rung = self.rung_mut(level);
+            let to = rung.wanted.min(below);
+            below = to;
+            if to != rung.effective {
+                changes.push((level, rung.effective, to));
+                rung.effective = to;
+            }
+        }
+        // Demotions from the top down, then promotions from the bottom up: invariant 1 holds after each of them.
+        let (down, up): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(_, from, to)| to < from);
+        let ordered = down.into_iter().rev().chain(up);
+        let (mut actions, mut events) = (Vec::new(), Vec::new());
+        for (level, from, to) in ordered {
+            actions.push(Action::SetAuthority { level, from, to });
+            events.push(Action::Emit(EventKind::Authority {
+                level,
+                from,
+                to,
+                reason: reason.to_owned(),
+            }));
+        }
+        actions.extend(events);
+        actions
+    }
+
+    fn rung(&self, level: Level) -> &Rung {
+        &self.rungs[level.index()]
+    }
+
+    fn rung_mut(&mut self, level: Level) -> &mut Rung {
+        &mut self.rungs[level.index()]
+    }
+}
+
+#[cfg(test)]
+mod tests;
