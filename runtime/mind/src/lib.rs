@@ -12,6 +12,7 @@
 //! [`ladder`] (where a freeze is decided).
 
 pub mod budget;
+pub mod l45;
 pub mod ladder;
 pub mod numeric;
 pub mod report;

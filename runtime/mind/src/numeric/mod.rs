@@ -3,4 +3,5 @@
 
 pub mod rls;
 pub mod running;
+pub mod spectral;
 pub mod window;

@@ -1,0 +1,18 @@
+//! Counts false alarms and detections of the invariants in simulated agents and prints them as tables.
+//!
+//! `cargo run -p rungs-mind --example detection -- 200` simulates 200 agents of each kind; without a count, 20.
+
+#[path = "../tests/detection/spectral.rs"]
+mod spectral;
+#[path = "../tests/detection/state.rs"]
+mod state;
+
+const DEFAULT_AGENTS: u64 = 20;
+
+fn main() -> Result<(), std::num::ParseIntError> {
+    let agents = std::env::args()
+        .nth(1)
+        .map_or(Ok(DEFAULT_AGENTS), |count| count.parse())?;
+    spectral::print(&spectral::false_alarms(agents), &spectral::detections(agents));
+    Ok(())
+}
