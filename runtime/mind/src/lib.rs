@@ -12,6 +12,7 @@
 //! [`ladder`] (where a freeze is decided).
 
 pub mod budget;
+pub mod l3;
 pub mod l45;
 pub mod ladder;
 pub mod numeric;

@@ -1,6 +1,7 @@
 //! The numerical tools that the levels share. Each guards itself: what goes in may be anything, what comes out is
 //! finite.
 
+pub mod history;
 pub mod rls;
 pub mod running;
 pub mod spectral;

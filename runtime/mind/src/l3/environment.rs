@@ -1,0 +1,222 @@
+//! The environment as the kernel sees it: all dimensions, their groups, and which forecaster speaks for each group.
+
+use super::action::{Action, ActionKind, Forecaster, MAX_GROUPS};
+use super::dimension::{Dimension, Expectation, MAX_OBSERVATION};
+use super::models::Models;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Forecasts of an observation before which a comparison of forecasters says nothing.
+pub const MIN_EVIDENCE: u32 = 50;
+
+/// All dimensions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Environment {
+    groups: Arc<[u16]>,
+    dimensions: Vec<Dimension>,
+    /// One per group.
+    speakers: Vec<Forecaster>,
+}
+
+/// What one cycle's observations said.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Sight {
+    /// Dimensions that were observed.
+    pub observed: u32,
+    /// Root mean square over the observed dimensions of the forecast error, in running standard deviations; `None`
+    /// when none had a forecast.
+    pub error: Option<f64>,
+    /// Share of them inside their 90 % interval.
+    pub hits: Option<f64>,
+}
+
+/// How good the kernel's forecasts are.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Skill {
+    /// Mean over dimensions of the mean absolute error divided by that of persistence, over about the last 100
+    /// observations; `None` without evidence.
+    pub ratio: Option<f64>,
+    /// Mean over dimensions of the share of realised values inside the 90 % interval.
+    pub coverage: Option<f64>,
+    /// Observations that were forecast.
+    pub observations: u64,
+}
+
+impl Environment {
+    /// An environment that has not been seen. `groups` gives each dimension's group, counted from 0.
+    pub fn new(groups: Arc<[u16]>) -> Self {
+        let count = group_count(&groups);
+        let dimensions = vec![Dimension::default(); groups.len()];
+        Self {
+            groups,
+            dimensions,
+            speakers: vec![Forecaster::default(); count],
+        }
+    }
+
+    /// Each dimension's group.
+    pub fn groups(&self) -> &Arc<[u16]> {
+        &self.groups
+    }
+
+    /// Number of groups.
+    pub fn group_count(&self) -> usize {
+        self.speakers.len()
+    }
+
+    /// The dimensions of a group.
+    pub fn members(&self, group: u16) -> impl Iterator<Item = (usize, &Dimension)> {
+        self.dimensions
+            .iter()
+            .enumerate()
+            .filter(move |(d, _)| self.groups[*d] == group)
+    }
+
+    /// Who speaks for a group.
+    pub fn speaker(&self, group: u16) -> Forecaster {
+        self.speakers.get(usize::from(group)).copied().unwrap_or_default()
+    }
+
+    /// What is expected of a dimension; `None` before its first observation.
+    pub fn expectation(&self, dimension: usize) -> Option<Expectation> {
+        self.dimensions
+            .get(dimension)?
+            .expectation(self.speaker(self.groups[dimension]))
+    }
+
+    /// Takes in one row of observations. What is not a number, not finite or beyond 1e100 is missing; so is what a
+    /// short row lacks, and what a long one has too much of is not looked at.
+    pub fn observe(&mut self, cycle: u64, row: &[f64], models: &mut Models) -> Sight {
+        let (mut observed, mut squares, mut errors, mut hits, mut judged) = (0, 0.0, 0, 0, 0);
+        for (d, &value) in row.iter().enumerate().take(self.dimensions.len()) {
+            if measurement(value).is_none() {
+                continue;
+            }
+            observed += 1;
+            let speaker = self.speaker(self.groups[d]);
+            let dimension = &mut self.dimensions[d];
+            let (seen, lesson) = dimension.compare(value, speaker);
+            if let Some(lesson) = lesson {
+                models.learn_change(d, &lesson);
+            }
+            if let Some(error) = seen.error_sd {
+                squares += error * error;
+                errors += 1;
+            }
+            if let Some(hit) = seen.hit {
+                hits += u32::from(hit);
+                judged += 1;
+            }
+            dimension.absorb(value, cycle);
+            let change = models.predict_change(ActionKind::Hold, d, &dimension.regressors());
+            dimension.expect(ActionKind::Hold, change);
+        }
+        Sight {
+            observed,
+            error: (errors > 0).then(|| (squares / f64::from(errors)).sqrt()),
+            hits: (judged > 0).then(|| f64::from(hits) / f64::from(judged)),
+        }
+    }
+
+    /// Predicts what the chosen action will change in the dimensions that it touches, and carries out a switch of
+    /// forecaster.
+    pub fn act(&mut self, action: Action, models: &Models) {
+        if let Action::SwitchForecaster { group, to } = action
+            && let Some(speaker) = self.speakers.get_mut(usize::from(group))
+        {
+            *speaker = to;
+        }
+        if action == Action::Hold {
+            return;
+        }
+        for (d, dimension) in self.dimensions.iter_mut().enumerate() {
+            if action.touches(self.groups[d]) {
+                let change = models.predict_change(action.kind(), d, &dimension.regressors());
+                dimension.expect(action.kind(), change);
+            }
+        }
+    }
+
+    /// H_bel: mean over dimensions of posterior over long-run variance, in [0, 1]; 1 without dimensions.
+    pub fn belief_entropy(&self, cycle: u64) -> f64 {
+        if self.dimensions.is_empty() {
+            return 1.0;
+        }
+        let sum: f64 = self.dimensions.iter().map(|d| d.uncertainty(cycle)).sum();
+        (sum / self.dimensions.len() as f64).clamp(0.0, 1.0)
+    }
+
+    /// How good the forecasts are. A dimension whose persistence was never wrong is no evidence.
+    pub fn skill(&self) -> Skill {
+        let (mut ratio, mut ratios, mut coverage, mut covered, mut observations) = (0.0, 0, 0.0, 0, 0);
+        for (dimension, group) in self.dimensions.iter().zip(self.groups.iter()) {
+            observations += u64::from(dimension.forecast_count());
+            if let Some(share) = dimension.coverage() {
+                coverage += share;
+                covered += 1;
+            }
+            let persistence = dimension.mae(Forecaster::Persistence).filter(|mae| *mae > 0.0);
+            if let Some((own, persistence)) = dimension.mae(self.speaker(*group)).zip(persistence) {
+                ratio += (own / persistence).min(MAX_RATIO);
+                ratios += 1;
+            }
+        }
+        Skill {
+            ratio: (ratios > 0).then(|| ratio / f64::from(ratios)),
+            coverage: (covered > 0).then(|| coverage / f64::from(covered)),
+            observations,
+        }
+    }
+
+    /// The forecaster that would have served the group best, with the share of the speaker's error that it would have
+    /// saved (mean over the group's dimensions, may be negative); `None` without [`MIN_EVIDENCE`] or another forecaster.
+    pub fn better_forecaster(&self, group: u16) -> Option<(Forecaster, f64)> {
+        let speaker = self.speaker(group);
+        let saved = |candidate: Forecaster| {
+            let (mut sum, mut count) = (0.0, 0);
+            for (_, dimension) in self.members(group) {
+                let own = dimension
+                    .mae(speaker)
+                    .filter(|mae| *mae > 0.0 && dimension.forecast_count() >= MIN_EVIDENCE);
+                if let Some((own, other)) = own.zip(dimension.mae(candidate)) {
+                    sum += 1.0 - (other / own).min(MAX_RATIO);
+                    count += 1;
+                }
+            }
+            (count > 0).then(|| sum / f64::from(count))
+        };
+        Forecaster::ALL
+            .into_iter()
+            .filter(|candidate| *candidate != speaker)
+            .filter_map(|candidate| saved(candidate).map(|share| (candidate, share)))
+            .reduce(|best, next| if next.1 > best.1 { next } else { best })
+    }
+
+    /// The shape is that of these groups and every number is one that could have been reached.
+    pub(super) fn is_valid(&self, groups: &Arc<[u16]>) -> bool {
+        self.groups == *groups
+            && self.dimensions.len() == groups.len()
+            && self.speakers.len() == group_count(groups)
+            && self.dimensions.iter().all(Dimension::is_valid)
+    }
+}
+
+/// Ratios of errors are cut here: a forecaster a hundred times worse is as bad as one can be.
+const MAX_RATIO: f64 = 100.0;
+
+/// The value, if it is one that a sensor can have measured.
+pub fn measurement(value: f64) -> Option<f64> {
+    (value.abs() <= MAX_OBSERVATION).then_some(value)
+}
+
+fn group_count(groups: &[u16]) -> usize {
+    groups
+        .iter()
+        .map(|g| usize::from(*g) + 1)
+        .max()
+        .unwrap_or(0)
+        .min(MAX_GROUPS)
+}
+
+#[cfg(test)]
+mod tests;
