@@ -91,7 +91,7 @@ impl Environment for Sim {
     }
 
     fn observe(&mut self, _now: Duration, row: &mut [f64]) -> Result<Observed, EnvironmentError> {
-        crate::check_row(NAME, &self.description, row)?;
+        crate::check_row(&self.description, row)?;
         let cycle = self.world.cycle();
         if self.end.is_some_and(|end| cycle >= end) {
             return Ok(Observed::End);

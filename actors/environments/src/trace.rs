@@ -11,8 +11,10 @@
 //! Only regular files are read, at most one buffer and [`MAX_BAD_ROWS`] bad rows in a call, so that `observe` waits for
 //! nothing but the disk. Nothing here writes.
 //!
-//! What a row is, is decided in `table`; what a time is, in `time`.
+//! What a row is, is decided in `table`; what a line and a cell, in `lines`; what a time is, in `time`.
 
+mod error;
+mod lines;
 mod playback;
 mod table;
 mod time;
@@ -20,12 +22,13 @@ mod time;
 pub use playback::{MAX_ROWS_PER_CYCLE, Playback};
 pub use time::parse_micros;
 
+use error::TableError;
 use rungs_agent::{Command, Description, Dimension, Environment, EnvironmentError, Observed};
 use rungs_types::spec::MAX_DIMENSIONS;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use table::{Table, TableError};
+use table::Table;
 
 /// Longest line of a file, in bytes, without its end.
 pub const MAX_LINE_BYTES: usize = 64 * 1024;
@@ -76,7 +79,7 @@ impl Trace {
     }
 
     /// The CSV files of a directory, in the order of their names, side by side: one group for each file, one dimension
-    /// for each column of values, rows aligned by their number. A file that has ended is missing from then on; the
+    /// for each column of values, rows aligned by their number. Symbolic links are passed over. A file that has ended is missing from then on; the
     /// recording ends with the longest.
     pub fn stack(directory: &Path) -> Result<Self, EnvironmentError> {
         let mut description = Description {
@@ -165,7 +168,7 @@ impl Environment for Trace {
     }
 
     fn observe(&mut self, _now: Duration, row: &mut [f64]) -> Result<Observed, EnvironmentError> {
-        crate::check_row(&self.description.name, &self.description, row)?;
+        crate::check_row(&self.description, row)?;
         if let Some(refused) = &self.refused {
             return Err(refused.clone());
         }
@@ -215,12 +218,13 @@ fn csv_files(directory: &Path) -> Result<Vec<PathBuf>, EnvironmentError> {
         if index >= MAX_DIRECTORY_ENTRIES {
             return Err(broken(directory, format!("more than {MAX_DIRECTORY_ENTRIES} entries")));
         }
-        let path = entry.map_err(cannot)?.path();
-        if path
+        let entry = entry.map_err(cannot)?;
+        let path = entry.path();
+        let is_csv = path
             .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
-            && path.is_file()
-        {
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
+        // Of the entry itself: a link could lead out of the directory.
+        if is_csv && entry.file_type().map_err(cannot)?.is_file() {
             files.push(path);
         }
         if files.len() > MAX_DIMENSIONS {

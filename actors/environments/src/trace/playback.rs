@@ -98,7 +98,7 @@ impl Environment for Playback {
     }
 
     fn observe(&mut self, now: Duration, row: &mut [f64]) -> Result<Observed, EnvironmentError> {
-        crate::check_row(&self.description.name, &self.description, row)?;
+        crate::check_row(&self.description, row)?;
         if let Some(refused) = &self.refused {
             return Err(refused.clone());
         }

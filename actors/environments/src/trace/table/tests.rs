@@ -1,7 +1,9 @@
 //! What a CSV file may hold and what it is refused for, on texts in memory.
 
+use super::super::{MAX_LINE_BYTES, MAX_VALUE};
 use super::*;
 use proptest::prelude::*;
+use std::io;
 
 type Rows = Vec<(Option<i64>, Vec<f64>)>;
 
@@ -129,7 +131,7 @@ fn sixty_four_columns_and_a_time_are_the_most() {
 
 #[test]
 fn a_bad_row_is_counted_and_skipped() {
-    let text = "t,a,b\n0,1,2\nx,1,2\n1,3\n2,3,4,5\n3,inf,4\n4,\"5,6\n5,7,8\r9\n\n6,-,1\n7,1e151,1\n8,5,6\n";
+    let text = "ts,a,b\n0,1,2\nx,1,2\n1,3\n2,3,4,5\n3,inf,4\n4,\"5,6\n5,7,8\r9\n\n6,-,1\n7,1e151,1\n8,5,6\n";
     let (_, rows, bad) = read(text.as_bytes()).expect("good");
     assert_eq!(rows, [(Some(0), vec![1.0, 2.0]), (Some(8_000_000), vec![5.0, 6.0])]);
     assert_eq!(bad, 9);
