@@ -14,6 +14,7 @@
 pub mod budget;
 pub mod l3;
 pub mod l45;
+pub mod l48;
 pub mod ladder;
 pub mod numeric;
 pub mod report;

@@ -1,0 +1,145 @@
+//! The baton: what passes through the phases of Level 4.8 and comes back to the orchestrator verified, or not at all.
+//!
+//! There is no side channel between phases: a phase reads the legs before its own and adds its own, with its output
+//! and a shared copy of its state after the step.
+
+use super::emit::{Emit, EmitState, L48Output};
+use super::observe::{Observe, ObserveError, ObserveOutput, ObserveState};
+use super::verify::{Verdict, Verify, VerifyState};
+use crate::budget::Budget;
+use crate::report::{CycleReport, FloorReport};
+use rungs_types::{Authority, CheckpointId, Epoch};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Under what a pass runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pass {
+    /// Counts passes begun.
+    pub number: u64,
+    /// The level's epoch; a baton of a smaller one is stale.
+    pub epoch: Epoch,
+    /// The authority in force.
+    pub authority: Authority,
+    /// The last L3 cycle that the pass knows.
+    pub cycle: u64,
+    /// The id that its states get if it comes back verified.
+    pub checkpoint: CheckpointId,
+    /// The last verdict permits structural changes.
+    pub structural_permitted: bool,
+}
+
+/// A phase's part of a baton.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Leg<O, S> {
+    /// What the phase found.
+    pub output: Arc<O>,
+    /// Its state after the step.
+    pub state: Arc<S>,
+}
+
+/// One pass on its way.
+#[derive(Debug, Clone)]
+pub struct Baton {
+    /// Under what it runs.
+    pub pass: Pass,
+    /// What L3 did and saw since the last pass.
+    pub report: Arc<CycleReport>,
+    /// What L4.5 says of it.
+    pub floor: Arc<FloorReport>,
+    /// Phase 1.
+    pub observe: Option<Leg<ObserveOutput, ObserveState>>,
+    /// Phase 4.
+    pub verify: Option<Leg<Verdict, VerifyState>>,
+    /// Phase 5.
+    pub emit: Option<Leg<L48Output, EmitState>>,
+}
+
+/// Why a phase gives a baton back unfinished; the level freezes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PhaseError {
+    /// Phase 1 gave no output.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    /// The baton has not been where this phase needs it to have been.
+    #[error("the baton came to {phase} without having passed {missing}")]
+    OutOfOrder {
+        /// This phase.
+        phase: &'static str,
+        /// The phase before.
+        missing: &'static str,
+    },
+}
+
+impl Baton {
+    /// A baton at the start of a pass.
+    pub fn new(pass: Pass, report: Arc<CycleReport>, floor: Arc<FloorReport>) -> Self {
+        Self {
+            pass,
+            report,
+            floor,
+            observe: None,
+            verify: None,
+            emit: None,
+        }
+    }
+}
+
+impl Observe {
+    /// Runs phase 1 on the baton.
+    pub fn carry(&mut self, baton: &mut Baton, budget: &dyn Budget) -> Result<(), PhaseError> {
+        let output = Arc::new(self.step(&baton.report, baton.pass.structural_permitted, budget)?);
+        baton.observe = Some(Leg {
+            output,
+            state: self.state(),
+        });
+        Ok(())
+    }
+}
+
+impl Verify {
+    /// Runs phase 4 on the baton.
+    pub fn carry(&mut self, baton: &mut Baton) -> Result<(), PhaseError> {
+        let observed = baton.observe.as_ref();
+        let observed = observed.ok_or(PhaseError::OutOfOrder {
+            phase: "verify",
+            missing: "observe",
+        })?;
+        let verdict = self.step(&baton.floor, &observed.output, baton.pass.authority, baton.pass.epoch);
+        baton.verify = Some(Leg {
+            output: Arc::new(verdict),
+            state: self.state(),
+        });
+        Ok(())
+    }
+}
+
+impl Emit {
+    /// Runs phase 5 on the baton.
+    pub fn carry(&mut self, baton: &mut Baton) -> Result<(), PhaseError> {
+        let missing = |missing| PhaseError::OutOfOrder { phase: "emit", missing };
+        let observed = baton.observe.as_ref().ok_or(missing("observe"))?;
+        let verified = baton.verify.as_ref().ok_or(missing("verify"))?;
+        let output = self.step(baton.pass, Arc::clone(&observed.output), Arc::clone(&verified.output));
+        baton.emit = Some(Leg {
+            output: Arc::new(output),
+            state: self.state(),
+        });
+        Ok(())
+    }
+}
+
+/// The states of all phases after one verified pass: what the level goes back to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bundle {
+    /// Its id.
+    pub checkpoint: CheckpointId,
+    /// The last L3 cycle that it knows.
+    pub cycle: u64,
+    /// Phase 1.
+    pub observe: Arc<ObserveState>,
+    /// Phase 4.
+    pub verify: Arc<VerifyState>,
+    /// Phase 5.
+    pub emit: Arc<EmitState>,
+}

@@ -1,0 +1,133 @@
+//! Adaptive conformal intervals: the width is a quantile of the last 200 absolute errors, and the quantile's level
+//! moves so that the share of observations inside stays on target even when the errors' distribution changes
+//! (I. Gibbs and E. Candes, "Adaptive conformal inference under distribution shift", NeurIPS 2021).
+
+use super::SCORED_OBSERVATIONS;
+use crate::numeric::history::MAX_CAPACITY;
+use crate::numeric::window::Window;
+use serde::{Deserialize, Serialize};
+
+/// The share of observations that an interval is to hold.
+pub const COVERAGE: f64 = 0.9;
+/// How far the level moves for each observation inside or outside.
+const STEP: f64 = 0.02;
+/// A level beyond what the errors held can give: the interval is this many times the largest of them.
+const BEYOND: f64 = 1.5;
+
+/// The errors of one forecaster and the level of its intervals.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Conformal {
+    errors: Window,
+    /// Share of observations to lie outside, as adapted.
+    outside: f64,
+}
+
+impl Default for Conformal {
+    fn default() -> Self {
+        Self {
+            errors: Window::new(SCORED_OBSERVATIONS),
+            outside: 1.0 - COVERAGE,
+        }
+    }
+}
+
+impl Conformal {
+    /// Takes in the absolute error of a forecast; says whether it lay inside the interval given with it, `None` for
+    /// the first.
+    pub fn learn(&mut self, error: f64) -> Option<bool> {
+        let inside = self.half_width().map(|width| error <= width);
+        if let Some(inside) = inside {
+            let missed = if inside { 0.0 } else { 1.0 };
+            // Between 0 and 1 with one step of slack: beyond it nothing would change but the way back.
+            self.outside = (self.outside + STEP * (1.0 - COVERAGE - missed)).clamp(-STEP, 1.0 + STEP);
+        }
+        self.errors.push(error);
+        inside
+    }
+
+    /// Half the width of the interval around the next forecast; `None` before the first error.
+    ///
+    /// With n errors, the `ceil((n + 1)(1 - outside))`-th smallest; beyond the largest, 1.5 times it.
+    pub fn half_width(&self) -> Option<f64> {
+        let count = self.errors.len();
+        if count == 0 {
+            return None;
+        }
+        let rank = ((count + 1) as f64 * (1.0 - self.outside)).ceil();
+        if rank > count as f64 {
+            return self.errors.max().map(|largest| BEYOND * largest);
+        }
+        let mut scratch = [0.0; MAX_CAPACITY];
+        let errors = &mut scratch[..count];
+        errors
+            .iter_mut()
+            .zip(self.errors.iter())
+            .for_each(|(slot, error)| *slot = error);
+        let index = (rank.max(1.0) as usize) - 1;
+        Some(*errors.select_nth_unstable_by(index, f64::total_cmp).1)
+    }
+
+    /// Mean absolute error over the last 200; `None` before the first.
+    pub fn mean_error(&self) -> Option<f64> {
+        self.errors.mean()
+    }
+
+    /// Errors held, at most 200.
+    pub fn scored(&self) -> usize {
+        self.errors.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_distr::StandardNormal;
+    use rand_pcg::Pcg64Mcg;
+
+    #[test]
+    fn the_width_is_the_hand_worked_order_statistic() {
+        let mut conformal = Conformal::default();
+        assert_eq!((conformal.half_width(), conformal.mean_error()), (None, None));
+        (1..=19).for_each(|error| conformal.errors.push(f64::from(error)));
+        // ceil(20 x 0.9) = 18.
+        assert_eq!(conformal.half_width(), Some(18.0));
+        conformal.outside = 0.05;
+        assert_eq!(conformal.half_width(), Some(19.0), "ceil(20 x 0.95) = 19");
+        conformal.outside = 0.04;
+        assert_eq!(
+            conformal.half_width(),
+            Some(28.5),
+            "rank 20 of 19: 1.5 times the largest"
+        );
+        conformal.outside = 1.02;
+        assert_eq!(conformal.half_width(), Some(1.0));
+    }
+
+    #[test]
+    fn a_miss_widens_nine_times_as_much_as_a_hit_narrows() {
+        let mut conformal = Conformal::default();
+        assert_eq!(conformal.learn(1.0), None, "no interval yet");
+        assert_eq!(conformal.outside, 1.0 - COVERAGE);
+        assert_eq!(conformal.learn(1.0), Some(true), "on the edge is inside");
+        assert!((conformal.outside - 0.102).abs() < 1e-12);
+        assert_eq!(conformal.learn(9.0), Some(false));
+        assert!((conformal.outside - 0.084).abs() < 1e-12);
+    }
+
+    #[test]
+    fn coverage_stays_on_target_when_the_errors_grow_tenfold() {
+        let mut rng = Pcg64Mcg::seed_from_u64(1);
+        let mut conformal = Conformal::default();
+        let mut inside = [0u32; 4];
+        for step in 0..4_000 {
+            let scale = if step / 1_000 % 2 == 0 { 1.0 } else { 10.0 };
+            let error: f64 = rng.sample(StandardNormal);
+            inside[step / 1_000] += u32::from(conformal.learn(scale * error.abs()) == Some(true));
+        }
+        assert!(
+            inside.iter().all(|count| (870..=930).contains(count)),
+            "{inside:?} of 1,000 each"
+        );
+    }
+}
