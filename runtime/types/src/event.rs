@@ -111,7 +111,7 @@ pub enum EventKind {
 }
 
 /// The state of an agent in one line of a status view.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AgentStatus {
     /// Cycles completed since the agent's first start.
     pub cycles: u64,

@@ -1,0 +1,290 @@
+//! What an agent, and the actors of its tree, receive by name: from the shell, another node, or the embedding program.
+//!
+//! The same types are JSON in the shell and bincode between nodes; [`crate::AgentHandle`] sends them on this node.
+
+use rungs_host::Wire;
+use rungs_types::{AgentId, AgentSpec, AgentStatus, Authority, CheckpointId, Epoch, Level, NodeName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Longest name of an operator, in characters; longer ones are cut.
+pub const MAX_OPERATOR_CHARS: usize = 64;
+
+macro_rules! wire {
+    ($message:ty, $kind:literal => $reply:ty, $example:expr) => {
+        impl Wire for $message {
+            const KIND: &'static str = $kind;
+            type Reply = $reply;
+
+            fn example() -> Self {
+                $example
+            }
+        }
+    };
+}
+
+/// The state of the agent in one line of a status view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetStatus {}
+wire!(GetStatus, "agent.status" => AgentStatus, Self {});
+
+/// All about the agent: what it was asked to be, its levels, the actors of its tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Describe {}
+wire!(Describe, "agent.describe" => AgentDescription, Self {});
+
+/// The last advice of the highest level that may be seen, and how old it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetForecast {}
+wire!(GetForecast, "agent.forecast" => Option<Forecast>, Self {});
+
+/// Freezes a level and every level above it until [`Thaw`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Freeze {
+    /// The level: L4.5, L4.8, L4.9 or L6.
+    pub level: Level,
+    /// Who orders it, at most [`MAX_OPERATOR_CHARS`] characters; `operator` if empty.
+    #[serde(default)]
+    pub who: String,
+}
+wire!(Freeze, "agent.freeze" => LevelStanding, Self { level: Level::L48, who: "ada".into() });
+
+/// Lets a level that an operator has frozen come back by its own protocol.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Thaw {
+    /// The level.
+    pub level: Level,
+    /// Who orders it.
+    #[serde(default)]
+    pub who: String,
+}
+wire!(Thaw, "agent.thaw" => LevelStanding, Self { level: Level::L48, who: "ada".into() });
+
+/// Gives a level an authority, at most that of the level below.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetAuthority {
+    /// The level.
+    pub level: Level,
+    /// The authority it is to have.
+    pub value: Authority,
+    /// Who orders it.
+    #[serde(default)]
+    pub who: String,
+}
+wire!(
+    SetAuthority,
+    "agent.authority" => LevelStanding,
+    Self { level: Level::L48, value: Authority::Advisory, who: "ada".into() }
+);
+
+/// Clears a level's suspension and its persistent veto; it comes back by its own protocol.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Clear {
+    /// The level.
+    pub level: Level,
+    /// Who orders it.
+    #[serde(default)]
+    pub who: String,
+}
+wire!(Clear, "agent.clear" => LevelStanding, Self { level: Level::L48, who: "ada".into() });
+
+/// Writes a snapshot now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TakeSnapshot {}
+wire!(TakeSnapshot, "agent.snapshot" => SnapshotTaken, Self {});
+
+/// The state of one actor of the tree; sent to a role such as `ops-1#l48/observe`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetRoleState {}
+wire!(GetRoleState, "role.state" => RoleState, Self {});
+
+/// Starts an agent on this node; sent to `@node/agents`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpawnAgent {
+    /// What it is to be.
+    pub spec: AgentSpec,
+}
+wire!(SpawnAgent, "agents.spawn" => AgentEntry, Self { spec: AgentSpec::new(example_agent()) });
+
+/// Stops an agent of this node in order, with a last snapshot; sent to `@node/agents`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StopAgent {
+    /// Which.
+    pub agent: AgentId,
+}
+wire!(StopAgent, "agents.stop" => AgentEntry, Self { agent: example_agent() });
+
+/// Starts a parked agent again; sent to `@node/agents`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnparkAgent {
+    /// Which.
+    pub agent: AgentId,
+}
+wire!(UnparkAgent, "agents.unpark" => AgentEntry, Self { agent: example_agent() });
+
+/// The agents of this node, by name; sent to `@node/agents`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListAgents {
+    /// Only those after this one.
+    #[serde(default)]
+    pub after: Option<AgentId>,
+    /// At most so many, 1 to [`MAX_LISTED_AGENTS`].
+    #[serde(default = "default_listed_agents")]
+    pub limit: u32,
+}
+wire!(ListAgents, "agents.list" => Vec<AgentEntry>, Self { after: None, limit: default_listed_agents() });
+
+/// Most agents that one [`ListAgents`] answers with.
+pub const MAX_LISTED_AGENTS: u32 = 1_000;
+
+fn default_listed_agents() -> u32 {
+    MAX_LISTED_AGENTS
+}
+
+fn example_agent() -> AgentId {
+    "ops-1".parse().expect("invariant: a valid name")
+}
+
+/// A level's place after an order was carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LevelStanding {
+    /// The level.
+    pub level: Level,
+    /// Its effective authority.
+    pub authority: Authority,
+    /// Its epoch; a freeze raises it.
+    pub epoch: Epoch,
+    /// Its last verified state.
+    pub checkpoint: CheckpointId,
+}
+
+/// A snapshot that was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SnapshotTaken {
+    /// Its number; a later one is greater.
+    pub sequence: u64,
+    /// The L3 cycle it stands at.
+    pub cycle: u64,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// The last advice that an agent's levels gave, in the environment's units.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Forecast {
+    /// Who forecasts.
+    pub level: Level,
+    /// The last cycle that was known to it.
+    pub from_cycle: u64,
+    /// One per dimension, in the environment's order.
+    pub dimensions: Vec<DimensionForecast>,
+    /// Environmental uncertainty (MSCP Level 4.8, Definition 2).
+    pub eu: f64,
+    /// Risk exposure score (Definition 3).
+    pub res: f64,
+    /// Cycles of runway (Definition 4).
+    pub rdf: f64,
+}
+
+/// The forecast of one dimension.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DimensionForecast {
+    /// The dimension's name.
+    pub name: String,
+    /// One cycle ahead of the last observation; absent while there is none.
+    pub value: Option<f64>,
+    /// Posterior variance, standardised; absent while there is none.
+    pub variance: Option<f64>,
+}
+
+/// All about an agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentDescription {
+    /// What it was asked to be.
+    pub spec: AgentSpec,
+    /// The node it runs on.
+    pub node: NodeName,
+    /// Its state.
+    pub status: AgentStatus,
+    /// Its levels, lowest first.
+    pub levels: Vec<LevelDescription>,
+    /// The actors of its tree, in the order of their start.
+    pub actors: Vec<ActorDescription>,
+    /// What it observes.
+    pub dimensions: Vec<String>,
+    /// The last snapshot; absent before the first.
+    pub snapshot: Option<SnapshotTaken>,
+}
+
+/// One level of an agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LevelDescription {
+    /// Level, authority, epoch, checkpoint.
+    pub standing: LevelStanding,
+    /// What it is doing and what it waits for, in one line.
+    pub state: String,
+}
+
+/// One actor of an agent's tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ActorDescription {
+    /// Its role, such as `l48/observe`; the root's is `agent`.
+    pub role: String,
+    /// How often it has been started; 1 is the first start.
+    pub generation: u32,
+    /// Messages waiting in its mailbox.
+    pub mailbox_depth: u32,
+}
+
+/// The state of one actor of an agent's tree.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RoleState {
+    /// Its role.
+    pub role: String,
+    /// The last L3 cycle it has worked on.
+    pub cycle: u64,
+    /// Pieces of work done since its start: cycles, reports or batons.
+    pub steps: u64,
+    /// What it is doing, in one line.
+    pub detail: String,
+}
+
+/// An agent that a node hosts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentEntry {
+    /// The agent.
+    pub agent: AgentId,
+    /// What it does.
+    pub state: AgentState,
+    /// How often it has been started on this node; 1 is the first start.
+    pub generation: u32,
+}
+
+/// What a hosted agent does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentState {
+    /// Its tree is being started.
+    Starting,
+    /// It cycles.
+    Running,
+    /// It failed and waits for its next start.
+    Waiting,
+    /// It failed too often and rests until an operator starts it.
+    Parked,
+    /// It is being stopped, or has been.
+    Stopped,
+}
