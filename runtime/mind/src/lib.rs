@@ -16,5 +16,6 @@ pub mod l3;
 pub mod l45;
 pub mod l48;
 pub mod ladder;
+pub mod lookahead;
 pub mod numeric;
 pub mod report;
