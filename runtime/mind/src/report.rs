@@ -2,6 +2,7 @@
 //!
 //! Kernel (L3) → L4.5 → L4.8: [`CycleReport`], [`FloorReport`]. L4.8 → kernel: [`Advice`].
 
+use crate::l3::ActionKind;
 use rungs_types::{Authority, CheckpointId, Epoch, Level};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub struct CycleFacts {
     pub stabilizing: bool,
     /// The cycle was late or ran with a stretched period.
     pub late: bool,
+    /// The kind of this cycle's action.
+    pub action: ActionKind,
     /// The action of this cycle passed the ethical kernel at its first proposal.
     pub ethical_first_pass: bool,
     /// The action's target was the agent itself.
@@ -113,6 +116,9 @@ pub struct FloorReport {
     pub performance: Option<f64>,
     /// Capability diversity CDI in [0, 1].
     pub cdi: f64,
+    /// The ensemble's second opinion on the same, in [0, 1]: stability-weighted growth, diversity, long-horizon survival
+    /// and exploration.
+    pub seof_ensemble: f64,
     /// Uncertainty index U in [0, 1].
     pub uncertainty: f64,
     /// Horizons count half (U is at or above 0.7).

@@ -31,6 +31,8 @@ const SCALE_HORIZON: u32 = 1000;
 const CHANGE_HORIZON: u32 = 200;
 /// Observations over which the error's size is known.
 const ERROR_HORIZON: u32 = 50;
+/// How much wider an error is taken after one sample.
+const FEW_SAMPLES: f64 = 1.2;
 /// Observations over which forecasters are compared.
 pub const SKILL_HORIZON: u32 = 100;
 /// Sampling periods over which the usual gap is known.
@@ -56,10 +58,10 @@ const HALF_WIDTH_RANGE: (f64, f64) = (0.25, 6.0);
 pub struct Expectation {
     /// The forecast of the forecaster that speaks.
     pub forecast: f64,
-    /// Standard deviation of its error, 0 while it was never wrong.
-    pub sd: f64,
+    /// Standard deviation of its error: 0 while it was never wrong, `None` before the first.
+    pub sd: Option<f64>,
     /// Half the width of its 90 % interval.
-    pub half_width: f64,
+    pub half_width: Option<f64>,
 }
 
 /// What an observation said about what was expected.
@@ -132,10 +134,11 @@ impl Dimension {
     pub fn expectation(&self, speaker: Forecaster) -> Option<Expectation> {
         self.last[0]?;
         let sd = self.error_sd();
+        let half_width = sd.map(|sd| self.half_width_sd * sd);
         Some(Expectation {
             forecast: self.forecasts[speaker.index()],
             sd,
-            half_width: self.half_width_sd * sd,
+            half_width,
         })
     }
 
@@ -149,7 +152,26 @@ impl Dimension {
             mae.push((value - forecast).abs());
         }
         let error = value - self.forecasts[speaker.index()];
-        let sd = self.error_sd();
+        let seen = Seen {
+            error_sd: Some(self.scale.in_sd(error, ERROR_CUT)),
+            hit: self.judge(error),
+        };
+        let unit = self.usual_change();
+        let lesson = (self.change.count() >= MIN_CHANGES && unit > 0.0).then(|| Lesson {
+            kind: self.pending_kind,
+            regressors: self.regressors(),
+            target: ((value - last) / unit).clamp(-CUT, CUT),
+        });
+        (seen, lesson)
+    }
+
+    /// Judges the interval by an error, adapts it, and takes the error in: whether it was a hit, `None` before the first
+    /// interval.
+    fn judge(&mut self, error: f64) -> Option<bool> {
+        let Some(sd) = self.error_sd() else {
+            self.square_error.push(error * error);
+            return None;
+        };
         let hit = error.abs() <= self.half_width_sd * sd;
         if sd > 0.0 {
             let step = INTERVAL_STEP * if hit { COVERAGE - 1.0 } else { COVERAGE };
@@ -165,17 +187,7 @@ impl Dimension {
         self.surprises
             .push(f64::from(u8::from(known && error.abs() > SURPRISE_SD * sd)));
         self.square_error.push(counted * counted);
-        let seen = Seen {
-            error_sd: Some(self.scale.in_sd(error, ERROR_CUT)),
-            hit: Some(hit),
-        };
-        let unit = self.usual_change();
-        let lesson = (self.change.count() >= MIN_CHANGES && unit > 0.0).then(|| Lesson {
-            kind: self.pending_kind,
-            regressors: self.regressors(),
-            target: ((value - last) / unit).clamp(-CUT, CUT),
-        });
-        (seen, lesson)
+        Some(hit)
     }
 
     /// Takes the observation in. [`Dimension::expect`] must follow.
@@ -227,8 +239,11 @@ impl Dimension {
         self.change.variance().sqrt().hypot(self.change.mean())
     }
 
-    fn error_sd(&self) -> f64 {
-        self.square_error.get().unwrap_or(0.0).sqrt()
+    /// Root mean square of the forecast's errors, wider by 1.2 / n after n of them: about what Student's t asks of few
+    /// samples at 90 %. `None` before the first.
+    fn error_sd(&self) -> Option<f64> {
+        let few = 1.0 + FEW_SAMPLES / f64::from(self.square_error.count().max(1));
+        self.square_error.get().map(|square| square.sqrt() * few)
     }
 
     /// Samples that should have come since the last one and did not.
@@ -260,7 +275,7 @@ impl Dimension {
 
     /// Observations that were forecast.
     pub fn forecast_count(&self) -> u32 {
-        self.hits.count()
+        self.mae[Forecaster::Persistence.index()].count()
     }
 
     /// Share of the last 1000 forecast observations inside the 90 % interval.

@@ -262,6 +262,7 @@ impl Kernel {
             complexity: own.complexity,
             stabilizing: own.stabilizing,
             late: input.late,
+            action: kind,
             ethical_first_pass: !turn.ethics,
             self_directed: kind.is_self_directed(),
             self_reference_depth: kind.self_reference_depth(),

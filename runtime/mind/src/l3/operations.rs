@@ -18,8 +18,9 @@ const CLOSED_GOALS: usize = 20;
 const TASK_MEMORY_CYCLES: u32 = 100;
 /// Standard deviation of persona consistency that counts as full volatility.
 const CONSISTENCY_SD: f64 = 0.2;
-/// Confidence before any evidence.
-const PRIOR_CONFIDENCE: f64 = 0.5;
+/// Before any evidence, one success and one failure are taken for granted (Laplace's rule of succession): confidence
+/// starts at a half and the first outcome does not make it certain.
+const PRIOR_OUTCOMES: [f64; 2] = [1.0, 0.0];
 
 /// What came of earlier actions since the last cycle, as the host counted it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +83,8 @@ pub struct Operations {
 
 impl Default for Operations {
     fn default() -> Self {
+        let mut success = RunningMean::new(CYCLES as u32);
+        PRIOR_OUTCOMES.into_iter().for_each(|outcome| success.push(outcome));
         Self {
             recent_kinds: History::new(CYCLES),
             long_run: [0.0; 8],
@@ -90,7 +93,7 @@ impl Default for Operations {
             denied: Window::new(CYCLES),
             succeeded: Window::new(CYCLES),
             failed: Window::new(CYCLES),
-            success: RunningMean::new(CYCLES as u32),
+            success,
             cycles_since_task: TASK_MEMORY_CYCLES,
             valence: Window::new(CYCLES),
             consistency: Window::new(CYCLES),
@@ -203,7 +206,7 @@ impl Operations {
     }
 
     fn confidence(&self, calibrated: Option<(f64, f64)>) -> f64 {
-        let own = self.success.get().unwrap_or(PRIOR_CONFIDENCE);
+        let own = self.success.get().unwrap_or(0.0);
         match calibrated {
             Some((confidence, weight)) if confidence.is_finite() => {
                 ((1.0 - weight) * own + weight * confidence.clamp(0.0, 1.0)).clamp(0.0, 1.0)
@@ -267,30 +270,30 @@ mod tests {
     fn confidence_is_the_success_of_tasks_or_of_forecasts_without_tasks() {
         let mut operations = Operations::default();
         operations.take_in(&Outcomes::default(), Some(0.8));
-        assert_eq!(operations.measure(None).identity[2], 0.8);
+        // One success, one failure, and 0.8.
+        assert!((operations.measure(None).identity[2] - 0.6).abs() < 1e-15);
         let tasks = Outcomes {
             tasks_succeeded: 1,
             tasks_failed: 3,
             ..Outcomes::default()
         };
         operations.take_in(&tasks, Some(1.0));
-        // Mean of 0.8 and 0.25: the forecast of this cycle does not count beside a task.
-        assert!((operations.measure(None).identity[2] - 0.525).abs() < 1e-15);
+        // And 0.25: the forecast of this cycle does not count beside a task.
+        assert!((operations.measure(None).identity[2] - 0.5125).abs() < 1e-15);
         for _ in 0..100 {
             operations.take_in(&Outcomes::default(), Some(1.0));
         }
-        assert!((operations.measure(None).identity[2] - 0.525).abs() < 1e-15);
+        assert!((operations.measure(None).identity[2] - 0.5125).abs() < 1e-15);
         operations.take_in(&Outcomes::default(), Some(1.0));
-        assert!(operations.measure(None).identity[2] > 0.6);
+        assert!((operations.measure(None).identity[2] - 3.05 / 5.0).abs() < 1e-15);
     }
 
     #[test]
     fn calibrated_confidence_counts_by_its_weight() {
         let mut operations = Operations::default();
-        operations.take_in(&Outcomes::default(), Some(0.8));
-        assert!((operations.measure(Some((0.6, 0.5))).identity[2] - 0.7).abs() < 1e-15);
+        assert!((operations.measure(Some((0.6, 0.5))).identity[2] - 0.55).abs() < 1e-15);
         assert_eq!(operations.measure(Some((0.6, 1.0))).identity[2], 0.6);
-        assert_eq!(operations.measure(Some((f64::NAN, 1.0))).identity[2], 0.8);
+        assert_eq!(operations.measure(Some((f64::NAN, 1.0))).identity[2], 0.5);
     }
 
     #[test]

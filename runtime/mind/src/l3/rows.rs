@@ -46,10 +46,12 @@ pub(super) fn open_row(report: &mut CycleReport, row: &[f64], environment: &Envi
         report.observations.push(value);
         let expectation = environment.expectation(d);
         report.forecasts.push(expectation.map_or(f64::NAN, |e| e.forecast));
-        report.forecast_sd.push(expectation.map_or(f64::NAN, |e| e.sd));
+        report
+            .forecast_sd
+            .push(expectation.and_then(|e| e.sd).unwrap_or(f64::NAN));
         report
             .forecast_half_width
-            .push(expectation.map_or(f64::NAN, |e| e.half_width));
+            .push(expectation.and_then(|e| e.half_width).unwrap_or(f64::NAN));
     }
 }
 

@@ -36,11 +36,30 @@ fn the_error_of_the_forecast_is_measured_in_deviations_of_the_dimension() {
     assert_eq!(dimension.compare(5.0, Forecaster::Persistence).0, Seen::default());
     see(&mut dimension, [1.0, 3.0, 1.0, 3.0], 1);
     // Deviation 1 around 2; persistence expects 3.
-    let seen = dimension.compare(0.5, Forecaster::Persistence).0;
-    assert_eq!(seen.error_sd, Some(-2.5));
-    // Errors so far 2, 2, 2: deviation 2, half width 3.29 (wider by now: hits narrow it, and there was none but hits).
-    assert_eq!(seen.hit, Some(true));
+    assert_eq!(dimension.compare(0.5, Forecaster::Persistence).0.error_sd, Some(-2.5));
     assert_eq!(dimension.compare(1e9, Forecaster::Persistence).0.error_sd, Some(10.0));
+}
+
+#[test]
+fn the_interval_starts_with_the_first_error_wider_for_few_and_adapts_with_each() {
+    let mut dimension = Dimension::default();
+    see(&mut dimension, [1.0], 1);
+    let expected = |d: &Dimension| d.expectation(Forecaster::Persistence).expect("observed");
+    assert_eq!((expected(&dimension).sd, expected(&dimension).half_width), (None, None));
+    assert_eq!(dimension.compare(3.0, Forecaster::Persistence).0.hit, None);
+    // One error of 2: 2 (1 + 1.2), and 1.645 of that.
+    assert!((expected(&dimension).sd.expect("one error") - 4.4).abs() < 1e-12);
+    assert!((expected(&dimension).half_width.expect("one error") - 1.645 * 4.4).abs() < 1e-12);
+    // A hit narrows by exp(-0.005); another error of 2 leaves the root mean square, now with (1 + 0.6).
+    assert_eq!(dimension.compare(3.0, Forecaster::Persistence).0.hit, Some(true));
+    let half_width = expected(&dimension).half_width.expect("errors");
+    assert!((half_width - 1.645 * (-0.005_f64).exp() * 3.2).abs() < 1e-12);
+    // A miss widens by exp(0.045).
+    assert_eq!(
+        dimension.compare(1.0 + 3.2 * 1.64, Forecaster::Persistence).0.hit,
+        Some(false)
+    );
+    assert!((dimension.half_width_sd - 1.645 * (0.04_f64).exp()).abs() < 1e-12);
 }
 
 #[test]
@@ -98,11 +117,12 @@ fn the_interval_holds_nine_in_ten_whatever_the_distribution() {
 fn a_surprise_is_an_error_of_more_than_four_deviations() {
     let mut dimension = Dimension::default();
     see(&mut dimension, (0..60).map(|i| if i % 2 == 0 { 0.5 } else { -0.5 }), 1);
-    // Persistence is always wrong by 1: deviation 1.
+    // Persistence was wrong by 1 each of 59 times: 1 + 1.2 / 59.
+    let limit = 4.0 * (1.0 + 1.2 / 59.0);
     let mut near = dimension.clone();
-    see(&mut near, [-0.5 + 4.0], 1);
+    see(&mut near, [-0.5 + limit - 1e-9], 1);
     assert_eq!(near.surprise(), 0.0);
-    see(&mut dimension, [-0.5 + 4.01], 1);
+    see(&mut dimension, [-0.5 + limit + 1e-9], 1);
     assert!((dimension.surprise() - 0.05).abs() < 1e-12);
 }
 
@@ -111,9 +131,14 @@ fn a_gross_error_widens_the_deviation_by_ten_of_it_at_most() {
     let mut dimension = Dimension::default();
     see(&mut dimension, (0..61).map(|i| if i % 2 == 0 { 0.5 } else { -0.5 }), 1);
     see(&mut dimension, [1e90], 1);
-    // Mean square 1 + (100 - 1) / 50.
-    let sd = dimension.expectation(Forecaster::Persistence).expect("observed").sd;
-    assert!((sd - (1.0_f64 + 99.0 / 50.0).sqrt()).abs() < 1e-9, "{sd}");
+    // Ten deviations of 1 + 1.2 / 60 each, squared, at a weight of 1/50.
+    let sd = dimension
+        .expectation(Forecaster::Persistence)
+        .expect("observed")
+        .sd
+        .expect("errors");
+    let square: f64 = 1.0 + ((10.0 * 1.02_f64).powi(2) - 1.0) / 50.0;
+    assert!((sd - square.sqrt() * (1.0 + 1.2 / 61.0)).abs() < 1e-9, "{sd}");
 }
 
 #[test]
@@ -125,8 +150,8 @@ fn what_never_moves_is_expected_to_stay_and_surprises_when_it_does_not() {
         expected,
         Expectation {
             forecast: 7.0,
-            sd: 0.0,
-            half_width: 0.0
+            sd: Some(0.0),
+            half_width: Some(0.0)
         }
     );
     assert_eq!(
@@ -155,7 +180,7 @@ proptest! {
             dimension.expect(ActionKind::Hold, Some(change));
             prop_assert!(dimension.is_valid(), "{dimension:?}");
             let expected = dimension.expectation(Forecaster::Linear).expect("observed");
-            prop_assert!(expected.sd.is_finite() && expected.half_width.is_finite());
+            prop_assert!(expected.sd.is_none_or(f64::is_finite) && expected.half_width.is_none_or(f64::is_finite));
         }
     }
 }

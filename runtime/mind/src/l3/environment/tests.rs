@@ -43,6 +43,16 @@ fn the_first_observation_of_a_dimension_judges_nothing() {
         Sight {
             observed: 1,
             error: Some(0.0),
+            hits: None
+        },
+        "a first forecast has no interval"
+    );
+    let sight = environment.observe(3, &[4.0], &mut models);
+    assert_eq!(
+        sight,
+        Sight {
+            observed: 1,
+            error: Some(0.0),
             hits: Some(1.0)
         }
     );
