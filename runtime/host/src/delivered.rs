@@ -89,6 +89,11 @@ impl<M: Send + 'static> Handle<M> {
         }
     }
 
+    /// A handle with a mailbox that others already hold.
+    pub fn sharing(actor: ActorRef<Delivered<M>>, mailbox: Arc<Mailbox>) -> Self {
+        Self { actor, mailbox }
+    }
+
     /// The ractor reference, for supervision.
     pub fn actor(&self) -> &ActorRef<Delivered<M>> {
         &self.actor
@@ -119,6 +124,17 @@ impl<M: Send + 'static> Handle<M> {
                 credit,
             })
             .map_err(|_| TellError::Ended)
+    }
+
+    /// Sends past the bound of the mailbox: for timers and supervisors that send to their own actor and have at most a
+    /// few messages on the way. An actor that has ended no longer cares.
+    pub fn signal(&self, message: M) {
+        let delivered = Delivered {
+            message,
+            context: Context::default(),
+            credit: Credit::unmetered(),
+        };
+        drop(self.actor.send_message(delivered));
     }
 
     /// Asks and waits at most `deadline` (cut at [`MAX_DEADLINE`]). Dropping the future abandons the question.

@@ -12,6 +12,9 @@ pub mod endpoints;
 pub mod events;
 pub mod mailbox;
 pub mod router;
+pub mod supervisor;
+pub mod tasks;
+pub mod timer;
 pub mod wire;
 
 pub use delivered::{AskError, Context, Delivered, Handle, TellError};
@@ -19,4 +22,6 @@ pub use endpoints::{Endpoint, EndpointBuilder, Endpoints, KindDescription};
 pub use events::{EventHub, EventStream, Watched};
 pub use mailbox::{Credit, Held, Mailbox, Overloaded, Window};
 pub use router::{EventFilter, Router};
+pub use supervisor::{Children, SupervisorActor, SupervisorHandle, TreeNode, TreeView};
+pub use timer::{Tick, Timer, Timers};
 pub use wire::{Format, Payload, Refusal, Reply, Request, Wire};
