@@ -1,1 +1,20 @@
-//! rungs-store
+//! Where a node keeps what must outlive an actor and a process. Now: snapshots of agents on the node's own disk.
+//!
+//! Start reading at [`snapshot`] (the trait, its promises and its errors), then [`files`] (how a snapshot becomes
+//! durable); [`memory`] is for tests and for nodes without a disk. [`offload`] is how actors call either: input and
+//! output block, and an actor must not.
+//!
+//! Every implementation passes the one conformance suite of this crate.
+
+pub mod files;
+pub mod memory;
+pub mod offload;
+pub mod snapshot;
+
+#[cfg(test)]
+mod conformance;
+
+pub use files::FileSnapshots;
+pub use memory::MemorySnapshots;
+pub use offload::Snapshots;
+pub use snapshot::{Latest, MAX_SNAPSHOT_BYTES, Reason, Refused, Snapshot, SnapshotMeta, SnapshotStore, StoreError};

@@ -1,0 +1,190 @@
+//! [`SnapshotStore`]: the last states of agents, as bytes that the store does not look into.
+//!
+//! Promises of every implementation:
+//! 1. When `put` has returned `Ok`, that snapshot or a later one is what `latest` finds, also after the process was
+//!    killed at any moment (implementations that say so: only while the process lives).
+//! 2. `latest` never returns bytes that were not put as they are: what is damaged, or newer than the reader can read, is
+//!    refused and named, and the one before is used.
+//! 3. Sequence numbers of an agent rise by one with each `put`, until it is removed.
+//! 4. An agent's name can lead nowhere but to its own snapshots.
+
+use rungs_types::AgentId;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Most bytes of one snapshot.
+pub const MAX_SNAPSHOT_BYTES: usize = 4 * 1024 * 1024;
+/// Snapshots of one agent that are kept: the last, and the one before for the day the last is damaged.
+pub const KEPT_SNAPSHOTS: usize = 2;
+
+/// What is known of a snapshot beside its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotMeta {
+    /// Rises by one with each `put` of the agent, from 1.
+    pub sequence: u64,
+    /// The version of the content, as its writer numbers it.
+    pub version: u16,
+}
+
+/// A snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Which one.
+    pub meta: SnapshotMeta,
+    /// The content.
+    pub bytes: Vec<u8>,
+}
+
+/// Why a snapshot is not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// Shorter or longer than it says, or not a snapshot at all.
+    #[error("not a whole snapshot")]
+    Torn,
+    /// The checksum does not match the content.
+    #[error("the checksum does not match")]
+    Corrupt,
+    /// The file has a format of a later release.
+    #[error("file format {found}; expected at most {newest}")]
+    NewerFormat {
+        /// Its format.
+        found: u16,
+        /// The latest format known here.
+        newest: u16,
+    },
+    /// The content has a later version than the reader can read.
+    #[error("content version {found}; expected at most {newest}")]
+    NewerContent {
+        /// Its version.
+        found: u16,
+        /// The latest version the reader knows.
+        newest: u16,
+    },
+    /// It says to be another one than its place says.
+    #[error("it is number {found}")]
+    Misplaced {
+        /// The sequence number inside.
+        found: u64,
+    },
+}
+
+/// A snapshot that is not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// Which one.
+    pub sequence: u64,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What there is of an agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Latest {
+    /// The last snapshot that can be used.
+    pub snapshot: Option<Snapshot>,
+    /// Later ones that cannot, last first; worth a warning.
+    pub refused: Vec<Refused>,
+}
+
+/// Why the store did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// More than [`MAX_SNAPSHOT_BYTES`]; nothing was written.
+    #[error("a snapshot of {bytes} bytes; expected at most {MAX_SNAPSHOT_BYTES}")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// No room on the disk, or in the quota; the last snapshot is what it was.
+    #[error("no room at {}", path.display())]
+    Full {
+        /// What was to be written.
+        path: PathBuf,
+    },
+    /// The disk or the folder may not be written; the last snapshot is what it was.
+    #[error("{} may not be written", path.display())]
+    ReadOnly {
+        /// What was to be written.
+        path: PathBuf,
+    },
+    /// Another process uses the folder.
+    #[error("{} is in use by another process", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Reading or writing failed otherwise. After a failed write the last snapshot is what it was, or the new one.
+    #[error("{action} {}: {source}", path.display())]
+    Io {
+        /// What was being done, such as `read`.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Too many calls wait for the disk; nothing was done, try later.
+    #[error("too many calls wait for the disk")]
+    Busy,
+    /// The disk did not answer in time; it may have been done.
+    #[error("the disk did not answer within {} ms; it may have been done", .0.as_millis())]
+    TimedOut(std::time::Duration),
+    /// The implementation panicked or the runtime ended; it may have been done.
+    #[error("the store ended before it answered; it may have been done")]
+    Ended,
+}
+
+impl StoreError {
+    /// Sorts an error of the system by what the caller can do next.
+    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Self::ReadOnly { path },
+            _ => Self::Io { action, path, source },
+        }
+    }
+}
+
+/// Keeps snapshots; calls block. Of one agent, one `put` at a time has a meaning: the caller waits for the one before.
+pub trait SnapshotStore: Send + Sync + 'static {
+    /// Keeps a snapshot and forgets all but the last [`KEPT_SNAPSHOTS`].
+    fn put(&self, agent: &AgentId, version: u16, bytes: &[u8]) -> Result<SnapshotMeta, StoreError>;
+
+    /// The last snapshot whose content has at most `newest_version`.
+    fn latest(&self, agent: &AgentId, newest_version: u16) -> Result<Latest, StoreError>;
+
+    /// Forgets an agent; `false` if nothing was known of it.
+    fn remove(&self, agent: &AgentId) -> Result<bool, StoreError>;
+
+    /// All agents with a snapshot, sorted.
+    fn list(&self) -> Result<Vec<AgentId>, StoreError>;
+}
+
+pub(crate) fn check_size(bytes: &[u8]) -> Result<(), StoreError> {
+    match bytes.len() {
+        bytes if bytes > MAX_SNAPSHOT_BYTES => Err(StoreError::TooLarge { bytes }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_sorted_by_what_the_caller_can_do() {
+        let sorted = |kind: io::ErrorKind| StoreError::io("write", Path::new("x"), kind.into());
+        assert!(matches!(sorted(io::ErrorKind::StorageFull), StoreError::Full { .. }));
+        assert!(matches!(sorted(io::ErrorKind::QuotaExceeded), StoreError::Full { .. }));
+        assert!(matches!(
+            sorted(io::ErrorKind::ReadOnlyFilesystem),
+            StoreError::ReadOnly { .. }
+        ));
+        assert!(matches!(
+            sorted(io::ErrorKind::PermissionDenied),
+            StoreError::ReadOnly { .. }
+        ));
+        assert!(matches!(sorted(io::ErrorKind::Other), StoreError::Io { .. }));
+    }
+}
