@@ -6,21 +6,32 @@
 //! Start reading at [`delivered`] (the one message type), then [`wire`] and [`endpoints`] (what is reachable by name),
 //! then [`supervisor`] (what happens when an actor fails).
 
+pub mod clock;
 pub mod codec;
+pub mod compute;
 pub mod delivered;
 pub mod endpoints;
 pub mod events;
+pub mod faults;
+pub mod hosting;
 pub mod mailbox;
+pub mod metering;
 pub mod router;
 pub mod supervisor;
 pub mod tasks;
+pub mod telemetry;
 pub mod timer;
 pub mod wire;
 
+pub use clock::Clock;
+pub use compute::{ComputeError, ComputePool, Job};
 pub use delivered::{AskError, Context, Delivered, Handle, TellError};
 pub use endpoints::{Endpoint, EndpointBuilder, Endpoints, KindDescription};
 pub use events::{EventHub, EventStream, Watched};
+pub use faults::{Fault, Faults};
+pub use hosting::{Hosted, Hosting};
 pub use mailbox::{Credit, Held, Mailbox, Overloaded, Window};
+pub use metering::{Meter, MeterReading};
 pub use router::{EventFilter, Router};
 pub use supervisor::{Children, SupervisorActor, SupervisorHandle, TreeNode, TreeView};
 pub use timer::{Tick, Timer, Timers};

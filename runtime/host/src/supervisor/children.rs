@@ -321,7 +321,7 @@ impl Children {
         };
         let (role, generation) = self.by_id.get(&cell.get_id())?.clone();
         let child = self.plan.child(&role)?;
-        (child.generation == generation).then(|| Exited {
+        (child.generation == generation).then_some(Exited {
             as_told: matches!(child.state, ChildState::Stopping { .. }),
             role,
             generation,

@@ -23,7 +23,8 @@ mod tree;
 
 pub use actor::{Observer, Supervising, SupervisorActor, SupervisorHandle, SupervisorMessage, SupervisorSpec};
 pub use children::{
-    Change, ChildSpec, Children, Escalation, Exited, ShutdownReport, StartContext, StartError, Started,
+    Change, ChildSpec, Children, DEFAULT_START_WITHIN, DEFAULT_STOP_WITHIN, Escalation, Exited, ShutdownReport,
+    StartContext, StartError, Started,
 };
 pub use plan::{Exit, PlanError, Request};
 pub use policy::{Exhausted, MAX_RESTARTS, Policy, Restart, StopOrder, Strategy};
