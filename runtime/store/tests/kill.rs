@@ -7,7 +7,6 @@ use rungs_types::AgentId;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 /// Set for the writing process only: the folder to write to.
 const FOLDER: &str = "RUNGS_TEST_STORE_FOLDER";
@@ -45,8 +44,8 @@ fn write_forever(folder: &Path) {
     }
 }
 
-/// Starts a writer, kills it after some acknowledgements and some time more, and returns the last acknowledged numbers.
-fn write_and_kill(folder: &Path, acknowledged: usize, then: Duration) -> [u64; 2] {
+/// Starts a writer, kills it after some acknowledgements and some spins more, and returns the last acknowledged numbers.
+fn write_and_kill(folder: &Path, acknowledged: usize, spins: u32) -> [u64; 2] {
     let mut writer = Command::new(std::env::current_exe().expect("this test"))
         .args(["what_was_acknowledged_survives_kill_9", "--exact", "--nocapture"])
         .env(FOLDER, folder)
@@ -63,7 +62,9 @@ fn write_and_kill(folder: &Path, acknowledged: usize, then: Duration) -> [u64; 2
         last[index] = sequence;
         count += 1;
         if count >= acknowledged && !killed {
-            std::thread::sleep(then);
+            for _ in 0..spins {
+                std::hint::spin_loop();
+            }
             writer.kill().expect("kills");
             killed = true;
         }
@@ -93,8 +94,8 @@ fn what_was_acknowledged_survives_kill_9() {
     for round in 0..KILLS {
         let acknowledged = random.random_range(1..12);
         // Up to the time of a few writes, so that the kill falls into every part of one.
-        let then = Duration::from_micros(random.random_range(0..3000));
-        let last = write_and_kill(folder.path(), acknowledged, then);
+        let spins = random.random_range(0..200_000);
+        let last = write_and_kill(folder.path(), acknowledged, spins);
         // The lock went with the process.
         let store = FileSnapshots::open(folder.path()).expect("opens");
         for (name, last) in AGENTS.iter().zip(last) {

@@ -4,7 +4,9 @@
 //! Decisions: [`plan`](super::plan). When it escalates it has drained its children and then fails; when it stops or
 //! drains it has drained them too.
 
-use super::children::{Change, ChildSpec, Children, ShutdownReport, Started};
+use super::change::{Change, ShutdownReport};
+use super::child::{ChildSpec, Started};
+use super::children::Children;
 use super::plan::{ChildState, PlanError, Request};
 use super::policy::Policy;
 use super::tree::TreeView;

@@ -9,13 +9,13 @@
 //!
 //! Invariant: after each of these calls the published tree equals the table, and one timer is set for what comes next.
 
-use super::plan::{ChildState, Decision, Exit, KILL_GRACE, Plan, PlanError, Request, Step, Then};
-use super::policy::{Policy, Restart, StopOrder};
-use super::tree::{NodeState, Note, Row, TreeView};
-use crate::delivered::Handle;
-use crate::mailbox::Mailbox;
+use super::change::{Change, Escalation, Exited, ShutdownReport};
+use super::child::{ChildSpec, Start, StartContext, Started};
+use super::plan::{ChildState, Decision, Exit, Plan, PlanError, Request, Step, Then};
+use super::policy::Policy;
+use super::stop::stop_all;
+use super::tree::{NodeState, Row, TreeView};
 use crate::timer::{Timer, Timers};
-use futures::future::{BoxFuture, join_all};
 use ractor::{ActorCell, ActorId, ActorStatus, SupervisionEvent};
 use rungs_types::RolePath;
 use std::collections::{BTreeMap, HashMap};
@@ -23,207 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a child may drain, unless its [`ChildSpec`] says otherwise.
-pub const DEFAULT_STOP_WITHIN: Duration = Duration::from_secs(5);
-/// How long a child may take to start, unless its [`ChildSpec`] says otherwise.
-pub const DEFAULT_START_WITHIN: Duration = Duration::from_secs(10);
-
-/// Why a child did not start.
-pub type StartError = Box<dyn std::error::Error + Send + Sync>;
-
-type Start = Arc<dyn Fn(StartContext) -> BoxFuture<'static, Result<Started, StartError>> + Send + Sync>;
 type Notify = Arc<dyn Fn() + Send + Sync>;
-
-/// What a child needs to know to start.
-#[derive(Debug, Clone)]
-pub struct StartContext {
-    /// To be linked to, by `spawn_linked`.
-    pub supervisor: ActorCell,
-    /// The child's role.
-    pub role: RolePath,
-    /// Which start this is; 1 is the first.
-    pub generation: u32,
-}
-
-/// A child that has started.
-#[derive(Debug, Clone)]
-pub struct Started {
-    cell: ActorCell,
-    mailbox: Option<Arc<Mailbox>>,
-    subtree: Option<TreeView>,
-    note: Note,
-}
-
-impl From<ActorCell> for Started {
-    fn from(cell: ActorCell) -> Self {
-        Self {
-            cell,
-            mailbox: None,
-            subtree: None,
-            note: Note::default(),
-        }
-    }
-}
-
-impl<M: Send + 'static> From<&Handle<M>> for Started {
-    fn from(handle: &Handle<M>) -> Self {
-        Self {
-            mailbox: Some(Arc::clone(handle.mailbox())),
-            ..Self::from(handle.cell())
-        }
-    }
-}
-
-impl Started {
-    /// Shows the child's own children below it.
-    #[must_use]
-    pub fn with_subtree(mut self, subtree: TreeView) -> Self {
-        self.subtree = Some(subtree);
-        self
-    }
-
-    /// Shows a text beside the child.
-    #[must_use]
-    pub fn with_note(mut self, note: Note) -> Self {
-        self.note = note;
-        self
-    }
-}
-
-/// A child to be: its role, its policy and how to start it.
-#[derive(Clone)]
-pub struct ChildSpec {
-    role: RolePath,
-    restart: Restart,
-    stop_within: Duration,
-    start_within: Duration,
-    start: Start,
-}
-
-impl std::fmt::Debug for ChildSpec {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ChildSpec({}, {:?})", self.role, self.restart)
-    }
-}
-
-impl ChildSpec {
-    /// `start` spawns the actor linked to the supervisor of its context. It runs in the supervisor's handler: it must not
-    /// ask the supervisor anything.
-    pub fn new<F>(role: RolePath, restart: Restart, start: impl Fn(StartContext) -> F + Send + Sync + 'static) -> Self
-    where
-        F: Future<Output = Result<Started, StartError>> + Send + 'static,
-    {
-        Self {
-            role,
-            restart,
-            stop_within: DEFAULT_STOP_WITHIN,
-            start_within: DEFAULT_START_WITHIN,
-            start: Arc::new(move |context| Box::pin(start(context))),
-        }
-    }
-
-    /// How long it may drain before it is killed. A child that supervises needs more than its own children.
-    #[must_use]
-    pub fn stop_within(mut self, deadline: Duration) -> Self {
-        self.stop_within = deadline;
-        self
-    }
-
-    /// How long its start may take before it counts as failed.
-    #[must_use]
-    pub fn start_within(mut self, deadline: Duration) -> Self {
-        self.start_within = deadline;
-        self
-    }
-
-    /// Its role.
-    pub fn role(&self) -> &RolePath {
-        &self.role
-    }
-}
-
-/// A child has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exited {
-    /// Which.
-    pub role: RolePath,
-    /// Which start of it.
-    pub generation: u32,
-    /// How.
-    pub exit: Exit,
-    /// Its supervisor had told it to stop.
-    pub as_told: bool,
-}
-
-/// Something that happened to a child.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// It started, not after a fault.
-    Started {
-        /// Which.
-        role: RolePath,
-        /// Which start of it.
-        generation: u32,
-    },
-    /// It started again after it, or one it depends on, had ended.
-    Restarted {
-        /// Which.
-        role: RolePath,
-        /// Which start of it.
-        generation: u32,
-        /// How the one before had ended.
-        cause: Exit,
-    },
-    /// It stopped as it was told to and rests.
-    Stopped {
-        /// Which.
-        role: RolePath,
-    },
-    /// It ended and left the table.
-    Forgotten {
-        /// Which.
-        role: RolePath,
-        /// How it ended.
-        exit: Exit,
-    },
-    /// It failed too often and rests until it is started by hand.
-    Parked {
-        /// Which.
-        role: RolePath,
-        /// How it ended the last time.
-        cause: Exit,
-    },
-    /// It did not end even when killed; its supervisor has let go of it.
-    Abandoned {
-        /// Which.
-        role: RolePath,
-    },
-}
-
-/// Children failed too often; the supervisor is to end. All other children have been drained.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{role} {exit} after {restarts} restarts within {window_ms} ms")]
-pub struct Escalation {
-    /// The child that was one too many.
-    pub role: RolePath,
-    /// How it ended.
-    pub exit: Exit,
-    /// Restarts within the window.
-    pub restarts: u32,
-    /// The window, in milliseconds.
-    pub window_ms: u64,
-}
-
-/// How a shutdown went.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ShutdownReport {
-    /// Children that ended in time, with their `post_stop`.
-    pub drained: Vec<RolePath>,
-    /// Children that had to be killed.
-    pub killed: Vec<RolePath>,
-    /// Children that did not end even when killed.
-    pub abandoned: Vec<RolePath>,
-}
 
 struct Live {
     start: Start,
@@ -351,25 +151,12 @@ impl Children {
         let order = self.plan.policy().stop_order;
         self.plan.close();
         self.publish();
-        let mut stops = Vec::new();
+        let mut actors = Vec::new();
         for child in self.plan.children().iter().rev() {
             let started = self.live.get_mut(&child.role).and_then(|live| live.started.take());
-            if let Some(started) = started {
-                stops.push(stop(child.role.clone(), started.cell, child.stop_within, until));
-            }
+            actors.extend(started.map(|started| (child.role.clone(), started.cell, child.stop_within)));
         }
-        let ends = match order {
-            StopOrder::Together => join_all(stops).await,
-            StopOrder::Reverse => in_turn(stops, until).await,
-        };
-        let mut report = ShutdownReport::default();
-        for (role, end) in ends {
-            match end {
-                End::Drained => report.drained.push(role),
-                End::Killed => report.killed.push(role),
-                End::Abandoned => report.abandoned.push(role),
-            }
-        }
+        let report = stop_all(actors, order, until).await;
         self.by_id.clear();
         self.view.publish(Vec::new());
         report
@@ -620,42 +407,6 @@ impl Children {
         });
         self.view.publish(rows.collect());
     }
-}
-
-/// One stop after another while there is time, then what is left together.
-async fn in_turn<F: Future>(stops: Vec<F>, until: Instant) -> Vec<F::Output> {
-    let mut ends = Vec::new();
-    let mut stops = stops.into_iter();
-    while Instant::now() < until
-        && let Some(stop) = stops.next()
-    {
-        ends.push(stop.await);
-    }
-    ends.extend(join_all(stops).await);
-    ends
-}
-
-enum End {
-    Drained,
-    Killed,
-    Abandoned,
-}
-
-/// Drains one actor until the earlier of both deadlines, then kills it, then lets go of it.
-async fn stop(role: RolePath, cell: ActorCell, within: Duration, until: Instant) -> (RolePath, End) {
-    let left = until.saturating_duration_since(Instant::now());
-    // An actor that has ended cannot be drained, and needs no waiting either.
-    drop(cell.drain());
-    if cell.wait(Some(within.min(left))).await.is_ok() {
-        return (role, End::Drained);
-    }
-    tracing::warn!(%role, "child did not stop in time; killed");
-    cell.kill();
-    if cell.wait(Some(KILL_GRACE)).await.is_ok() {
-        return (role, End::Killed);
-    }
-    tracing::error!(%role, "child did not end when killed; abandoned");
-    (role, End::Abandoned)
 }
 
 #[cfg(test)]

@@ -16,16 +16,18 @@
 //!    and cannot be killed, abandoned.
 
 mod actor;
+mod change;
+mod child;
 mod children;
 pub mod plan;
 mod policy;
+mod stop;
 mod tree;
 
 pub use actor::{Observer, Supervising, SupervisorActor, SupervisorHandle, SupervisorMessage, SupervisorSpec};
-pub use children::{
-    Change, ChildSpec, Children, DEFAULT_START_WITHIN, DEFAULT_STOP_WITHIN, Escalation, Exited, ShutdownReport,
-    StartContext, StartError, Started,
-};
+pub use change::{Change, Escalation, Exited, ShutdownReport};
+pub use child::{ChildSpec, DEFAULT_START_WITHIN, DEFAULT_STOP_WITHIN, StartContext, StartError, Started};
+pub use children::Children;
 pub use plan::{Exit, PlanError, Request};
 pub use policy::{Exhausted, MAX_RESTARTS, Policy, Restart, StopOrder, Strategy};
 pub use tree::{MAX_TREE_DEPTH, MAX_TREE_NODES, NodeState, Note, TreeNode, TreeView};

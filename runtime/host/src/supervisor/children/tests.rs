@@ -1,8 +1,11 @@
 //! Real actors under a real supervisor, in paused time. Also the faults of ractor that this module works around.
 
 use super::super::actor::{SupervisorHandle, SupervisorSpec};
+use super::super::child::DEFAULT_STOP_WITHIN;
+use super::super::policy::Restart;
 use super::*;
-use crate::delivered::{AskError, Delivered};
+use crate::delivered::{AskError, Delivered, Handle};
+use crate::mailbox::Mailbox;
 use crate::wire::Reply;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Mutex;
