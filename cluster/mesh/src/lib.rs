@@ -1,1 +1,29 @@
-//! rungs-mesh
+//! The mesh: how nodes talk to each other.
+//!
+//! It owns transports, sessions, envelopes and flow control. It is the only crate that names ractor_cluster; no shim,
+//! cell or actor id of another node leaves it. It knows nodes and addresses, but not where an agent lives: that is the
+//! directory's.
+//!
+//! Start reading at [`mesh`] (the handle), then [`envelope`] (what is written around a message), [`frame`] (how it
+//! travels) and [`transport`] (what carries it).
+
+pub mod bench;
+pub mod ca;
+pub mod cluster;
+pub mod envelope;
+pub mod frame;
+pub mod hello;
+pub mod identity;
+pub mod memory;
+pub mod mesh;
+pub mod peer;
+pub mod role;
+pub mod transport;
+
+pub use ca::Ca;
+pub use cluster::{ClusterConfig, ClusterTransport, Seed};
+pub use hello::ClusterId;
+pub use identity::{Identity, IdentityError};
+pub use mesh::{Forward, LinkMetrics, Mesh, MeshConfig, Misdirected, Outbound, PeerInfo, Peers};
+pub use role::{Role, Roles};
+pub use transport::{Transport, TransportError};

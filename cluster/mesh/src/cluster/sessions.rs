@@ -1,0 +1,149 @@
+//! ractor_cluster's sessions and our connections: who is whom, and when a link is up.
+//!
+//! The callbacks run inside ractor_cluster's node server; they only look things up and send. A session that is not over
+//! one of our connections, or whose name is not the certificate's, is stopped.
+
+use super::connection::Connection;
+use super::gateway::{ByKey, Frame, Gateway};
+use super::stream::LABEL;
+use super::tls::KEY_BYTES;
+use crate::transport::{Link, LinkClosed, PeerIdentity, Traffic, Uplink};
+use dashmap::DashMap;
+use ractor::ActorRef;
+use ractor_cluster::NodeEventSubscription;
+use ractor_cluster::node::NodeServerSessionInformation;
+use rungs_types::{NodeId, NodeName};
+use std::sync::Arc;
+
+/// The connections of this node.
+#[derive(Clone, Default)]
+pub(crate) struct Connections {
+    by_id: Arc<DashMap<u64, Arc<Connection>>>,
+    pub(crate) by_key: ByKey,
+}
+
+impl Connections {
+    pub(crate) fn insert(&self, connection: &Arc<Connection>) {
+        self.by_key.insert(connection.proven.their_key, Arc::clone(connection));
+        self.by_id.insert(connection.id, Arc::clone(connection));
+    }
+
+    pub(crate) fn remove(&self, connection: &Connection) {
+        self.by_key.remove(&connection.proven.their_key);
+        self.by_id.remove(&connection.id);
+    }
+
+    /// Closes all.
+    pub(crate) fn close(&self, reason: &str) {
+        let all: Vec<_> = self.by_id.iter().map(|entry| Arc::clone(&entry)).collect();
+        for connection in all {
+            connection.close(reason);
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    fn of(&self, session: &NodeServerSessionInformation) -> Option<Arc<Connection>> {
+        let id = session.peer_addr.strip_prefix(LABEL)?.parse().ok()?;
+        self.by_id.get(&id).map(|entry| Arc::clone(&entry))
+    }
+}
+
+/// Follows the sessions of the node server.
+pub(crate) struct Sessions {
+    pub(crate) node: NodeName,
+    pub(crate) connections: Connections,
+    pub(crate) uplink: Arc<dyn Uplink>,
+}
+
+/// The node id in a session's name, `id@id`.
+fn named(session: &NodeServerSessionInformation) -> Option<NodeId> {
+    let name = &session.peer_name.as_ref()?.name;
+    name.split_once('@')?.0.parse().ok()
+}
+
+impl NodeEventSubscription for Sessions {
+    fn node_session_opened(&self, session: NodeServerSessionInformation) {
+        match self.connections.of(&session) {
+            Some(connection) => connection.set_session(session.actor),
+            None => session.actor.stop(Some("not over a connection of the mesh".to_owned())),
+        }
+    }
+
+    fn node_session_authenticated(&self, session: NodeServerSessionInformation) {
+        let Some(connection) = self.connections.of(&session) else {
+            return;
+        };
+        match named(&session) {
+            Some(node) if node.name == connection.proven.name => connection.set_authenticated(node),
+            found => {
+                let found = found.map_or("no node".to_owned(), |node| node.to_string());
+                let text = format!(
+                    "its session is that of {found}, its certificate that of {}",
+                    connection.proven.name
+                );
+                tracing::warn!(reason = text, "peer refused");
+                connection.close(&text);
+            }
+        }
+    }
+
+    fn node_session_ready(&self, session: NodeServerSessionInformation) {
+        let Some(connection) = self.connections.of(&session) else {
+            return;
+        };
+        let Some(peer) = connection.identity().cloned() else {
+            return;
+        };
+        let Some(gateway) = Gateway::of_session(session.node_id, self.node.as_str()) else {
+            return connection.close("the peer has no gateway");
+        };
+        let link = ClusterLink {
+            peer,
+            gateway,
+            connection: Arc::clone(&connection),
+        };
+        connection.open(self.uplink.link_up(Arc::new(link)));
+    }
+
+    fn node_session_disconnected(&self, session: NodeServerSessionInformation) {
+        if let Some(connection) = self.connections.of(&session) {
+            connection.close("the session has ended");
+        }
+    }
+}
+
+/// A link over a connection: the shim of the peer's gateway, which never leaves this file.
+struct ClusterLink {
+    peer: PeerIdentity,
+    gateway: ActorRef<Frame>,
+    connection: Arc<Connection>,
+}
+
+impl Link for ClusterLink {
+    fn peer(&self) -> &PeerIdentity {
+        &self.peer
+    }
+
+    fn send(&self, mut frame: Vec<u8>) -> Result<(), LinkClosed> {
+        let key: &[u8; KEY_BYTES] = &self.connection.proven.our_key;
+        frame.extend_from_slice(key);
+        self.connection.count_handed();
+        self.gateway.cast(Frame(frame)).map_err(|_| LinkClosed)
+    }
+
+    fn is_writable(&self) -> bool {
+        self.connection.may_write()
+    }
+
+    fn close(&self, reason: &str) {
+        self.connection.close(reason);
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.connection.traffic()
+    }
+}

@@ -1,0 +1,218 @@
+use super::*;
+use crate::cluster::connection::{MAX_FRAMES_IN, MAX_FRAMES_OUT};
+use crate::cluster::tls::Proven;
+use crate::role::Roles;
+use rungs_types::NodeName;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Ends {
+    connection: Arc<Connection>,
+    reader: BoxRead,
+    writer: BoxWrite,
+    /// What the network and the peer see.
+    peer: DuplexStream,
+}
+
+fn connection() -> Arc<Connection> {
+    let proven = Proven {
+        name: NodeName::new("n2").expect("a name"),
+        roles: Roles::default(),
+        our_key: [1; 16],
+        their_key: [2; 16],
+    };
+    Arc::new(Connection::new(0, proven, None))
+}
+
+fn guarded() -> Ends {
+    let (ours, peer) = tokio::io::duplex(256 * 1024);
+    let (reader, writer) = tokio::io::split(ours);
+    let connection = connection();
+    let stream = Box::new(GuardedStream {
+        connection: Arc::clone(&connection),
+        reader,
+        writer,
+    });
+    let (reader, writer) = stream.split();
+    Ends {
+        connection,
+        reader,
+        writer,
+        peer,
+    }
+}
+
+fn authenticated() -> Ends {
+    let ends = guarded();
+    ends.connection.set_authenticated("n2~1".parse().expect("a node id"));
+    ends
+}
+
+fn frame(first: u8, length: usize) -> Vec<u8> {
+    let mut frame = (length as u64).to_be_bytes().to_vec();
+    frame.resize(8 + length, first);
+    frame
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_black_hole_is_noticed_after_15_s_and_pings_keep_a_link() {
+    let mut ends = authenticated();
+    let mut buffer = [0; 64];
+    for _ in 0..10 {
+        tokio::time::sleep(SECOND * 14).await;
+        ends.peer.write_all(&frame(0x1a, 4)).await.expect("open");
+        assert_eq!(ends.reader.read(&mut buffer).await.expect("open"), 12);
+    }
+    let began = Instant::now();
+    let error = ends.reader.read(&mut buffer).await.expect_err("silent");
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert_eq!(began.elapsed().as_secs(), 15);
+    assert_eq!(ends.connection.reason(), "silent for 15 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_nothing_is_noticed_after_15_s() {
+    let mut ends = authenticated();
+    let began = Instant::now();
+    let error = ends.writer.write_all(&vec![0; 1 << 20]).await.expect_err("stalled");
+    assert_eq!((error.kind(), began.elapsed().as_secs()), (io::ErrorKind::TimedOut, 15));
+    assert!(ends.connection.is_closed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_authenticate_has_5_s() {
+    let mut ends = guarded();
+    ends.peer.write_all(&frame(0x0a, 100)).await.expect("open");
+    let mut buffer = [0; 64];
+    let began = Instant::now();
+    let mut read = 0;
+    let error = loop {
+        match ends.reader.read(&mut buffer).await {
+            Ok(count) => read += count,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((read, began.elapsed().as_secs()), (108, 5));
+    assert_eq!(error.to_string(), "not authenticated within 5 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_authentication_only_a_little_authentication_passes() {
+    let mut ends = guarded();
+    let mut buffer = vec![0; 4096];
+    ends.peer.write_all(&frame(0x0a, 700)).await.expect("open");
+    assert_eq!(ends.reader.read(&mut buffer).await.expect("a name"), 708);
+    ends.peer.write_all(&frame(0x0a, 700)).await.expect("open");
+    let error = ends.reader.read(&mut buffer).await.expect_err("too much");
+    assert_eq!(
+        error.to_string(),
+        "708 bytes before authentication; expected at most 316"
+    );
+
+    let mut ends = guarded();
+    let claim = [&(16_u64 << 20).to_be_bytes()[..], &[0x0a]].concat();
+    ends.peer.write_all(&claim).await.expect("open");
+    let error = ends.reader.read(&mut buffer).await.expect_err("too much");
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_right_behind_the_authentication_waits_for_its_end() {
+    let mut ends = guarded();
+    let [auth, announcement] = [frame(0x0a, 10), frame(0x1a, 2000)];
+    ends.peer
+        .write_all(&[&auth[..], &announcement].concat())
+        .await
+        .expect("open");
+    let mut buffer = vec![0; 4096];
+    assert_eq!(ends.reader.read(&mut buffer).await.expect("authentication"), 18);
+    let waiting = tokio::time::timeout(SECOND, ends.reader.read(&mut buffer)).await;
+    assert!(waiting.is_err(), "announcements wait");
+    ends.connection.set_authenticated("n2~1".parse().expect("a node id"));
+    let mut rest = vec![0; announcement.len()];
+    ends.reader.read_exact(&mut rest).await.expect("the announcement");
+    assert_eq!(rest, announcement);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_socket_is_not_read_while_frames_wait_to_be_handled() {
+    let mut ends = authenticated();
+    let (connection, reader) = (Arc::clone(&ends.connection), &mut ends.reader);
+    let message = frame(0x12, 92);
+    for _ in 0..100 {
+        ends.peer.write_all(&message).await.expect("open");
+    }
+    let mut buffer = [0; 100];
+    for _ in 0..MAX_FRAMES_IN {
+        assert_eq!(reader.read_exact(&mut buffer).await.expect("open"), 100);
+        connection.frame(bytes::Bytes::from_static(b"x"));
+    }
+    let waiting = tokio::time::timeout(SECOND, reader.read(&mut buffer)).await;
+    assert!(waiting.is_err(), "nothing is handled before the link is up");
+    let sink: Arc<Sink> = Arc::default();
+    connection.open(Arc::clone(&sink) as Arc<dyn crate::transport::LinkEvents>);
+    assert_eq!(sink.frames.load(std::sync::atomic::Ordering::Relaxed), MAX_FRAMES_IN);
+    assert_eq!(reader.read(&mut buffer).await.expect("reads on"), 100);
+    assert_eq!(connection.traffic().frames_in, MAX_FRAMES_IN);
+}
+
+#[derive(Default)]
+struct Sink {
+    frames: std::sync::atomic::AtomicU64,
+    writable: std::sync::atomic::AtomicU64,
+    closed: std::sync::atomic::AtomicU64,
+}
+
+impl crate::transport::LinkEvents for Sink {
+    fn frame(&self, _: bytes::Bytes) {
+        self.frames.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn writable(&self) {
+        self.writable.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn closed(&self, _: &str) {
+        self.closed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_are_handed_over_only_as_fast_as_they_are_written() {
+    let mut ends = authenticated();
+    let sink: Arc<Sink> = Arc::default();
+    ends.connection
+        .open(Arc::clone(&sink) as Arc<dyn crate::transport::LinkEvents>);
+    for _ in 0..MAX_FRAMES_OUT {
+        assert!(ends.connection.may_write());
+        ends.connection.count_handed();
+    }
+    assert!(!ends.connection.may_write());
+    ends.writer.write_all(&frame(0x1a, 50)).await.expect("a ping");
+    assert!(!ends.connection.may_write());
+    ends.writer.write_all(&frame(0x12, 50)).await.expect("a frame");
+    assert!(ends.connection.may_write());
+    assert_eq!(sink.writable.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_is_told_once_and_both_halves_fail() {
+    let mut ends = authenticated();
+    let sink: Arc<Sink> = Arc::default();
+    ends.connection
+        .open(Arc::clone(&sink) as Arc<dyn crate::transport::LinkEvents>);
+    let mut reader = ends.reader;
+    let reading = rungs_host::tasks::spawn(
+        "reader",
+        async move { assert!(reader.read(&mut [0; 8]).await.is_err()) },
+    );
+    tokio::task::yield_now().await;
+    ends.connection.close("over");
+    ends.connection.close("over again");
+    reading.await.expect("no panic");
+    assert!(ends.writer.write(&[0]).await.is_err());
+    assert_eq!(sink.closed.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert_eq!(ends.connection.reason(), "over");
+    ends.connection.until_closed().await;
+}

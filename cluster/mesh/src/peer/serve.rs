@@ -1,0 +1,191 @@
+//! Messages from a peer: to the actor they are for, and the answer back.
+
+use super::{Peer, enclose, payload};
+use crate::envelope::{Class, Envelope};
+use crate::mesh::Misdirected;
+use bytes::Bytes;
+use rungs_host::tasks;
+use rungs_host::{Context, Endpoint, Held, Payload, Refusal, Window};
+use rungs_types::{Address, ErrorCode, MAX_DEADLINE};
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+/// Most questions of one peer that are being answered at a time.
+pub const MAX_SERVED_ASKS: usize = 16 * 1024;
+
+/// The endpoint of the message before, for the next one of the same frame. It does not outlive the frame: an endpoint
+/// held longer would keep a stopped actor's memory.
+#[derive(Default)]
+pub(crate) struct Cache {
+    last: Option<(String, Arc<Endpoint>)>,
+}
+
+/// The questions being answered, so that they can be cancelled; `None` once the link has ended.
+#[derive(Debug)]
+pub(super) struct Serving(Mutex<Option<HashMap<u64, AbortHandle>>>);
+
+impl Default for Serving {
+    fn default() -> Self {
+        Self(Mutex::new(Some(HashMap::new())))
+    }
+}
+
+impl Serving {
+    fn lock(&self) -> MutexGuard<'_, Option<HashMap<u64, AbortHandle>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_room(&self) -> bool {
+        self.lock()
+            .as_ref()
+            .is_some_and(|served| served.len() < MAX_SERVED_ASKS)
+    }
+
+    /// Starts the task that waits for the answer; it cannot end before it is listed.
+    fn start(&self, sequence: u64, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(served) = self.lock().as_mut() {
+            served.insert(sequence, tasks::spawn("mesh answer", task).abort_handle());
+        }
+    }
+
+    fn done(&self, sequence: u64) {
+        if let Some(served) = self.lock().as_mut() {
+            served.remove(&sequence);
+        }
+    }
+
+    /// The asker no longer waits.
+    pub(super) fn cancel(&self, sequence: u64) {
+        if let Some(task) = self.lock().as_mut().and_then(|served| served.remove(&sequence)) {
+            task.abort();
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lock().as_ref().map_or(0, HashMap::len)
+    }
+
+    /// The link has ended: no answer can go back.
+    pub(super) fn close(&self) {
+        for task in self.lock().take().into_iter().flatten() {
+            task.1.abort();
+        }
+    }
+}
+
+impl Peer {
+    /// Delivers a message. An error breaks the protocol and ends the link; what is only wrong with the message is
+    /// refused.
+    pub(super) fn serve(&self, bytes: &Bytes, envelope: &Envelope<'_>, cache: &mut Cache) -> Result<(), Refusal> {
+        let weight = bytes.len() as u64;
+        if !self.window.take(weight) {
+            return Err(Refusal::new(ErrorCode::Overloaded, "more than the window it was given"));
+        }
+        let held = Held::of(Arc::clone(&self.window) as Arc<dyn Window>, weight);
+        let deadline = envelope.deadline.unwrap_or(MAX_DEADLINE).min(MAX_DEADLINE);
+        let delivered = if envelope.class == Class::Ask {
+            self.serve_ask(bytes, envelope, deadline, held, cache)
+        } else {
+            self.deliver(bytes, envelope, deadline, held, None, cache)
+        };
+        match delivered {
+            Ok(()) => drop(self.counters.delivered.fetch_add(1, Ordering::Relaxed)),
+            Err(refusal) => self.refuse(envelope.sequence, &refusal),
+        }
+        Ok(())
+    }
+
+    fn serve_ask(
+        &self,
+        bytes: &Bytes,
+        envelope: &Envelope<'_>,
+        deadline: Duration,
+        held: Held,
+        cache: &mut Cache,
+    ) -> Result<(), Refusal> {
+        if !self.serving.has_room() {
+            return Err(Refusal {
+                retry_after_ms: Some(super::RETRY_AFTER.as_millis() as u64),
+                ..Refusal::new(ErrorCode::Overloaded, "too many questions are being answered")
+            });
+        }
+        let (sender, answer) = oneshot::channel();
+        self.deliver(bytes, envelope, deadline, held, Some(sender), cache)?;
+        let sequence = envelope.sequence;
+        if let Some(me) = self.me.upgrade() {
+            self.serving.start(sequence, async move {
+                let answer = tokio::time::timeout(deadline, answer).await;
+                // Without an answer in time nothing is sent: the asker has its own deadline.
+                if let Ok(answer) = answer {
+                    let ended = || Refusal::new(ErrorCode::TargetEnded, "the actor ended before it answered");
+                    me.answer(sequence, answer.unwrap_or_else(|_| Err(ended())));
+                }
+                me.serving.done(sequence);
+            });
+        }
+        Ok(())
+    }
+
+    fn answer(&self, sequence: u64, answer: Result<Payload, Refusal>) {
+        let payload = match answer {
+            Ok(payload) => payload,
+            Err(refusal) => return self.refuse(sequence, &refusal),
+        };
+        let mut reply = enclose(Class::Reply, &payload);
+        reply.sequence = sequence;
+        if let Err(error) = self.outgoing.push(&reply) {
+            let text = format!("it was executed, but its answer cannot be sent: {error}");
+            self.refuse(sequence, &Refusal::new(ErrorCode::Internal, &text));
+        }
+    }
+
+    fn deliver(
+        &self,
+        bytes: &Bytes,
+        envelope: &Envelope<'_>,
+        deadline: Duration,
+        held: Held,
+        reply: rungs_host::endpoints::ReplySender,
+        cache: &mut Cache,
+    ) -> Result<(), Refusal> {
+        let missing = || Refusal::new(ErrorCode::Malformed, "a message for nobody");
+        let target = envelope.to.ok_or_else(missing)?;
+        let payload = payload(bytes, envelope)?;
+        let context = Context {
+            trace: envelope.trace,
+            from: envelope.from.map(parse).transpose()?,
+            message_id: envelope.message_id,
+            held,
+        };
+        if let Some((text, endpoint)) = &cache.last
+            && text == target
+        {
+            return endpoint.deliver(payload, context, reply);
+        }
+        let to = parse(target)?;
+        if let Some(endpoint) = self.local.endpoints.get(&to) {
+            let delivered = endpoint.deliver(payload, context, reply);
+            cache.last = Some((target.to_owned(), endpoint));
+            return delivered;
+        }
+        self.local.misdirected(Misdirected {
+            from: self.identity().node.clone(),
+            to,
+            payload,
+            context,
+            reply,
+            deadline,
+            forwarded: envelope.forwarded,
+        })
+    }
+}
+
+fn parse(text: &str) -> Result<Address, Refusal> {
+    text.parse()
+        .map_err(|error: rungs_types::address::AddressError| Refusal::new(ErrorCode::Malformed, &error.to_string()))
+}
