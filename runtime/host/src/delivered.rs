@@ -7,6 +7,7 @@ use crate::mailbox::{Credit, Held, Mailbox, Overloaded};
 use crate::wire::{Refusal, Reply};
 use ractor::{ActorCell, ActorRef};
 use rungs_types::{Address, MAX_DEADLINE, MessageId};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +78,12 @@ impl<M: Send + 'static> Clone for Handle<M> {
             actor: self.actor.clone(),
             mailbox: Arc::clone(&self.mailbox),
         }
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for Handle<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Handle").field(&self.actor.get_id()).finish()
     }
 }
 

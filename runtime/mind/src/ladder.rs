@@ -119,6 +119,11 @@ impl Ladder {
         self.rung(level).suspended
     }
 
+    /// An operator has frozen the level, and only an operator ends that.
+    pub fn is_held(&self, level: Level) -> bool {
+        self.rung(level).held
+    }
+
     /// The agent rests until an operator starts it.
     pub fn is_parked(&self) -> bool {
         self.parked
@@ -243,6 +248,23 @@ impl Ladder {
             return Vec::new();
         }
         self.raise_floor("restarted")
+    }
+
+    /// An operator starts a parked agent: its failures are forgotten, the floor has its authority back, and the levels
+    /// above come back by their own protocols, except those that are suspended or held. Empty if it is not parked.
+    pub fn on_unpark(&mut self, who: &str) -> Vec<Action> {
+        if !std::mem::take(&mut self.parked) {
+            return Vec::new();
+        }
+        self.restarts = Restarts::default();
+        let above = [Level::L48, Level::L49, Level::L6].into_iter();
+        let free = above.filter(|level| {
+            let rung = self.rung(*level);
+            rung.exists && !rung.suspended && !rung.held
+        });
+        let mut actions: Vec<_> = free.map(|level| Action::Reenable { level }).collect();
+        actions.extend(self.raise_floor(&format!("operator {who}")));
+        actions
     }
 
     fn raise_floor(&mut self, reason: &str) -> Vec<Action> {

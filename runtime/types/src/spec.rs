@@ -7,6 +7,7 @@ pub use sim::{
 };
 
 use crate::id::AgentId;
+use crate::level::Level;
 use serde::{Deserialize, Serialize};
 
 /// Fewest and most cycles per second.
@@ -41,6 +42,13 @@ pub struct AgentSpec {
     /// Deadline of a level phase, in milliseconds, 1 to 60,000; a phase that misses it freezes its level.
     #[serde(default = "default_phase_deadline_ms")]
     pub phase_deadline_ms: u64,
+    /// The highest level that it has, L4.5 or L4.8.
+    #[serde(default = "default_highest")]
+    pub highest: Level,
+}
+
+fn default_highest() -> Level {
+    Level::L48
 }
 
 fn default_rate_hz() -> f64 {
@@ -65,6 +73,7 @@ impl AgentSpec {
             seed: 0,
             particles: default_particles(),
             phase_deadline_ms: default_phase_deadline_ms(),
+            highest: default_highest(),
         }
     }
 
@@ -85,6 +94,9 @@ impl AgentSpec {
         }
         if !(1..=60_000).contains(&self.phase_deadline_ms) {
             return out_of("phase_deadline_ms", self.phase_deadline_ms.to_string(), "1 to 60000");
+        }
+        if !matches!(self.highest, Level::L45 | Level::L48) {
+            return out_of("highest", self.highest.to_string(), "L4.5 or L4.8");
         }
         self.environment.validate()
     }

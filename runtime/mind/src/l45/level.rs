@@ -143,6 +143,11 @@ impl Level45 {
         self
     }
 
+    /// What it is made for.
+    pub fn config(&self) -> &Level45Config {
+        &self.config
+    }
+
     /// The whole state; [`Level45::restore`] goes on from it as if nothing had happened.
     pub fn snapshot(&self) -> Level45State {
         self.state.clone()

@@ -11,7 +11,7 @@ use super::baton::{Baton, Bundle, Pass};
 use super::invariants::{Limits, Monitor, Uncertain};
 use super::standing::{Change, Stage, Standing};
 use super::verify::{Response, Verdict};
-use crate::ladder::{Action, Fault, Request};
+use crate::ladder::{Action, Fault, Ladder, Request};
 use crate::report::{CycleReport, FloorReport};
 use rungs_types::{Authority, Cause, CheckpointId, Epoch, EventKind, Level, RolePath};
 use serde::{Deserialize, Serialize};
@@ -196,6 +196,21 @@ impl Orchestrator {
             requests.push(told(verdict));
         }
         requests
+    }
+
+    /// Brings the level in line with the ladder at `cycle`, after a restart in which actions of the ladder were lost:
+    /// its epoch and authority are the ladder's, nothing is under way, and it is frozen if the ladder says so.
+    pub fn align(&mut self, ladder: &Ladder, cycle: u64) {
+        self.epoch = ladder.epoch(Level::L48);
+        self.authority = ladder.authority(Level::L48);
+        self.in_flight = None;
+        self.structural_permitted = false;
+        if ladder.is_suspended(Level::L48) {
+            self.standing.suspend();
+        } else if self.authority == Authority::Frozen && self.standing.authority() != Authority::Frozen {
+            self.standing.freeze(cycle, ladder.is_held(Level::L48));
+            self.monitor.restart();
+        }
     }
 
     /// Carries out what an action of the ladder means for this level, at `cycle`. Gives the states that the phases go

@@ -289,6 +289,46 @@ fn a_wrong_ethics_hash_parks_the_agent_at_once() {
 }
 
 #[test]
+fn an_operator_starts_a_parked_agent_and_its_levels_come_back_by_their_own_protocols() {
+    let mut ladder = at_full(Level::L48);
+    assert_eq!(ladder.on_unpark("ada"), [], "it is not parked");
+    ladder.on_fault(&Fault::EthicsHash, at(5));
+    let actions = ladder.on_unpark("ada");
+    let (level, to) = (Level::L45, Authority::Full);
+    assert_eq!(
+        actions[..2],
+        [Action::Reenable { level: Level::L48 }, Action::Stabilize { on: false }]
+    );
+    assert!(actions.contains(&authority_event(level, Authority::Frozen, to, "operator ada")));
+    assert!(!ladder.is_parked());
+    assert_eq!(ladder.authority(Level::L48), Authority::Frozen);
+    // Its failures are forgotten: it takes five more to park it again.
+    let failed = Fault::KernelFailed {
+        role: role("kernel"),
+        message: "x".into(),
+    };
+    let parks = (0..5).map(|_| {
+        ladder
+            .on_fault(&failed, at(6))
+            .contains(&Action::Park { cause: failed.cause() })
+    });
+    assert_eq!(parks.collect::<Vec<_>>(), [false, false, false, false, true]);
+}
+
+#[test]
+fn a_held_level_is_told_from_a_frozen_one() {
+    let mut ladder = at_full(Level::L48);
+    ladder.on_fault(&panic_of_observe(), at(5));
+    assert!(!ladder.is_held(Level::L48));
+    let order = Order::Freeze {
+        level: Level::L48,
+        who: "ada".into(),
+    };
+    ladder.on_order(&order).expect("accepted");
+    assert!(ladder.is_held(Level::L48));
+}
+
+#[test]
 fn the_fourth_freeze_by_one_cause_in_1000_cycles_suspends_until_an_operator_clears() {
     let mut ladder = at_full(Level::L48);
     let level = Level::L48;
