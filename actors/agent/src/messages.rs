@@ -288,3 +288,9 @@ pub enum AgentState {
     /// It is being stopped, or has been.
     Stopped,
 }
+
+/// An operator's name as it goes into events: cut, and never empty.
+pub(crate) fn operator(who: &str) -> String {
+    let cut: String = who.trim().chars().take(MAX_OPERATOR_CHARS).collect();
+    if cut.is_empty() { "operator".to_owned() } else { cut }
+}

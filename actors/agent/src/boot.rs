@@ -1,0 +1,251 @@
+//! Booting an agent: its last snapshot and its environment become the states from which the actors of its tree start.
+//!
+//! Nothing is decided about cognition here. What of a snapshot cannot be used is told and left out: an agent starts
+//! anew rather than not at all, unless its environment does not open.
+
+use crate::body::Body;
+use crate::environment::{Description, Environment, EnvironmentError};
+use crate::error::AgentError;
+use crate::guard::GuardState;
+use crate::kernel::KernelStart;
+use crate::level45::Level45Start;
+use crate::level48::{Part, PartCell};
+use crate::snapshot::{NEWEST_VERSION, Record};
+use crate::tree::Tree;
+use rungs_mind::l3::{self, IdentityId, KernelConfig};
+use rungs_mind::l45::{Level45, Level45Config, Level45Error};
+use rungs_mind::l48::baton::Bundle;
+use rungs_mind::l48::observe::ObserveConfig;
+use rungs_mind::l48::{Emit, Observe, Orchestrator, Verify};
+use rungs_types::{CheckpointId, Epoch, Level};
+use std::fmt::Display;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// How long an environment may take to open: it may read a recording from a disk.
+const OPEN_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What the tree starts from.
+pub(crate) struct Boot {
+    /// For the kernel.
+    pub(crate) kernel: KernelStart,
+    /// For L4.5.
+    pub(crate) floor: Level45Start,
+    /// For the guard.
+    pub(crate) guard: GuardState,
+    /// For L4.8, if the agent has it.
+    pub(crate) level48: Option<Arc<PartCell>>,
+    /// What the agent watches.
+    pub(crate) description: Description,
+    /// The record it goes on from; empty at the first start.
+    pub(crate) record: Record,
+    /// What was wrong with the snapshots, for people.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Loads the last snapshot, opens the environment, and makes the states.
+pub(crate) async fn boot(tree: &Tree) -> Result<Boot, AgentError> {
+    let environment = open(tree).await?;
+    let description = environment.describe().clone();
+    let mut warnings = Vec::new();
+    let record = load(tree, &mut warnings).await?;
+    let builder = Builder {
+        tree,
+        description: &description,
+        groups: description.dimensions.iter().map(|dimension| dimension.group).collect(),
+    };
+    let kernel = builder.kernel(environment, &record, &mut warnings)?;
+    let floor = builder.floor(&record, &mut warnings)?;
+    let level48 = match tree.shared.spec.highest >= Level::L48 {
+        true => Some(builder.level48(&record, &mut warnings)?),
+        false => None,
+    };
+    let guard = usable(record.guard(), "guard", &mut warnings).unwrap_or_default();
+    Ok(Boot {
+        kernel,
+        floor,
+        guard,
+        level48,
+        record,
+        warnings,
+        description,
+    })
+}
+
+async fn open(tree: &Tree) -> Result<Box<dyn Environment>, AgentError> {
+    let (runtime, shared) = (Arc::clone(&tree.runtime), Arc::clone(&tree.shared));
+    let open = move || (runtime.environments)(&shared.spec.environment, shared.agent());
+    let opening = tokio::task::spawn_blocking(open);
+    let broken = |reason: &str| EnvironmentError::Broken {
+        environment: tree.shared.agent().to_string(),
+        reason: reason.to_owned(),
+    };
+    match tokio::time::timeout(OPEN_DEADLINE, opening).await {
+        Ok(Ok(opened)) => Ok(opened?),
+        Ok(Err(_)) => Err(broken("it panicked while it was being opened").into()),
+        Err(_) => Err(broken("it did not open in time").into()),
+    }
+}
+
+/// The last record that can be read; an empty one if there is none.
+async fn load(tree: &Tree, warnings: &mut Vec<String>) -> Result<Record, AgentError> {
+    let agent = tree.shared.agent();
+    let latest = tree.runtime.snapshots.latest(agent.clone(), NEWEST_VERSION).await;
+    let latest = latest.map_err(|error| AgentError::Snapshots {
+        agent: agent.clone(),
+        reason: error.to_string(),
+    })?;
+    for refused in &latest.refused {
+        warnings.push(format!("snapshot {} is refused: {}", refused.sequence, refused.reason));
+    }
+    let Some(snapshot) = latest.snapshot else {
+        return Ok(Record::default());
+    };
+    Ok(match Record::decode(&snapshot.bytes) {
+        Ok(record) if record.agent.as_ref() == Some(agent) => record,
+        Ok(_) => {
+            warnings.push(format!("snapshot {} is another agent's", snapshot.meta.sequence));
+            Record::default()
+        }
+        Err(error) => {
+            warnings.push(format!("snapshot {} does not decode: {error}", snapshot.meta.sequence));
+            Record::default()
+        }
+    })
+}
+
+/// A part of the record, or a warning that says why it is left out.
+fn usable<T, E: Display>(part: Result<Option<T>, E>, name: &str, warnings: &mut Vec<String>) -> Option<T> {
+    part.unwrap_or_else(|error| {
+        warnings.push(format!("the {name} in the snapshot is left out: {error}"));
+        None
+    })
+}
+
+struct Builder<'a> {
+    tree: &'a Tree,
+    description: &'a Description,
+    groups: Arc<[u16]>,
+}
+
+impl Builder<'_> {
+    fn not_started(&self, reason: impl Display) -> AgentError {
+        AgentError::NotStarted {
+            agent: self.tree.shared.agent().clone(),
+            reason: reason.to_string(),
+        }
+    }
+
+    fn kernel(
+        &self,
+        environment: Box<dyn Environment>,
+        record: &Record,
+        warnings: &mut Vec<String>,
+    ) -> Result<KernelStart, AgentError> {
+        let spec = &self.tree.shared.spec;
+        let config = KernelConfig {
+            identity: IdentityId::of(&format!("{}/{}", spec.agent.tenant.as_str(), spec.agent.name.as_str())),
+            groups: Arc::clone(&self.groups),
+            seed: spec.seed,
+            exploration_rate: EXPLORATION_RATE,
+        };
+        let body = Body::new(spec.agent.tenant.clone(), self.description);
+        let restored = usable(record.kernel(), "kernel", warnings).and_then(|part| {
+            let kernel = l3::Kernel::restore(config.clone(), part.kernel.clone());
+            usable(kernel.map(|kernel| Some((part, kernel))), "kernel", warnings)
+        });
+        Ok(match restored {
+            Some((part, kernel)) => KernelStart {
+                kernel,
+                body: body.restored(part.body),
+                environment,
+                cycle: part.cycle,
+                late_cycles: part.late_cycles,
+                elapsed: Duration::from_micros(part.elapsed_us),
+            },
+            None => KernelStart {
+                kernel: l3::Kernel::new(config).map_err(|error| self.not_started(error))?,
+                body,
+                environment,
+                cycle: 0,
+                late_cycles: 0,
+                elapsed: Duration::ZERO,
+            },
+        })
+    }
+
+    fn floor(&self, record: &Record, warnings: &mut Vec<String>) -> Result<Level45Start, AgentError> {
+        let config = Level45Config {
+            groups: Arc::clone(&self.groups),
+            seed: self.tree.shared.spec.seed,
+        };
+        let restored = usable(record.floor(), "floor", warnings).and_then(|state| {
+            let level = Level45::restore(config.clone(), state);
+            usable(level.map(Some), "floor", warnings)
+        });
+        let level = match restored {
+            Some(level) => level,
+            None => Level45::new(config).map_err(|error| self.not_started(error))?,
+        };
+        Ok(Level45Start {
+            level: Box::new(level),
+            cycle: record.cycle,
+        })
+    }
+
+    fn level48(&self, record: &Record, warnings: &mut Vec<String>) -> Result<Arc<PartCell>, AgentError> {
+        let spec = &self.tree.shared.spec;
+        let config = ObserveConfig {
+            dimensions: self.groups.len(),
+            particles: spec.particles,
+            seed: spec.seed,
+        };
+        let part = match usable(record.level48(), "level 4.8", warnings) {
+            Some((epoch, orchestrator)) => Part {
+                obeyed: 0,
+                epoch,
+                orchestrator,
+            },
+            None => {
+                let observe = Observe::new(config).map_err(|error| self.not_started(error))?;
+                let first = Bundle {
+                    checkpoint: CheckpointId::default(),
+                    cycle: 0,
+                    observe: observe.state(),
+                    verify: Verify::new().state(),
+                    emit: Emit::new().state(),
+                };
+                Part {
+                    obeyed: 0,
+                    epoch: Epoch::default(),
+                    orchestrator: Orchestrator::new(first),
+                }
+            }
+        };
+        Ok(Arc::new(Mutex::new(Arc::new(part))))
+    }
+}
+
+/// Probability per cycle that the kernel tries something other than what looks best.
+const EXPLORATION_RATE: f64 = 0.02;
+
+/// The guard as it was in the last record, for its restart; a new one if there is none.
+pub(crate) async fn last_guard(tree: &Tree) -> GuardState {
+    let record = load(tree, &mut Vec::new()).await.unwrap_or_default();
+    record.guard().ok().flatten().unwrap_or_default()
+}
+
+/// L4.5 as it was in the last record, for its restart; a new one if there is none.
+pub(crate) async fn last_floor(tree: &Tree, config: Level45Config) -> Result<Level45Start, Level45Error> {
+    let record = load(tree, &mut Vec::new()).await.unwrap_or_default();
+    let last = record.floor().ok().flatten();
+    let restored = last.and_then(|state| Level45::restore(config.clone(), state).ok());
+    let level = match restored {
+        Some(level) => level,
+        None => Level45::new(config)?,
+    };
+    Ok(Level45Start {
+        level: Box::new(level),
+        cycle: record.cycle,
+    })
+}

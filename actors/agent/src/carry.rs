@@ -1,0 +1,163 @@
+//! Carrying out what the ladder has decided: the root's hands.
+//!
+//! Demotions are in the authority cell already when a decision comes here. What is left: to persist, to put promotions in
+//! force, to tell Level 4.8, to take back and lay down advice, to tell watchers, and to end the tree.
+
+use crate::agent::{MAX_UNOBEYED, Root, Rooted};
+use crate::governor::Decision;
+use crate::level48::{Level48Message, Obedience};
+use crate::shared::End;
+use ractor::ActorCell;
+use rungs_mind::l3::Floor;
+use rungs_mind::ladder::{Action, At};
+use rungs_types::{Authority, Epoch, EventKind, Level};
+use std::sync::PoisonError;
+use std::time::Duration;
+
+impl Root {
+    /// Carries out everything that waits.
+    pub(crate) async fn carry_out_all(&self, myself: &ActorCell, state: &mut Rooted) {
+        while let Some(decision) = self.tree.shared.governor.next() {
+            self.carry_out(decision, myself, state).await;
+        }
+    }
+
+    async fn carry_out(&self, decision: Decision, myself: &ActorCell, state: &mut Rooted) {
+        let promotes = decision.actions.iter().any(is_promotion);
+        if promotes && let Err(error) = state.keeper.save_authority().await {
+            state.unpersisted = true;
+            self.warn(&format!(
+                "a promotion is not in force, because it could not be persisted: {error}"
+            ));
+        }
+        let Decision { at, actions, epochs } = decision;
+        let demotes = actions.iter().any(Action::is_demotion);
+        for action in actions {
+            self.act(action, at, &epochs, myself, state);
+        }
+        if demotes && let Err(error) = state.keeper.save_authority().await {
+            // The demotion holds; should the process end now, the end was not in order and demotes again at the start.
+            self.warn(&format!("a demotion is in force and was not persisted: {error}"));
+        }
+    }
+
+    fn act(&self, action: Action, at: At, epochs: &[Epoch; 5], myself: &ActorCell, state: &mut Rooted) {
+        let shared = &self.tree.shared;
+        match &action {
+            Action::FreezeFrom { level, .. } => {
+                if *level <= Level::L48 {
+                    shared.advice.send_replace(None);
+                }
+            }
+            Action::SetAuthority { level, to, .. } => {
+                if is_promotion(&action) && !state.unpersisted {
+                    shared.governor.promote(*level, *to);
+                }
+                if *level == Level::L48 && *to < Authority::Advisory {
+                    shared.advice.send_replace(None);
+                }
+            }
+            Action::Withdraw { level, checkpoint } => {
+                let (level, checkpoint) = (*level, *checkpoint);
+                let count = self.tree.desk.withdraw(level);
+                shared.log.emit(
+                    at.cycle,
+                    EventKind::Withdrawn {
+                        level,
+                        checkpoint,
+                        count,
+                    },
+                );
+            }
+            Action::Restart { role, cause } => drop(state.causes.insert(role.clone(), cause.clone())),
+            Action::Stabilize { on } => self
+                .tree
+                .desk
+                .set_floor(if *on { Floor::Failed } else { Floor::Silent }),
+            Action::Advise(advice) => {
+                self.tree.desk.lay(advice.clone());
+                shared.advice.send_replace(Some(advice.clone()));
+            }
+            Action::Emit(kind) => shared.log.emit(at.cycle, kind.clone()),
+            Action::RestartAgent { delay_ms, cause } => {
+                let delay = Duration::from_millis(*delay_ms);
+                shared.end_with(End::Restart {
+                    delay,
+                    cause: cause.clone(),
+                });
+                myself.stop(Some("to be started again".to_owned()));
+            }
+            Action::Park { .. } => {
+                shared.end_with(End::Park);
+                myself.stop(Some("parked".to_owned()));
+            }
+            Action::Revert { .. } | Action::Suspend { .. } | Action::Reenable { .. } | Action::Place { .. } => {}
+        }
+        if concerns_level48(&action) {
+            self.tell_level48(action, at, epochs[Level::L48.index()], state);
+        }
+    }
+
+    /// Puts promotions in force that could not be persisted before and are now.
+    pub(crate) fn persisted(&self, state: &mut Rooted) {
+        if std::mem::take(&mut state.unpersisted) {
+            let ladder = self.tree.shared.governor.ladder();
+            for level in [Level::L45, Level::L48, Level::L49, Level::L6] {
+                self.tree.shared.governor.promote(level, ladder.authority(level));
+            }
+        }
+    }
+
+    fn tell_level48(&self, action: Action, at: At, epoch: Epoch, state: &mut Rooted) {
+        let Some(part) = &state.part else {
+            return;
+        };
+        let obeyed = part.lock().unwrap_or_else(PoisonError::into_inner).obeyed;
+        while state.unobeyed.front().is_some_and(|order| order.number <= obeyed) {
+            state.unobeyed.pop_front();
+        }
+        let order = Obedience {
+            number: state.obeyed_next,
+            at,
+            epoch,
+            action,
+        };
+        state.obeyed_next += 1;
+        if state.unobeyed.len() == MAX_UNOBEYED {
+            // A supervisor that far behind is stuck; what it is told at its restart begins with a freeze anyway.
+            state.unobeyed.pop_front();
+        }
+        state.unobeyed.push_back(order.clone());
+        if let Some(level48) = self.tree.level48.get() {
+            level48.signal(Level48Message::Obey(order));
+        }
+    }
+
+    /// The supervisor of Level 4.8 runs again: it is told what its part does not know.
+    pub(crate) fn repeat_unobeyed(&self, state: &Rooted) {
+        if let Some(level48) = self.tree.level48.get() {
+            for order in &state.unobeyed {
+                level48.signal(Level48Message::Obey(order.clone()));
+            }
+        }
+    }
+}
+
+fn is_promotion(action: &Action) -> bool {
+    matches!(action, Action::SetAuthority { from, to, .. } if to > from)
+}
+
+/// What the orchestrator of Level 4.8 obeys, and the restarts that its supervisor tells of.
+fn concerns_level48(action: &Action) -> bool {
+    match action {
+        Action::FreezeFrom { level, .. } => *level <= Level::L48,
+        Action::Suspend { level }
+        | Action::Reenable { level }
+        | Action::Place { level, .. }
+        | Action::Revert { level, .. }
+        | Action::SetAuthority { level, .. } => *level == Level::L48,
+        Action::Restart { role, .. } => role.as_str().starts_with("l48/"),
+        Action::Emit(EventKind::Frozen { level, .. }) => *level <= Level::L48,
+        _ => false,
+    }
+}

@@ -1,0 +1,185 @@
+//! The guard: the existential guard and the ethical kernel's hash check, as an actor of its own, in a context of its
+//! own. It reads the kernel's raw reports and nothing that a level could have smoothed.
+//!
+//! Supervised by the agent's root and restarted one for one. Decided elsewhere: the stages by
+//! `rungs_mind::l45::guard`, what follows from them by `rungs_mind::ladder`.
+//!
+//! Invariants:
+//! 1. Each report that it has read is a heartbeat. The kernel counts those that are missing; three in a row are treated
+//!    as the critical stage.
+//! 2. A level above L4.5 is frozen once when the stage becomes critical, not at each report of that stage.
+
+use crate::messages::{GetRoleState, RoleState};
+use crate::tree::{Registered, Tree, role};
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
+use rungs_host::{Delivered, EndpointBuilder, Handle, Mailbox, Request};
+use rungs_mind::l45::growth::Growth;
+use rungs_mind::l45::{EthicalKernel, ExistentialGuard, Stage};
+use rungs_mind::ladder::Fault;
+use rungs_mind::report::{CycleReport, GuardReadings};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The guard's role in the agent's tree.
+pub(crate) const ROLE: &str = "guard";
+/// Messages that its mailbox holds: a guard that is further behind has missed its heartbeats long ago.
+const MAX_MESSAGES: u32 = 16;
+/// Bytes that they may weigh.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// What the guard knows.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct GuardState {
+    growth: Growth,
+    guard: ExistentialGuard,
+    cycle: u64,
+    reports: u64,
+}
+
+/// The guard's last heartbeat, as the last cycle that it has read; the kernel watches it.
+#[derive(Debug, Default)]
+pub(crate) struct Beat(AtomicU64);
+
+impl Beat {
+    /// The last cycle read.
+    pub(crate) fn last_cycle(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn beat(&self, cycle: u64) {
+        self.0.store(cycle, Ordering::Release);
+    }
+}
+
+impl GuardState {
+    /// Reads one report and gives the faults that it shows.
+    fn read(&mut self, report: &CycleReport, ethics: &EthicalKernel) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for facts in &report.facts {
+            let readings = GuardReadings {
+                rod: facts.self_reference_depth,
+                cas: self.growth.update(facts).slope,
+                ..GuardReadings::default()
+            };
+            let before = self.guard.stage();
+            let stage = self.guard.update(&readings);
+            if stage == Stage::Critical && before < Stage::Critical {
+                faults.push(Fault::GuardCritical {
+                    metric: worst(&readings),
+                });
+            }
+            self.cycle = facts.cycle;
+        }
+        self.reports += 1;
+        if !ethics.is_intact() {
+            faults.push(Fault::EthicsHash);
+        }
+        faults
+    }
+}
+
+/// The metric that calls for the critical stage, with its value.
+fn worst(readings: &GuardReadings) -> String {
+    let alone = GuardReadings { cas: None, ..*readings };
+    if rungs_mind::l45::guard::stage_of(&alone) == Stage::Critical {
+        format!("depth of self-reference {}", readings.rod)
+    } else {
+        format!("slope of confidence {:.4} per cycle", readings.cas.unwrap_or(f64::NAN))
+    }
+}
+
+/// What the guard receives.
+#[derive(Debug)]
+pub(crate) enum GuardMessage {
+    /// What L3 did since the last report.
+    Report {
+        /// The report.
+        report: Arc<CycleReport>,
+        /// A snapshot is wanted at this report.
+        cut: bool,
+    },
+    /// Its state, for people.
+    State(Request<GetRoleState>),
+}
+
+impl From<Request<GetRoleState>> for GuardMessage {
+    fn from(request: Request<GetRoleState>) -> Self {
+        Self::State(request)
+    }
+}
+
+/// See the module.
+pub(crate) struct Guard {
+    tree: Arc<Tree>,
+    mailbox: Arc<Mailbox>,
+}
+
+/// The state of a [`Guard`].
+pub(crate) struct Guarding {
+    state: GuardState,
+    ethics: EthicalKernel,
+    _registered: Registered,
+}
+
+impl Guard {
+    /// Starts the guard from a state, below the agent's root.
+    pub(crate) async fn spawn(
+        tree: Arc<Tree>,
+        state: GuardState,
+        root: ActorCell,
+    ) -> Result<Handle<GuardMessage>, SpawnErr> {
+        let mailbox = Arc::new(Mailbox::bounded(MAX_MESSAGES, MAX_BYTES));
+        let hosting = tree.hosting(Some(&role(ROLE)), &mailbox);
+        hosting.spawn(Self { tree, mailbox }, state, root).await
+    }
+}
+
+impl Actor for Guard {
+    type Msg = Delivered<GuardMessage>;
+    type State = Guarding;
+    type Arguments = GuardState;
+
+    async fn pre_start(&self, myself: ActorRef<Self::Msg>, state: GuardState) -> Result<Guarding, ActorProcessingErr> {
+        let handle = Handle::sharing(myself, Arc::clone(&self.mailbox));
+        let endpoint = EndpointBuilder::new(handle).receives::<GetRoleState>().build();
+        Ok(Guarding {
+            state,
+            ethics: EthicalKernel::default(),
+            _registered: self.tree.register(Some(&role(ROLE)), &self.mailbox, endpoint),
+        })
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Self::Msg>,
+        delivered: Self::Msg,
+        guarding: &mut Guarding,
+    ) -> Result<(), ActorProcessingErr> {
+        let Guarding { state, ethics, .. } = guarding;
+        match delivered.message {
+            GuardMessage::Report { report, cut } => {
+                let faults = state.read(&report, ethics);
+                for fault in faults {
+                    self.tree.shared.governor.fault(&fault, self.tree.at_cycle(state.cycle));
+                }
+                self.tree.guard_beat.beat(state.cycle);
+                if cut {
+                    self.tree.parts().guard = Some(Box::new(state.clone()));
+                }
+            }
+            GuardMessage::State(request) => request.reply.send(Ok(RoleState {
+                role: ROLE.to_owned(),
+                cycle: state.cycle,
+                steps: state.reports,
+                detail: format!("stage {:?}", state.guard.stage()).to_lowercase(),
+            })),
+        }
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<Self::Msg>, guarding: &mut Guarding) -> Result<(), ActorProcessingErr> {
+        self.tree.parts().guard = Some(Box::new(guarding.state.clone()));
+        Ok(())
+    }
+}

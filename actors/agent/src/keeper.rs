@@ -1,0 +1,120 @@
+//! The keeper of an agent's snapshots: writes the record after a cut and after each change of authority.
+//!
+//! Part of the root. Invariant: a record is written whole or not at all, and nobody goes on believing in one that was
+//! not written: who needs it to be durable gets the error.
+
+use crate::error::AgentError;
+use crate::level45::Cut;
+use crate::level48::PartCell;
+use crate::messages::SnapshotTaken;
+use crate::snapshot::{NEWEST_VERSION, Record};
+use crate::tree::Tree;
+use rungs_host::codec::CodecError;
+use rungs_store::StoreError;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+/// How long the root waits for the store.
+const STORE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// See the module.
+pub(crate) struct Keeper {
+    tree: Arc<Tree>,
+    level48: Option<Arc<PartCell>>,
+    last: Option<SnapshotTaken>,
+}
+
+impl Keeper {
+    /// A keeper that has written nothing yet.
+    pub(crate) fn new(tree: Arc<Tree>, level48: Option<Arc<PartCell>>) -> Self {
+        Self {
+            tree,
+            level48,
+            last: None,
+        }
+    }
+
+    /// The last record that was written.
+    pub(crate) fn last(&self) -> Option<&SnapshotTaken> {
+        self.last.as_ref()
+    }
+
+    /// Writes a record of the whole agent as it was at one report.
+    pub(crate) async fn save_cut(&mut self, cut: &Cut, orderly: bool) -> Result<SnapshotTaken, AgentError> {
+        let mut record = Record {
+            orderly,
+            ..Record::default()
+        };
+        let guard = self.tree.parts().guard.take();
+        let parts = record.set_cut(&cut.kernel, cut.floor.as_deref(), guard.as_deref());
+        parts.map_err(|error| self.failed(&error))?;
+        self.write(record).await
+    }
+
+    /// Writes the ladder and Level 4.8 as they are now; the rest stays as it was last written.
+    pub(crate) async fn save_authority(&mut self) -> Result<SnapshotTaken, AgentError> {
+        let agent = self.tree.shared.agent();
+        let latest = self
+            .in_time(self.tree.runtime.snapshots.latest(agent.clone(), NEWEST_VERSION))
+            .await?;
+        // One that does not decode was told of at the start; it is not carried on.
+        let record = latest
+            .snapshot
+            .and_then(|snapshot| Record::decode(&snapshot.bytes).ok());
+        let record = Record {
+            orderly: false,
+            ..record.unwrap_or_default()
+        };
+        self.write(record).await
+    }
+
+    async fn write(&mut self, mut record: Record) -> Result<SnapshotTaken, AgentError> {
+        let shared = &self.tree.shared;
+        record.agent = Some(shared.agent().clone());
+        record.ladder = Some(shared.governor.ladder());
+        record.event_seq = shared.log.last_seq();
+        if let Some(part) = &self.level48 {
+            let part = Arc::clone(&part.lock().unwrap_or_else(PoisonError::into_inner));
+            if let Some(bundle) = part.orchestrator.verified() {
+                let set = record.set_level48(part.epoch, &part.orchestrator, &bundle);
+                set.map_err(|error| self.failed(&error))?;
+            }
+        }
+        let cycle = record.cycle;
+        let bytes = record.encode().map_err(|error| self.failed(&error))?;
+        let size = bytes.len() as u64;
+        let put = self
+            .tree
+            .runtime
+            .snapshots
+            .put(shared.agent().clone(), NEWEST_VERSION, bytes);
+        let meta = self.in_time(put).await?;
+        self.tree.meter.set_state_bytes(size);
+        let taken = SnapshotTaken {
+            sequence: meta.sequence,
+            cycle,
+            bytes: size,
+        };
+        self.last = Some(taken.clone());
+        Ok(taken)
+    }
+
+    /// Waits for the store, and not for long: the root has other things to do.
+    async fn in_time<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, AgentError> {
+        match tokio::time::timeout(STORE_DEADLINE, call).await {
+            Ok(done) => done.map_err(|error| self.refused(&error.to_string())),
+            Err(_) => Err(self.refused("the store did not answer in time")),
+        }
+    }
+
+    fn failed(&self, error: &CodecError) -> AgentError {
+        self.refused(&format!("the record does not encode: {error}"))
+    }
+
+    fn refused(&self, reason: &str) -> AgentError {
+        AgentError::Snapshots {
+            agent: self.tree.shared.agent().clone(),
+            reason: reason.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! The kernel: L3 as an actor. One cycle at each tick of the node's timer wheel; it waits for nobody.
+//!
+//! Supervised by the agent's root; when it ends, the agent is started again from its last snapshot. Decided elsewhere:
+//! the turn by `rungs_mind::l3::Kernel`, what it may do by [`crate::body`].
+//!
+//! Invariants:
+//! 1. A cycle awaits nothing: it reads the authority cell and the desk, turns, acts, and hands reports on without
+//!    waiting for room. A level that is busy gets the report later, merged.
+//! 2. At most one tick is in the mailbox; those that came meanwhile are counted as late cycles and not made up for.
+//! 3. No action is carried out that the body's gate has not granted.
+
+use crate::body::{Body, BodyState};
+use crate::environment::{Command, Environment, EnvironmentError, Observed};
+use crate::guard::GuardMessage;
+use crate::level45::{Cut, Level45Message};
+use crate::messages::{GetRoleState, RoleState};
+use crate::track::Track;
+use crate::tree::{Registered, Tree, role};
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
+use rungs_host::{Delivered, EndpointBuilder, Handle, Mailbox, Request, Tick, Timer};
+use rungs_mind::l3::{self, Action, Input, KernelState, Outcomes, PeriodChange};
+use rungs_mind::l45::Heartbeat;
+use rungs_mind::l45::guard::MAX_MISSED_BEATS;
+use rungs_mind::ladder::Fault;
+use rungs_mind::report::REPORT_CYCLES;
+use rungs_types::{EventKind, Level};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The kernel's role in the agent's tree.
+pub(crate) const ROLE: &str = "kernel";
+/// Messages that its mailbox holds: one tick, and questions of operators.
+const MAX_MESSAGES: u32 = 64;
+/// Bytes that they may weigh.
+const MAX_BYTES: u64 = 256 * 1024;
+/// How often the agent tells its state, at most.
+const STATUS_PERIOD: Duration = Duration::from_secs(1);
+
+/// What the kernel knows, as it goes into a snapshot.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct KernelPart {
+    /// Cycles since the agent's first start.
+    pub(crate) cycle: u64,
+    /// Late ones of them.
+    pub(crate) late_cycles: u64,
+    /// Time since the first cycle, in microseconds.
+    pub(crate) elapsed_us: u64,
+    /// L3.
+    pub(crate) kernel: KernelState,
+    /// What it can do.
+    pub(crate) body: BodyState,
+}
+
+/// What the kernel needs to start.
+pub(crate) struct KernelStart {
+    /// L3 as it is to go on.
+    pub(crate) kernel: l3::Kernel,
+    /// What it can do.
+    pub(crate) body: Body,
+    /// What it watches and acts on.
+    pub(crate) environment: Box<dyn Environment>,
+    /// Cycles, late cycles and time before this start.
+    pub(crate) cycle: u64,
+    /// See [`KernelPart::late_cycles`].
+    pub(crate) late_cycles: u64,
+    /// See [`KernelPart::elapsed_us`].
+    pub(crate) elapsed: Duration,
+}
+
+/// What the kernel receives.
+#[derive(Debug)]
+pub(crate) enum KernelMessage {
+    /// The next cycle is due.
+    Tick,
+    /// Its state, for people.
+    State(Request<GetRoleState>),
+}
+
+impl From<Request<GetRoleState>> for KernelMessage {
+    fn from(request: Request<GetRoleState>) -> Self {
+        Self::State(request)
+    }
+}
+
+/// Ticks on their way: one in the mailbox, the others counted.
+#[derive(Debug, Default)]
+struct Pulse {
+    in_mailbox: AtomicBool,
+    missed: AtomicU64,
+}
+
+impl Pulse {
+    fn beat(&self, tick: Tick, track: &Track, kernel: &Handle<KernelMessage>) {
+        self.missed.fetch_add(tick.missed, Ordering::AcqRel);
+        if self.in_mailbox.swap(true, Ordering::AcqRel) {
+            self.missed.fetch_add(1, Ordering::AcqRel);
+        } else {
+            track.with(0);
+            kernel.signal(KernelMessage::Tick);
+        }
+    }
+
+    /// The tick is taken out of the mailbox; how many were missed since the last.
+    fn take(&self) -> u64 {
+        self.in_mailbox.store(false, Ordering::Release);
+        self.missed.swap(0, Ordering::AcqRel)
+    }
+}
+
+/// See the module.
+pub(crate) struct KernelActor {
+    tree: Arc<Tree>,
+    mailbox: Arc<Mailbox>,
+}
+
+/// The state of a [`KernelActor`].
+pub(crate) struct Cycling {
+    start: KernelStart,
+    handle: Handle<KernelMessage>,
+    row: Vec<f64>,
+    began: Instant,
+    before: Duration,
+    pulse: Arc<Pulse>,
+    timer: Option<Timer>,
+    /// Room for one report at L4.5.
+    above: Arc<Mailbox>,
+    heartbeat: Heartbeat,
+    reported: u64,
+    told: Instant,
+    unreadable: bool,
+    _registered: Registered,
+}
+
+impl KernelActor {
+    /// Starts the kernel, below the agent's root.
+    pub(crate) async fn spawn(
+        tree: Arc<Tree>,
+        start: KernelStart,
+        root: ActorCell,
+    ) -> Result<Handle<KernelMessage>, SpawnErr> {
+        let mailbox = Arc::new(Mailbox::bounded(MAX_MESSAGES, MAX_BYTES));
+        let hosting = tree.hosting(Some(&role(ROLE)), &mailbox);
+        hosting.spawn(Self { tree, mailbox }, start, root).await
+    }
+}
+
+impl Actor for KernelActor {
+    type Msg = Delivered<KernelMessage>;
+    type State = Cycling;
+    type Arguments = KernelStart;
+
+    async fn pre_start(&self, myself: ActorRef<Self::Msg>, start: KernelStart) -> Result<Cycling, ActorProcessingErr> {
+        let handle = Handle::sharing(myself, Arc::clone(&self.mailbox));
+        let endpoint = EndpointBuilder::new(handle.clone()).receives::<GetRoleState>().build();
+        let now = Instant::now();
+        let mut cycling = Cycling {
+            row: vec![f64::NAN; start.environment.describe().dimensions.len()],
+            began: now,
+            before: start.elapsed,
+            pulse: Arc::default(),
+            timer: None,
+            above: Arc::new(Mailbox::bounded(1, MAX_BYTES)),
+            heartbeat: Heartbeat::new(REPORT_CYCLES as u64, start.cycle),
+            reported: start.cycle,
+            told: now,
+            unreadable: false,
+            start,
+            handle,
+            _registered: self.tree.register(Some(&role(ROLE)), &self.mailbox, endpoint),
+        };
+        self.pace(&mut cycling)?;
+        Ok(cycling)
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Self::Msg>,
+        delivered: Self::Msg,
+        state: &mut Cycling,
+    ) -> Result<(), ActorProcessingErr> {
+        match delivered.message {
+            KernelMessage::Tick => {
+                let missed = state.pulse.take();
+                self.cycle(missed, state)?;
+                self.tree.kernel_track.done();
+            }
+            KernelMessage::State(request) => {
+                let stretch = state.start.body.stretch();
+                request.reply.send(Ok(RoleState {
+                    role: ROLE.to_owned(),
+                    cycle: state.start.cycle,
+                    steps: state.start.cycle,
+                    detail: format!(
+                        "{} late cycles, {} cycles wait for L4.5, period stretched {stretch} times",
+                        state.start.late_cycles,
+                        state.start.kernel.report_cycles()
+                    ),
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<Self::Msg>, state: &mut Cycling) -> Result<(), ActorProcessingErr> {
+        self.tree.parts().kernel = Some(Box::new(part(state)));
+        Ok(())
+    }
+}
+
+/// The kernel's state for a snapshot.
+fn part(state: &Cycling) -> KernelPart {
+    let elapsed = state.before + state.began.elapsed();
+    KernelPart {
+        cycle: state.start.cycle,
+        late_cycles: state.start.late_cycles,
+        elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+        kernel: state.start.kernel.snapshot(),
+        body: state.start.body.snapshot(),
+    }
+}
+
+impl KernelActor {
+    /// Sets the timer to the period in force.
+    fn pace(&self, state: &mut Cycling) -> Result<(), ActorProcessingErr> {
+        let nominal = Duration::from_secs_f64(1.0 / self.tree.shared.spec.rate_hz);
+        let period = nominal * state.start.body.stretch();
+        let (pulse, kernel, tree) = (Arc::clone(&state.pulse), state.handle.clone(), Arc::clone(&self.tree));
+        let tick = move |tick: Tick| pulse.beat(tick, &tree.kernel_track, &kernel);
+        state.timer = Some(self.tree.runtime.timers.every("cycle", period, period, tick)?);
+        Ok(())
+    }
+
+    /// One turn.
+    fn cycle(&self, missed: u64, state: &mut Cycling) -> Result<(), ActorProcessingErr> {
+        if !self.observe(state) {
+            return Ok(());
+        }
+        let shared = &self.tree.shared;
+        let start = &mut state.start;
+        start.cycle += 1;
+        start.late_cycles += missed;
+        let standing = shared.governor.reader().read(Level::L48);
+        let (floor, advice) = self.tree.desk.read(start.cycle, standing.epoch);
+        let available = start.body.begin_cycle();
+        let late = missed > 0 || start.body.stretch() > 1;
+        let resources = start.body.resources(start.cycle, &state.row).to_vec();
+        let input = Input {
+            cycle: start.cycle,
+            observation: &state.row,
+            outcomes: Outcomes::default(),
+            advice: advice.as_deref().map(|advice| (advice, standing.authority)),
+            floor,
+            late,
+            resources: &resources,
+            available,
+        };
+        let step = start.kernel.step(&input, &mut start.body.gate());
+        shared.set_cycle(start.cycle);
+        self.perform(step.action, state)?;
+        if state.start.cycle.is_multiple_of(REPORT_CYCLES as u64) {
+            self.report(state);
+        }
+        self.tell(state);
+        Ok(())
+    }
+
+    /// Fills the row; false when a recording has ended and there is nothing left to do.
+    fn observe(&self, state: &mut Cycling) -> bool {
+        let now = state.before + state.began.elapsed();
+        state.row.fill(f64::NAN);
+        match state.start.environment.observe(now, &mut state.row) {
+            Ok(Observed::Row) => state.unreadable = false,
+            Ok(Observed::End) => {
+                self.tree.shared.log.emit(
+                    state.start.cycle,
+                    EventKind::Warning {
+                        summary: "the recording has ended; the agent cycles no more".to_owned(),
+                    },
+                );
+                state.timer = None;
+                return false;
+            }
+            Err(error) => {
+                // What was filled before the error is not to be trusted.
+                state.row.fill(f64::NAN);
+                self.complain(&error, state);
+            }
+        }
+        true
+    }
+
+    /// Tells of an environment that cannot be read, once until it can be read again.
+    fn complain(&self, error: &EnvironmentError, state: &mut Cycling) {
+        if std::mem::replace(&mut state.unreadable, true) {
+            return;
+        }
+        let summary = error.to_string();
+        let kind = match error {
+            EnvironmentError::Broken { .. } => EventKind::Incident { raised: true, summary },
+            _ => EventKind::Warning { summary },
+        };
+        self.tree.shared.log.emit(state.start.cycle, kind);
+    }
+
+    /// Carries out an action that the gate has granted.
+    fn perform(&self, action: Action, state: &mut Cycling) -> Result<(), ActorProcessingErr> {
+        let start = &mut state.start;
+        let incident = |raised, summary| {
+            self.tree
+                .shared
+                .log
+                .emit(start.cycle, EventKind::Incident { raised, summary })
+        };
+        match action {
+            // A switch of forecaster the kernel has carried out itself, and no peer is ever on offer.
+            Action::Hold | Action::SwitchForecaster { .. } | Action::AskPeer { .. } => {}
+            Action::SampleFaster { group } => {
+                let done = start.environment.act(Command::SampleFaster { group }).is_ok();
+                start.body.sampled(action, done);
+            }
+            Action::SampleSlower { group } => {
+                let done = start.environment.act(Command::SampleSlower { group }).is_ok();
+                start.body.sampled(action, done);
+            }
+            Action::RaiseIncident { group } => {
+                let groups = &start.environment.describe().groups;
+                let name = groups.get(usize::from(group)).map_or("?", String::as_str);
+                incident(true, format!("{name} behaves other than expected"));
+            }
+            Action::ClearIncident => incident(false, "as expected again".to_owned()),
+            Action::ChangePeriod { change } => self.change_period(change, state)?,
+        }
+        Ok(())
+    }
+
+    fn change_period(&self, change: PeriodChange, state: &mut Cycling) -> Result<(), ActorProcessingErr> {
+        let before = state.start.body.stretch();
+        if state.start.body.change_period(change) != before {
+            self.pace(state)?;
+        }
+        Ok(())
+    }
+
+    /// Hands the report on if L4.5 has room for it; otherwise it grows, and is handed on ten cycles later.
+    fn report(&self, state: &mut Cycling) {
+        let cycle = state.start.cycle;
+        self.watch_guard(state);
+        let (Some(level45), Ok(credit)) = (self.tree.level45.get(), state.above.admit(0)) else {
+            return;
+        };
+        let report = Arc::new(state.start.kernel.take_report());
+        let cut = self.tree.take_cut_request();
+        if let Some(guard) = self.tree.guard.get() {
+            // A guard that is too far behind misses this one, and so a heartbeat.
+            drop(guard.tell(GuardMessage::Report {
+                report: Arc::clone(&report),
+                cut,
+            }));
+        }
+        state.reported = cycle;
+        let cut = cut.then(|| Cut {
+            kernel: Box::new(part(state)),
+            floor: None,
+        });
+        self.tree.floor_track.with(0);
+        level45.signal(Level45Message::Report { report, credit, cut });
+    }
+
+    /// Heartbeats are due for reports that were sent; three in a row without one are a fault.
+    fn watch_guard(&self, state: &mut Cycling) {
+        state.heartbeat.beat(self.tree.guard_beat.last_cycle());
+        let missed = state.heartbeat.missed(state.reported);
+        if missed >= MAX_MISSED_BEATS {
+            let in_a_row = u32::try_from(missed).unwrap_or(u32::MAX);
+            let at = self.tree.at_cycle(state.start.cycle);
+            self.tree
+                .shared
+                .governor
+                .fault(&Fault::HeartbeatMissed { in_a_row }, at);
+        }
+    }
+
+    /// Writes on the board, and tells watchers every so often.
+    fn tell(&self, state: &mut Cycling) {
+        let shared = &self.tree.shared;
+        let (cycles, late_cycles) = (state.start.cycle, state.start.late_cycles);
+        shared.post(|status| {
+            status.cycles = cycles;
+            status.late_cycles = late_cycles;
+        });
+        if state.told.elapsed() >= STATUS_PERIOD {
+            state.told = Instant::now();
+            shared.log.emit(cycles, EventKind::Status(shared.status()));
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What the root answers: questions about the agent, and the orders of operators.
+//!
+//! An order is decided by the ladder; a refused one changes nothing. A freeze is in force before it is answered, a
+//! promotion before it is answered and after it is persisted.
+
+use crate::agent::{Root, Rooted};
+use crate::level45::Cut;
+use crate::messages::*;
+use rungs_host::supervisor::TreeNode;
+use rungs_host::{Refusal, Reply, Request};
+use rungs_mind::ladder::Order;
+use rungs_types::{Authority, ErrorCode, Level};
+use std::sync::PoisonError;
+
+/// Callers that may wait for one snapshot.
+const MAX_WAITING: usize = 64;
+
+impl Root {
+    pub(crate) fn freeze(&self, request: Request<Freeze>) -> Ordered {
+        let Freeze { level, who } = request.message;
+        self.order(
+            Order::Freeze {
+                level,
+                who: operator(&who),
+            },
+            request.reply,
+        )
+    }
+
+    pub(crate) fn thaw(&self, request: Request<Thaw>) -> Ordered {
+        let Thaw { level, who } = request.message;
+        self.order(
+            Order::Thaw {
+                level,
+                who: operator(&who),
+            },
+            request.reply,
+        )
+    }
+
+    pub(crate) fn authority(&self, request: Request<SetAuthority>) -> Ordered {
+        let SetAuthority { level, value, who } = request.message;
+        self.order(
+            Order::Authority {
+                level,
+                to: value,
+                who: operator(&who),
+            },
+            request.reply,
+        )
+    }
+
+    pub(crate) fn clear(&self, request: Request<Clear>) -> Ordered {
+        let Clear { level, who } = request.message;
+        self.order(
+            Order::Clear {
+                level,
+                who: operator(&who),
+            },
+            request.reply,
+        )
+    }
+
+    fn order(&self, order: Order, reply: Reply<LevelStanding>) -> Ordered {
+        match self.tree.shared.governor.order(&order, self.tree.at()) {
+            Ok(()) => Some((order.level(), reply)),
+            Err(error) => {
+                reply.send(Err(Refusal::new(ErrorCode::Refused, &error.to_string())));
+                None
+            }
+        }
+    }
+
+    /// Answers an order that has been carried out.
+    pub(crate) fn answer(&self, ordered: Ordered) {
+        if let Some((level, reply)) = ordered {
+            reply.send(Ok(self.tree.shared.governor.standing(level)));
+        }
+    }
+
+    /// The next report carries the states for it.
+    pub(crate) fn snapshot_wanted(&self, request: Request<TakeSnapshot>, state: &mut Rooted) {
+        if state.snapshots.len() == MAX_WAITING {
+            let refusal = Refusal::new(ErrorCode::Overloaded, "too many callers wait for a snapshot");
+            request.reply.send(Err(refusal));
+            return;
+        }
+        state.snapshots.push(request.reply);
+        self.tree.request_cut();
+    }
+
+    /// The states of one report are here.
+    pub(crate) async fn save(&self, cut: &Cut, state: &mut Rooted) {
+        let saved = state.keeper.save_cut(cut, false).await;
+        match &saved {
+            Ok(_) => self.persisted(state),
+            Err(error) => self.warn(&error.to_string()),
+        }
+        for reply in state.snapshots.drain(..) {
+            reply.send(saved.clone().map_err(Refusal::from));
+        }
+    }
+
+    pub(crate) fn describe(&self, state: &Rooted) -> AgentDescription {
+        let shared = &self.tree.shared;
+        let mut actors = Vec::new();
+        list(&state.children.view().snapshot(), &mut actors);
+        let names = state.description.iter().flat_map(|description| &description.dimensions);
+        AgentDescription {
+            spec: shared.spec.clone(),
+            node: self.tree.runtime.node.clone(),
+            status: shared.status(),
+            levels: Level::ALL
+                .into_iter()
+                .filter(|level| *level <= shared.spec.highest)
+                .map(|level| LevelDescription {
+                    standing: shared.governor.standing(level),
+                    state: self.state_of(level, state),
+                })
+                .collect(),
+            actors,
+            dimensions: names.map(|dimension| dimension.name.clone()).collect(),
+            snapshot: state.keeper.last().cloned(),
+        }
+    }
+
+    fn state_of(&self, level: Level, state: &Rooted) -> String {
+        let frozen = self.tree.shared.governor.reader().read(level).authority == Authority::Frozen;
+        let part = state.part.as_ref().filter(|_| level == Level::L48);
+        match part {
+            Some(part) => {
+                let part = part.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let waiting_for = part.orchestrator.waiting_for();
+                if waiting_for.is_empty() {
+                    "at full authority".to_owned()
+                } else {
+                    format!("waits for {waiting_for}")
+                }
+            }
+            None if frozen => "frozen".to_owned(),
+            None => "always on".to_owned(),
+        }
+    }
+
+    pub(crate) fn forecast(&self, state: &Rooted) -> Option<Forecast> {
+        let advice = self.tree.shared.advice.borrow().clone()?;
+        let finite = |values: &[f64], index: usize| values.get(index).copied().filter(|value| value.is_finite());
+        let dimensions = state.description.iter().flat_map(|description| &description.dimensions);
+        Some(Forecast {
+            level: advice.level,
+            from_cycle: advice.from_cycle,
+            dimensions: dimensions
+                .enumerate()
+                .map(|(index, dimension)| DimensionForecast {
+                    name: dimension.name.clone(),
+                    value: finite(&advice.forecast, index),
+                    variance: finite(&advice.variance, index),
+                })
+                .collect(),
+            eu: advice.eu,
+            res: advice.res,
+            rdf: advice.rdf,
+        })
+    }
+}
+
+/// An order that was accepted, and who waits for it to be carried out.
+pub(crate) type Ordered = Option<(Level, Reply<LevelStanding>)>;
+
+/// The actors of a tree, parents before children.
+fn list(nodes: &[TreeNode], into: &mut Vec<ActorDescription>) {
+    for node in nodes {
+        into.push(ActorDescription {
+            role: node.role.clone(),
+            generation: node.generation,
+            mailbox_depth: node.mailbox_depth.unwrap_or(0),
+        });
+        list(&node.children, into);
+    }
+}

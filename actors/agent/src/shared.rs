@@ -1,0 +1,154 @@
+//! What outlives a restart of an agent's tree: its governor, its event log, its board, and the way to its root.
+//!
+//! Owned by the agent's host; every actor of the tree and every [`crate::AgentHandle`] has a reference. It holds no
+//! cognition, so that an agent that rests costs little.
+
+use crate::agent::AgentMessage;
+use crate::error::AgentError;
+use crate::governor::Governor;
+use crate::log::EventLog;
+use crate::messages::{AgentEntry, AgentState};
+use rungs_host::Handle;
+use rungs_mind::report::Advice;
+use rungs_types::{AgentId, AgentSpec, AgentStatus, Cause};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// What the agent was asked to be.
+    pub(crate) spec: AgentSpec,
+    /// Decides about authority.
+    pub(crate) governor: Governor,
+    /// Tells what happens.
+    pub(crate) log: EventLog,
+    /// The last advice that may be seen.
+    pub(crate) advice: watch::Sender<Option<Arc<Advice>>>,
+    board: Mutex<AgentStatus>,
+    cycle: AtomicU64,
+    generation: AtomicU32,
+    place: Mutex<Place>,
+    end: Mutex<Option<End>>,
+}
+
+/// What a root says of its own end.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum End {
+    /// To be started again after a pause.
+    Restart {
+        /// The pause.
+        delay: Duration,
+        /// What failed.
+        cause: Cause,
+    },
+    /// To rest until an operator starts it.
+    Park,
+    /// It could not start.
+    NotBooted(AgentError),
+}
+
+/// Whether the tree runs, and where.
+#[derive(Debug)]
+enum Place {
+    /// Its root takes messages.
+    Running(Handle<AgentMessage>),
+    /// It does not; why.
+    Resting(AgentState),
+}
+
+impl Shared {
+    /// An agent that has not been started.
+    pub(crate) fn new(spec: AgentSpec, governor: Governor, log: EventLog) -> Self {
+        Self {
+            spec,
+            governor,
+            log,
+            advice: watch::Sender::new(None),
+            board: Mutex::default(),
+            cycle: AtomicU64::new(0),
+            generation: AtomicU32::new(0),
+            place: Mutex::new(Place::Resting(AgentState::Starting)),
+            end: Mutex::new(None),
+        }
+    }
+
+    /// The agent.
+    pub(crate) fn agent(&self) -> &AgentId {
+        &self.spec.agent
+    }
+
+    /// The last L3 cycle.
+    pub(crate) fn cycle(&self) -> u64 {
+        self.cycle.load(Ordering::Acquire)
+    }
+
+    /// A cycle is complete.
+    pub(crate) fn set_cycle(&self, cycle: u64) {
+        self.cycle.store(cycle, Ordering::Release);
+    }
+
+    /// Writes on the board; the closure only assigns.
+    pub(crate) fn post(&self, write: impl FnOnce(&mut AgentStatus)) {
+        write(&mut self.board.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The board, with what the governor knows.
+    pub(crate) fn status(&self) -> AgentStatus {
+        let mut status = self.board.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        status.authority = self.governor.reader().all();
+        status.freezes = self.governor.freezes();
+        status
+    }
+
+    /// The tree is being started once more; which time it is.
+    pub(crate) fn begin_generation(&self) -> u32 {
+        self.generation.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// The tree runs.
+    pub(crate) fn run(&self, root: Handle<AgentMessage>) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Place::Running(root);
+    }
+
+    /// The tree does not run; the reference to its root is let go of.
+    pub(crate) fn rest(&self, state: AgentState) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Place::Resting(state);
+    }
+
+    /// Sends the root something that it bounds itself; nobody is told if it does not run.
+    pub(crate) fn signal_root(&self, message: AgentMessage) {
+        if let Ok(root) = self.root() {
+            root.signal(message);
+        }
+    }
+
+    /// What the root wants its host to do after it.
+    pub(crate) fn end_with(&self, end: End) {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
+    }
+
+    /// What the root wanted, if it ended on purpose; asked once.
+    pub(crate) fn take_end(&self) -> Option<End> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The root, or why there is none.
+    pub(crate) fn root(&self) -> Result<Handle<AgentMessage>, AgentState> {
+        match &*self.place.lock().unwrap_or_else(PoisonError::into_inner) {
+            Place::Running(root) => Ok(root.clone()),
+            Place::Resting(state) => Err(*state),
+        }
+    }
+
+    /// The agent as its host lists it.
+    pub(crate) fn entry(&self) -> AgentEntry {
+        AgentEntry {
+            agent: self.agent().clone(),
+            state: self.root().map_or_else(|state| state, |_| AgentState::Running),
+            generation: self.generation.load(Ordering::Acquire),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What of an agent survives its tree: numbered versions of one record, written and read through the host's codec.
+//!
+//! The record's head says where the agent stood; the parts behind it are each encoded by themselves, so that a change of
+//! authority rewrites the head and the level it concerns, and copies the rest unread.
+//!
+//! Invariants:
+//! 1. A node reads the last version and the one before (now there is only V1); what it cannot read is refused, reported
+//!    and not guessed at.
+//! 2. Only the last record of an agent that was stopped in order says so; after any other, the levels above L4.5 are
+//!    demoted at the next start.
+
+use crate::guard::GuardState;
+use crate::kernel::KernelPart;
+use rungs_host::codec::{self, CodecError};
+use rungs_mind::l45::Level45State;
+use rungs_mind::l48::Orchestrator;
+use rungs_mind::l48::baton::Bundle;
+use rungs_mind::l48::emit::EmitState;
+use rungs_mind::l48::observe::ObserveState;
+use rungs_mind::l48::verify::VerifyState;
+use rungs_mind::ladder::Ladder;
+use rungs_types::{AgentId, CheckpointId, Epoch};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The version that is written, and the newest that is read.
+pub(crate) const NEWEST_VERSION: u16 = 1;
+
+/// A record as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+enum Versioned {
+    V1(Record),
+}
+
+/// The record of one agent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// Whose it is.
+    pub(crate) agent: Option<AgentId>,
+    /// The L3 cycle at which it stands.
+    pub(crate) cycle: u64,
+    /// The agent was stopped in order, and this is its last record.
+    pub(crate) orderly: bool,
+    /// Events up to it.
+    pub(crate) event_seq: u64,
+    /// The ladder; absent before the first change.
+    pub(crate) ladder: Option<Ladder>,
+    /// L3, encoded.
+    pub(crate) kernel: Option<Vec<u8>>,
+    /// L4.5, encoded.
+    pub(crate) floor: Option<Vec<u8>>,
+    /// The guard, encoded.
+    pub(crate) guard: Option<Vec<u8>>,
+    /// L4.8, encoded.
+    pub(crate) level48: Option<Vec<u8>>,
+}
+
+/// Level 4.8 in a record.
+#[derive(Debug, Serialize, Deserialize)]
+struct Level48Record {
+    epoch: Epoch,
+    orchestrator: Orchestrator,
+    checkpoint: CheckpointId,
+    cycle: u64,
+    observe: Arc<ObserveState>,
+    verify: Arc<VerifyState>,
+    emit: Arc<EmitState>,
+}
+
+impl Record {
+    /// The bytes of the record.
+    pub(crate) fn encode(self) -> Result<Vec<u8>, CodecError> {
+        codec::encode(&Versioned::V1(self))
+    }
+
+    /// Reads what [`Record::encode`] wrote, in this version or the one before.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let Versioned::V1(record) = codec::decode(bytes)?;
+        Ok(record)
+    }
+
+    /// Puts in the floor and what stands on it, as they were after one report.
+    pub(crate) fn set_cut(
+        &mut self,
+        kernel: &KernelPart,
+        floor: Option<&Level45State>,
+        guard: Option<&GuardState>,
+    ) -> Result<(), CodecError> {
+        self.cycle = kernel.cycle;
+        self.kernel = Some(codec::encode(kernel)?);
+        if let Some(floor) = floor {
+            self.floor = Some(codec::encode(floor)?);
+        }
+        if let Some(guard) = guard {
+            self.guard = Some(codec::encode(guard)?);
+        }
+        Ok(())
+    }
+
+    /// Puts in Level 4.8, with its last verified states.
+    pub(crate) fn set_level48(
+        &mut self,
+        epoch: Epoch,
+        orchestrator: &Orchestrator,
+        bundle: &Bundle,
+    ) -> Result<(), CodecError> {
+        let record = Level48Record {
+            epoch,
+            orchestrator: orchestrator.clone(),
+            checkpoint: bundle.checkpoint,
+            cycle: bundle.cycle,
+            observe: Arc::clone(&bundle.observe),
+            verify: Arc::clone(&bundle.verify),
+            emit: Arc::clone(&bundle.emit),
+        };
+        self.level48 = Some(codec::encode(&record)?);
+        Ok(())
+    }
+
+    /// L3, if it is in the record.
+    pub(crate) fn kernel(&self) -> Result<Option<KernelPart>, CodecError> {
+        decode_part(self.kernel.as_deref())
+    }
+
+    /// L4.5, if it is in the record.
+    pub(crate) fn floor(&self) -> Result<Option<Level45State>, CodecError> {
+        decode_part(self.floor.as_deref())
+    }
+
+    /// The guard, if it is in the record.
+    pub(crate) fn guard(&self) -> Result<Option<GuardState>, CodecError> {
+        decode_part(self.guard.as_deref())
+    }
+
+    /// Level 4.8, if it is in the record: its epoch, and where it stands with its last verified states.
+    pub(crate) fn level48(&self) -> Result<Option<(Epoch, Orchestrator)>, CodecError> {
+        let record: Option<Level48Record> = decode_part(self.level48.as_deref())?;
+        Ok(record.map(|record| {
+            let bundle = Bundle {
+                checkpoint: record.checkpoint,
+                cycle: record.cycle,
+                observe: record.observe,
+                verify: record.verify,
+                emit: record.emit,
+            };
+            (record.epoch, record.orchestrator.with_bundle(bundle))
+        }))
+    }
+}
+
+fn decode_part<T: serde::de::DeserializeOwned>(bytes: Option<&[u8]>) -> Result<Option<T>, CodecError> {
+    bytes.map(codec::decode).transpose()
+}

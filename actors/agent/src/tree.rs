@@ -1,0 +1,193 @@
+//! What the actors of one agent's tree share: the node's runtime, what outlives the tree, the meter, and the ways to
+//! each other.
+
+use crate::desk::Desk;
+use crate::guard::{Beat, GuardMessage, GuardState};
+use crate::kernel::KernelPart;
+use crate::level45::Level45Message;
+use crate::level48::Level48Message;
+use crate::runtime::AgentRuntime;
+use crate::shared::Shared;
+use crate::track::Track;
+use rungs_host::compute::Job;
+use rungs_host::hosting::Hosting;
+use rungs_host::metering::Meter;
+use rungs_host::{Endpoint, Handle, Mailbox};
+use rungs_mind::l45::Level45State;
+use rungs_mind::ladder::At;
+use rungs_types::{Address, RolePath};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    pub(crate) runtime: Arc<AgentRuntime>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) meter: Arc<Meter>,
+    /// What lies before the kernel.
+    pub(crate) desk: Desk,
+    /// Where the kernel's cycle is.
+    pub(crate) kernel_track: Track,
+    /// Where L4.5's report is.
+    pub(crate) floor_track: Track,
+    pub(crate) guard_beat: Beat,
+    pub(crate) guard: Link<GuardMessage>,
+    pub(crate) level45: Link<Level45Message>,
+    pub(crate) level48: Link<Level48Message>,
+    cut_requested: AtomicBool,
+    parts: Mutex<LastParts>,
+}
+
+/// What actors leave behind when they stop in order.
+#[derive(Debug, Default)]
+pub(crate) struct LastParts {
+    pub(crate) kernel: Option<Box<KernelPart>>,
+    pub(crate) floor: Option<Box<Level45State>>,
+    pub(crate) guard: Option<Box<GuardState>>,
+}
+
+/// A role that is a constant of this crate.
+pub(crate) fn role(name: &str) -> RolePath {
+    RolePath::new(name).expect("invariant: a constant that is a valid role")
+}
+
+impl Tree {
+    /// A tree without actors.
+    pub(crate) fn new(runtime: Arc<AgentRuntime>, shared: Arc<Shared>) -> Self {
+        Self {
+            runtime,
+            shared,
+            meter: Arc::default(),
+            desk: Desk::default(),
+            kernel_track: Track::default(),
+            floor_track: Track::default(),
+            guard_beat: Beat::default(),
+            guard: Link::default(),
+            level45: Link::default(),
+            level48: Link::default(),
+            cut_requested: AtomicBool::new(false),
+            parts: Mutex::default(),
+        }
+    }
+
+    /// Now, as the ladder counts it.
+    pub(crate) fn at(&self) -> At {
+        self.at_cycle(self.shared.cycle())
+    }
+
+    /// A moment of an earlier cycle, as the ladder counts it.
+    pub(crate) fn at_cycle(&self, cycle: u64) -> At {
+        self.runtime.at(cycle)
+    }
+
+    /// How long one computation of a level may take.
+    pub(crate) fn phase_deadline(&self) -> Duration {
+        Duration::from_millis(self.shared.spec.phase_deadline_ms)
+    }
+
+    /// A computation for an actor of the tree.
+    pub(crate) fn job(&self, address: &Address) -> Job {
+        Job {
+            address: address.clone(),
+            deadline: self.phase_deadline(),
+            meter: Arc::clone(&self.meter),
+        }
+    }
+
+    /// The next report is to carry the kernel's state with it.
+    pub(crate) fn request_cut(&self) {
+        self.cut_requested.store(true, Ordering::Release);
+    }
+
+    /// Whether this report is to; asked once for each request.
+    pub(crate) fn take_cut_request(&self) -> bool {
+        self.cut_requested.swap(false, Ordering::AcqRel)
+    }
+
+    /// What actors have left behind.
+    pub(crate) fn parts(&self) -> MutexGuard<'_, LastParts> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where an actor of the tree is reached; the root without a role.
+    pub(crate) fn address(&self, role: Option<&RolePath>) -> Address {
+        Address::Agent {
+            agent: self.shared.agent().clone(),
+            role: role.cloned(),
+        }
+    }
+
+    /// What surrounds an actor of the tree.
+    pub(crate) fn hosting(&self, role: Option<&RolePath>, mailbox: &Arc<Mailbox>) -> Hosting {
+        Hosting {
+            address: self.address(role),
+            mailbox: Arc::clone(mailbox),
+            faults: Arc::clone(&self.runtime.faults),
+            meter: Arc::clone(&self.meter),
+        }
+    }
+
+    /// Makes an actor reachable for as long as the result lives; it belongs into the actor's state.
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        role: Option<&RolePath>,
+        mailbox: &Arc<Mailbox>,
+        endpoint: Endpoint,
+    ) -> Registered {
+        let address = self.address(role);
+        self.runtime.endpoints.register(address.clone(), endpoint);
+        Registered {
+            tree: Arc::clone(self),
+            address,
+            mailbox: Arc::clone(mailbox),
+        }
+    }
+}
+
+/// The way to an actor of the tree while it runs.
+#[derive(Debug)]
+pub(crate) struct Link<M: Send + 'static>(Mutex<Option<Handle<M>>>);
+
+impl<M: Send + 'static> Default for Link<M> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<M: Send + 'static> Link<M> {
+    /// The actor, if it runs.
+    pub(crate) fn get(&self) -> Option<Handle<M>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The actor has started.
+    pub(crate) fn set(&self, handle: Handle<M>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+    }
+
+    /// The actor has ended; a reference to it would keep most of its memory.
+    pub(crate) fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// An entry of the endpoints table; taken away when the actor's state is dropped, however it ended.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    tree: Arc<Tree>,
+    address: Address,
+    /// Tells the actor's entry from that of the one that replaced it.
+    mailbox: Arc<Mailbox>,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let endpoints = &self.tree.runtime.endpoints;
+        let own = |endpoint: &Endpoint| std::ptr::eq(endpoint.mailbox(), &*self.mailbox);
+        if endpoints.get(&self.address).is_some_and(|endpoint| own(&endpoint)) {
+            endpoints.remove(&self.address);
+        }
+    }
+}

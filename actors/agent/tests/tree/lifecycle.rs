@@ -1,0 +1,119 @@
+//! What runs, in which order it stops, and what a host does with its agents.
+
+use crate::support::{Node, cycle, id, spec};
+use rungs_agent::AgentError;
+use rungs_agent::messages::AgentState;
+use rungs_types::{AgentSpec, Authority, Level};
+use std::time::Duration;
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_cycles_and_its_levels_run() {
+    let node = Node::paused().await;
+    let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+    cycle(&agent, 100).await;
+    let status = agent.status();
+    assert_eq!(status.late_cycles, 0);
+    assert_eq!(
+        status.authority[..3],
+        [Authority::Full, Authority::Full, Authority::Shadow]
+    );
+    assert!(status.eu.is_some_and(|eu| (0.0..=1.0).contains(&eu)), "{status:?}");
+    let description = agent.describe().await.expect("answers");
+    let roles: Vec<_> = description.actors.iter().map(|actor| actor.role.as_str()).collect();
+    assert_eq!(
+        roles,
+        ["kernel", "guard", "l45", "l48", "l48/emit", "l48/verify", "l48/observe"]
+    );
+    assert_eq!(description.levels.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_at_level_45_has_four_actors() {
+    let node = Node::paused().await;
+    let agent = node
+        .hosts
+        .spawn(AgentSpec {
+            highest: Level::L45,
+            ..spec("ops-1")
+        })
+        .await;
+    let agent = agent.expect("starts");
+    cycle(&agent, 50).await;
+    let description = agent.describe().await.expect("answers");
+    assert_eq!(description.actors.len(), 3, "and the root: {:?}", description.actors);
+    assert_eq!(agent.status().authority[2], Authority::Frozen);
+    assert!(agent.freeze(Level::L48, "ada").is_err(), "it has no L4.8");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_runs_once_and_is_free_after_a_stop() {
+    let node = Node::paused().await;
+    let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+    cycle(&agent, 20).await;
+    let second = node.hosts.spawn(spec("ops-1")).await.expect_err("runs already");
+    assert_eq!(second.to_string(), "agent ops-1 runs already");
+    let entry = node.hosts.stop(&id("ops-1")).await.expect("stops");
+    assert_eq!(entry.state, AgentState::Stopped);
+    assert!(node.hosts.get(&id("ops-1")).is_none());
+    assert!(matches!(agent.describe().await, Err(AgentError::NotHere { .. })));
+    node.hosts.spawn(spec("ops-1")).await.expect("starts again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_environment_that_does_not_open_starts_nothing() {
+    let mut runtime = (*Node::paused().await.runtime).clone();
+    runtime.environments = std::sync::Arc::new(|_, agent| {
+        Err(rungs_agent::EnvironmentError::Broken {
+            environment: agent.to_string(),
+            reason: "no such file".into(),
+        })
+    });
+    let node = Node::start(runtime.into()).await;
+    let error = node.hosts.spawn(spec("ops-1")).await.expect_err("does not open");
+    assert_eq!(error.to_string(), "ops-1: no such file");
+    assert!(node.hosts.list().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_full_of_agents_refuses_the_next() {
+    let mut runtime = (*Node::paused().await.runtime).clone();
+    runtime.max_agents = 2;
+    let node = Node::start(runtime.into()).await;
+    for name in ["a", "b"] {
+        node.hosts.spawn(spec(name)).await.expect("room");
+    }
+    let error = node.hosts.spawn(spec("c")).await.expect_err("full");
+    assert_eq!(error.to_string(), "the node hosts 2 agents; expected fewer than 2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_hundred_agents_have_two_hosts_and_all_cycle() {
+    let node = Node::paused().await;
+    for index in 0..300 {
+        let name = format!("a{index}");
+        node.hosts
+            .spawn(AgentSpec {
+                highest: Level::L45,
+                ..spec(&name)
+            })
+            .await
+            .expect("starts");
+    }
+    assert_eq!(node.hosts.view().snapshot().len(), 2);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(node.hosts.list().iter().all(|entry| entry.state == AgentState::Running));
+    let slowest = node
+        .hosts
+        .list()
+        .iter()
+        .filter_map(|entry| node.hosts.get(&entry.agent))
+        .map(|a| a.cycle())
+        .min();
+    assert!(slowest >= Some(19), "{slowest:?}");
+    assert!(node.hosts.shutdown(Duration::from_secs(60)).await);
+    assert!(
+        node.runtime.endpoints.addresses().is_empty(),
+        "{:?}",
+        node.runtime.endpoints.addresses()
+    );
+}

@@ -1,0 +1,10 @@
+//! The agent's tree, through its handles: in memory, in paused time unless a thread has to spin.
+
+mod authority;
+mod faults;
+mod freeze;
+mod lifecycle;
+mod reach;
+mod snapshots;
+mod spin;
+mod support;

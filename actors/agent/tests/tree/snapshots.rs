@@ -1,0 +1,203 @@
+//! Snapshots: an agent goes on where it was, and after an end that was not in order with less authority.
+
+use crate::support::{Node, cycle, id, later, memory, paused_runtime, spec, until};
+use rungs_store::{MemorySnapshots, SnapshotStore, Snapshots};
+use rungs_types::{Authority, Cause, EventKind, Level};
+use std::time::Duration;
+
+/// Runs a life of a node in a runtime of its own; the runtime ends as a killed process does, without any farewell.
+fn life<T>(snapshots: &Snapshots, live: impl AsyncFnOnce(Node) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    let snapshots = snapshots.clone();
+    let lived = runtime.block_on(async { live(Node::start(paused_runtime(snapshots)).await).await });
+    runtime.shutdown_background();
+    lived
+}
+
+#[test]
+fn an_agent_stopped_in_order_goes_on_at_its_cycle_with_its_authority() {
+    let store = memory();
+    let stopped_at = life(&store, async |node| {
+        let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+        cycle(&agent, 137).await;
+        agent
+            .authority(Level::L48, Authority::Half, "ada")
+            .await
+            .expect("accepted");
+        node.hosts.stop(&id("ops-1")).await.expect("stops");
+        agent.cycle()
+    });
+    life(&store, async |node| {
+        let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+        assert_eq!(agent.cycle(), stopped_at);
+        assert_eq!(agent.authorities()[2], Authority::Half);
+        let mut events = agent.events();
+        cycle(&agent, stopped_at + 100).await;
+        assert_eq!(agent.status().late_cycles, 0);
+        assert_eq!(agent.authorities()[2], Authority::Half);
+        let first = until(&mut events, |_| true).await;
+        assert!(first.seq > 1, "numbers go on");
+    });
+}
+
+#[test]
+fn an_agent_whose_process_died_goes_on_from_the_last_snapshot_with_its_level_demoted() {
+    let store = memory();
+    let died_at = life(&store, async |node| {
+        let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+        cycle(&agent, 137).await;
+        agent
+            .authority(Level::L48, Authority::Full, "ada")
+            .await
+            .expect("accepted");
+        cycle(&agent, 190).await;
+        agent.cycle()
+    });
+    life(&store, async |node| {
+        let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+        let at = agent.cycle();
+        assert!(
+            at >= died_at - 60 && at <= died_at,
+            "at most 5 s are lost: {at} of {died_at}"
+        );
+        assert_eq!(agent.authorities()[2], Authority::Frozen, "demoted again");
+        let mut events = agent.events();
+        let risen = until(&mut events, |kind| {
+            matches!(kind, EventKind::Authority { level: Level::L48, .. })
+        })
+        .await;
+        let EventKind::Authority { to, reason, .. } = &risen.kind else {
+            panic!("{risen:?}")
+        };
+        assert_eq!((*to, reason.as_str()), (Authority::Advisory, "recovery"));
+    });
+}
+
+#[test]
+fn a_demotion_outlives_a_process_that_dies_right_after_it() {
+    let store = memory();
+    life(&store, async |node| {
+        let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+        cycle(&agent, 60).await;
+        agent
+            .authority(Level::L48, Authority::Full, "ada")
+            .await
+            .expect("accepted");
+        // In force, and not persisted: nothing ran since.
+        agent.freeze(Level::L48, "ada").expect("accepted");
+    });
+    life(&store, async |node| {
+        let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+        assert_eq!(agent.authorities()[2], Authority::Frozen);
+    });
+}
+
+#[test]
+fn a_suspension_outlives_the_process() {
+    let store = memory();
+    life(&store, async |node| {
+        let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+        cycle(&agent, 60).await;
+        agent
+            .authority(Level::L48, Authority::Full, "ada")
+            .await
+            .expect("accepted");
+        let mut events = agent.events();
+        for _ in 0..4 {
+            let fault = rungs_host::faults::Fault::Panic;
+            node.runtime
+                .faults
+                .inject("ops-1#l48/emit".parse().expect("an address"), fault)
+                .expect("allowed");
+            until(&mut events, |kind| matches!(kind, EventKind::Frozen { .. })).await;
+            let next = |kind: &EventKind| {
+                let risen = matches!(
+                    kind,
+                    EventKind::Authority {
+                        to: Authority::Advisory,
+                        ..
+                    }
+                );
+                risen || matches!(kind, EventKind::Suspended { .. })
+            };
+            until(&mut events, next).await;
+        }
+        later(Duration::from_secs(1)).await;
+    });
+    life(&store, async |node| {
+        let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+        later(Duration::from_secs(60)).await;
+        assert_eq!(agent.authorities()[2], Authority::Frozen);
+        assert!(
+            agent
+                .describe()
+                .await
+                .expect("answers")
+                .status
+                .waiting_for
+                .contains("suspended")
+        );
+    });
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_read_is_told_of_and_the_agent_starts_anew() {
+    let store = MemorySnapshots::new();
+    store.put(&id("ops-1"), 1, b"not a record").expect("kept");
+    life(&Snapshots::new(store), async |node| {
+        let mut hub = node.runtime.events.subscribe();
+        let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+        assert_eq!(agent.cycle(), 0);
+        let event = hub.recv().await.expect("told");
+        let EventKind::Warning { summary } = &event.kind else {
+            panic!("{event:?}")
+        };
+        assert!(summary.contains("does not decode"), "{summary}");
+        cycle(&agent, 50).await;
+    });
+}
+
+#[test]
+fn a_snapshot_of_another_environment_is_not_taken_for_this_one() {
+    let store = memory();
+    life(&store, async |node| {
+        let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+        cycle(&agent, 60).await;
+        node.hosts.stop(&id("ops-1")).await.expect("stops");
+    });
+    // The same name in another tenant has a record of its own.
+    life(&store, async |node| {
+        let agent = node.hosts.spawn(spec("acme/ops-1")).await.expect("starts");
+        assert_eq!(agent.cycle(), 0);
+    });
+}
+
+#[test]
+fn after_a_kernel_failure_the_agent_goes_on_from_its_last_snapshot() {
+    life(&memory(), async |node| {
+        let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+        cycle(&agent, 200).await;
+        let mut events = agent.events();
+        let fault = rungs_host::faults::Fault::Panic;
+        node.runtime
+            .faults
+            .inject("ops-1#kernel".parse().expect("an address"), fault)
+            .expect("allowed");
+        let event = until(&mut events, |kind| matches!(kind, EventKind::Restarted { .. })).await;
+        assert!(event.cycle >= 140 && event.cycle <= 201, "{event:?}");
+        let EventKind::Restarted {
+            role,
+            generation,
+            cause,
+        } = &event.kind
+        else {
+            panic!("{event:?}")
+        };
+        assert_eq!((role.as_str(), *generation), ("agent", 2));
+        assert!(matches!(cause, Cause::Panic { role, .. } if role.as_str() == "kernel"));
+    });
+}
