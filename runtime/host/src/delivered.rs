@@ -160,3 +160,6 @@ impl<M: Send + 'static> Handle<M> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

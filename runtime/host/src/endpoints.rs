@@ -1,15 +1,18 @@
 //! The endpoints table: which actors of this node are reachable by name, and what they receive. The mesh (bincode) and
 //! the shell (JSON) both deliver through it.
 //!
-//! Invariant: an entry is removed when its actor ends (a held reference would keep most of the actor's memory).
+//! Invariant: an entry leaves with its actor (a held reference would keep most of the actor's memory): the actor keeps
+//! the [`Registration`] in its state, which is dropped however the actor ends; and an entry whose actor has ended is
+//! never handed out.
 
 use crate::delivered::{Context, Handle, TellError};
 use crate::mailbox::Mailbox;
 use crate::wire::{Format, Payload, Refusal, Reply, Request, Wire};
 use dashmap::DashMap;
+use ractor::{ActorCell, ActorStatus};
 use rungs_types::{Address, ErrorCode};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::sync::oneshot;
 
 /// Where the answer to a delivered payload goes; `None` for a `tell`.
@@ -42,6 +45,7 @@ struct Kind {
 /// An actor that is reachable by name.
 pub struct Endpoint {
     kinds: Vec<Kind>,
+    actor: ActorCell,
     mailbox: Arc<Mailbox>,
 }
 
@@ -91,6 +95,7 @@ impl<M: Send + 'static> EndpointBuilder<M> {
     pub fn build(self) -> Endpoint {
         Endpoint {
             kinds: self.kinds,
+            actor: self.handle.cell(),
             mailbox: Arc::clone(self.handle.mailbox()),
         }
     }
@@ -152,10 +157,38 @@ impl Endpoint {
     pub fn mailbox(&self) -> &Mailbox {
         &self.mailbox
     }
+
+    fn has_ended(&self) -> bool {
+        self.actor.get_status() >= ActorStatus::Stopping
+    }
+}
+
+/// An actor's entry in the table; dropping it takes the entry away, unless a later actor has replaced it.
+#[derive(Debug)]
+#[must_use = "dropping a registration takes the entry away"]
+pub struct Registration {
+    address: Address,
+    endpoint: Arc<Endpoint>,
+    endpoints: Weak<Endpoints>,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        if let Some(endpoints) = self.endpoints.upgrade() {
+            endpoints.remove_if(&self.address, |entry| Arc::ptr_eq(entry, &self.endpoint));
+        }
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kinds = self.kinds.iter().map(|kind| kind.name);
+        f.debug_list().entries(kinds).finish()
+    }
 }
 
 /// All endpoints of a node.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Endpoints {
     table: DashMap<Address, Arc<Endpoint>>,
 }
@@ -171,20 +204,45 @@ impl Endpoints {
         self.table.insert(address, Arc::new(endpoint));
     }
 
+    /// Makes the actor reachable for as long as the registration lives: until its state is dropped. Replaces an entry of
+    /// the same address.
+    pub fn register_while_alive(self: &Arc<Self>, address: Address, endpoint: Endpoint) -> Registration {
+        let endpoint = Arc::new(endpoint);
+        self.table.insert(address.clone(), Arc::clone(&endpoint));
+        Registration {
+            address,
+            endpoint,
+            endpoints: Arc::downgrade(self),
+        }
+    }
+
     /// Takes the entry away.
     pub fn remove(&self, address: &Address) {
         self.table.remove(address);
     }
 
-    /// The endpoint at an address.
+    /// The endpoint at an address, while its actor lives.
     pub fn get(&self, address: &Address) -> Option<Arc<Endpoint>> {
-        self.table.get(address).map(|entry| Arc::clone(&entry))
+        let endpoint = self.table.get(address).map(|entry| Arc::clone(&entry))?;
+        if endpoint.has_ended() {
+            self.remove_if(address, |entry| Arc::ptr_eq(entry, &endpoint));
+            return None;
+        }
+        Some(endpoint)
     }
 
-    /// All addresses, sorted.
+    fn remove_if(&self, address: &Address, condition: impl FnOnce(&Arc<Endpoint>) -> bool) {
+        self.table.remove_if(address, |_, entry| condition(entry));
+    }
+
+    /// All addresses of living actors, sorted.
     pub fn addresses(&self) -> Vec<Address> {
+        self.table.retain(|_, entry| !entry.has_ended());
         let mut addresses: Vec<_> = self.table.iter().map(|entry| entry.key().clone()).collect();
         addresses.sort();
         addresses
     }
 }
+
+#[cfg(test)]
+mod tests;

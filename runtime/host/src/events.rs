@@ -46,3 +46,36 @@ impl EventHub {
         self.sender.subscribe()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rungs_types::EventKind;
+    use tokio::sync::broadcast::error::RecvError;
+
+    fn event(seq: u64) -> Event {
+        Event {
+            seq,
+            node: "n1".parse().expect("a name"),
+            agent: "a".parse().expect("an agent"),
+            cycle: 0,
+            kind: EventKind::Warning { summary: String::new() },
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_watcher_loses_the_oldest_and_learns_how_many_while_nobody_waits_for_it() {
+        let hub = EventHub::default();
+        hub.publish(event(0));
+        let mut slow = hub.subscribe();
+        for seq in 1..=EVENT_BUFFER as u64 + 10 {
+            hub.publish(event(seq));
+        }
+        assert_eq!(slow.recv().await, Err(RecvError::Lagged(10)));
+        for seq in 11..=EVENT_BUFFER as u64 + 10 {
+            assert_eq!(slow.recv().await.map(|event| event.seq), Ok(seq));
+        }
+        drop(hub);
+        assert_eq!(slow.recv().await, Err(RecvError::Closed));
+    }
+}

@@ -1,10 +1,11 @@
 //! What every node is made of: the glue between ractor and everything else.
 //!
-//! It owns supervision, mailbox credits, the endpoints table, the codec, clock and ids, the timer wheel, metering and
-//! telemetry. It knows no agent, no level and no mesh, and never opens a socket.
+//! It owns supervision, mailbox credits, the endpoints table, the codec, clock and ids, the timer wheel, the compute
+//! pool, metering, injected faults and telemetry. It knows no agent, no level and no mesh, and never opens a socket.
 //!
 //! Start reading at [`delivered`] (the one message type), then [`wire`] and [`endpoints`] (what is reachable by name),
-//! then [`supervisor`] (what happens when an actor fails).
+//! then [`supervisor`] (what happens when an actor fails), [`hosting`] (what surrounds an actor) and [`compute`] (where
+//! what may spin runs). `tests/ractor.rs` states what all of it relies on in ractor.
 
 pub mod clock;
 pub mod codec;

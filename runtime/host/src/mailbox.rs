@@ -53,6 +53,10 @@ impl Mailbox {
         let full = Overloaded {
             retry_after: RETRY_AFTER,
         };
+        // Checked first, so that the sum below cannot pass the end of the counter.
+        if bytes > self.max_bytes {
+            return Err(full);
+        }
         if self.messages.fetch_add(1, Ordering::AcqRel) >= self.max_messages {
             self.messages.fetch_sub(1, Ordering::AcqRel);
             return Err(full);
@@ -151,6 +155,32 @@ mod tests {
         assert!(mailbox.admit(91).is_err());
         assert_eq!((mailbox.depth(), mailbox.bytes()), (1, 10));
         let _third = mailbox.admit(90).expect("exactly the bytes left");
+        assert!(mailbox.admit(u64::MAX).is_err());
+        assert_eq!((mailbox.depth(), mailbox.bytes()), (2, 100));
+    }
+
+    #[test]
+    fn the_bounds_hold_between_threads_and_everything_comes_back() {
+        let mailbox = Arc::new(Mailbox::bounded(3, 25));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..10_000 {
+                        let credits: Vec<_> = (0..4).filter_map(|_| mailbox.admit(10).ok()).collect();
+                        assert!(credits.len() <= 2, "20 of 25 bytes");
+                    }
+                });
+            }
+        });
+        assert_eq!((mailbox.depth(), mailbox.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn an_unmetered_credit_has_no_mailbox() {
+        let mailbox = Arc::new(Mailbox::bounded(1, 1));
+        let _full = mailbox.admit(1).expect("room");
+        drop(Credit::unmetered());
+        assert_eq!(mailbox.depth(), 1);
     }
 
     #[derive(Debug, Default)]

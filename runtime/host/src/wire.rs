@@ -204,3 +204,6 @@ impl<R: Serialize> Reply<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ use super::plan::{ChildState, Decision, Exit, Plan, PlanError, Request, Step, Th
 use super::policy::Policy;
 use super::stop::stop_all;
 use super::tree::{NodeState, Row, TreeView};
+use crate::tasks;
 use crate::timer::{Timer, Timers};
 use ractor::{ActorCell, ActorId, ActorStatus, SupervisionEvent};
 use rungs_types::RolePath;
@@ -378,9 +379,14 @@ impl Children {
         match timer {
             Ok(timer) => self.next_wake = Some((due, timer)),
             Err(error) => {
-                // Better too early than never: the actor wakes at once and tries again.
-                tracing::error!(%error, "supervisor has no timer");
-                (self.notify)();
+                // A node without room for one more timer still heals; this is rare enough for a task of its own.
+                tracing::error!(%error, "supervisor sleeps without a timer");
+                let notify = Arc::clone(&self.notify);
+                let sleep = tokio::time::sleep(due.saturating_sub(now));
+                tasks::spawn("supervisor wake", async move {
+                    sleep.await;
+                    notify();
+                });
             }
         }
     }
