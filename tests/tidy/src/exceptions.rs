@@ -1,4 +1,4 @@
-//! The list of allowed exceptions to the rules on length, `exceptions.toml` beside this crate's manifest.
+//! The list of allowed exceptions to the rules on length and on messages, `exceptions.toml` beside this crate's manifest.
 
 use serde::Deserialize;
 
@@ -12,6 +12,9 @@ pub struct Exceptions {
     /// Functions that may be longer.
     #[serde(default)]
     pub function: Vec<LongFunction>,
+    /// Messages of ractor other than `Delivered` and the gateway's.
+    #[serde(default)]
+    pub message: Vec<OtherMessage>,
 }
 
 /// A file that may be longer than others.
@@ -39,6 +42,21 @@ pub struct LongFunction {
     /// Why it reads better in one piece.
     pub reason: String,
 }
+
+/// A type that meets ractor although it is neither `Delivered` nor the gateway's message.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherMessage {
+    /// The path of its file from the root of the workspace.
+    pub path: String,
+    /// Its name.
+    pub name: String,
+    /// Why it is needed.
+    pub reason: String,
+}
+
+/// A reason is a sentence, not a word.
+pub const REASON_CHARS: usize = 20;
 
 impl Exceptions {
     /// Reads the list.

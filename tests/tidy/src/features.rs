@@ -1,7 +1,7 @@
 //! One set of features: whichever command builds a package, cargo resolves it alike, so that nothing is built twice.
 //!
 //! Dev-dependencies turn features on that the program alone would not. Where they do, the program's crate names the
-//! same dependency with the same features (see `[workspace.metadata.features-only]` in the root manifest).
+//! same dependency with the same features (see `package.metadata.tidy.features-only` in its manifest).
 
 use crate::Finding;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,7 @@
 //! Files and functions stay short; the exceptions are listed with reasons, and leave the list when they are over.
 
 use crate::Finding;
-use crate::exceptions::Exceptions;
+use crate::exceptions::{Exceptions, REASON_CHARS};
 use crate::source::{Role, Source};
 use syn::visit::{self, Visit};
 
@@ -11,8 +11,6 @@ const FILE_LINES: usize = 500;
 const EXAMPLE_LINES: usize = 60;
 /// Lines of a function, from `fn` to its closing brace.
 const FUNCTION_LINES: usize = 70;
-/// A reason is a sentence, not a word.
-const REASON_CHARS: usize = 20;
 
 /// Every file and function that is too long, and every exception that is stale or has no reason.
 pub fn check(sources: &[Source], exceptions: &Exceptions) -> Vec<Finding> {

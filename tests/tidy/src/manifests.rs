@@ -53,8 +53,9 @@ fn manifest_findings(folder: &str, manifest: &Table) -> Vec<Finding> {
     findings
 }
 
-/// Every dependency that no source of the crate names. `features_only` are named for their features, on purpose.
-pub fn check_unused(packages: &[Package], sources: &[Source], features_only: &[String]) -> Vec<Finding> {
+/// Every dependency that no source of the crate names, but for those that the manifest lists in
+/// `package.metadata.tidy.features-only`: named for their features, on purpose.
+pub fn check_unused(packages: &[Package], sources: &[Source]) -> Vec<Finding> {
     let mut named: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for source in sources {
         let paths = source.paths().into_iter().flat_map(|path| path.segments);
@@ -63,10 +64,11 @@ pub fn check_unused(packages: &[Package], sources: &[Source], features_only: &[S
     packages
         .iter()
         .flat_map(|package| {
+            let on_purpose = features_only(&package.manifest);
             let named = named.get(package.folder.as_str());
             let unused = package.dependencies.iter().filter(move |dependency| {
                 let root = dependency.name.replace('-', "_");
-                !features_only.contains(&dependency.name) && !named.is_some_and(|named| named.contains(&root))
+                !on_purpose.contains(&dependency.name) && !named.is_some_and(|named| named.contains(&root))
             });
             unused.map(|dependency| {
                 Finding::new(
@@ -76,6 +78,14 @@ pub fn check_unused(packages: &[Package], sources: &[Source], features_only: &[S
             })
         })
         .collect()
+}
+
+fn features_only(manifest: &str) -> Vec<String> {
+    let manifest: Table = manifest.parse().unwrap_or_default();
+    let package = manifest.get("package").and_then(|package| package.get("metadata"));
+    let list = package.and_then(|metadata| metadata.get("tidy")?.get("features-only")?.as_array());
+    let names = list.into_iter().flatten().filter_map(Value::as_str);
+    names.map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -140,7 +150,8 @@ mod tests {
 
     #[test]
     fn a_dependency_that_no_source_names_is_found() {
-        let mut package = package(GOOD);
+        let on_purpose = "[package.metadata.tidy]\nfeatures-only = ['regex']";
+        let mut package = package(&format!("{GOOD}\n{on_purpose}"));
         package.dependencies = ["serde", "tokio-util", "rustix", "regex"]
             .map(|name| Dependency {
                 name: name.to_owned(),
@@ -154,7 +165,7 @@ mod tests {
             Role::Shipping,
             "use tokio_util::time; #[derive(serde::Serialize)] struct A;",
         );
-        let found = check_unused(&[package], &[source.unwrap()], &["regex".to_owned()]);
+        let found = check_unused(&[package], &[source.unwrap()]);
         assert_eq!(found, [Finding::new("runtime/a", "names rustix but does not use it")]);
     }
 }

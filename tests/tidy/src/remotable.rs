@@ -4,6 +4,7 @@
 //! `Delivered<M>`, which cannot, and one in `cluster/mesh`, the gateway, takes a message that can.
 
 use crate::Finding;
+use crate::exceptions::{Exceptions, OtherMessage, REASON_CHARS};
 use crate::source::{Role, Source};
 use syn::visit::{self, Visit};
 
@@ -14,52 +15,81 @@ const DELIVERED: &str = "runtime/host/src/delivered.rs";
 /// The message all other actors take.
 const MESSAGE: &str = "Delivered";
 
-/// Every other message type that meets ractor, and every remotable type but the first. `expected` is how many remotable
-/// types there are: one, or none in a tree without a mesh.
-pub fn check(sources: &[Source], expected: usize) -> Vec<Finding> {
+/// Every other message type that meets ractor, every remotable type beside the one in the mesh, and every exception
+/// that is not needed.
+pub fn check(sources: &[Source], exceptions: &Exceptions) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut remotable = Vec::new();
+    let mut gateways = Vec::new();
+    let mut needed = Vec::new();
     let shipping = sources
         .iter()
-        .filter(|source| source.role == Role::Shipping || source.role == Role::Example);
+        .filter(|source| matches!(source.role, Role::Shipping | Role::Example));
     for source in shipping {
-        let mut meetings = Meetings {
-            found: Vec::new(),
-            imports_message: imports_message(source),
-        };
-        meetings.visit_file(&source.shipped_syntax());
-        for (line, meeting) in meetings.found {
-            match meeting {
-                Meeting::Remotable(name) if source.folder == MESH => remotable.push(source.finding(line, name)),
-                Meeting::Remotable(name) => findings.push(source.finding(
-                    line,
-                    format!("`{name}` can be sent to peers; only the gateway's message in {MESH} may"),
-                )),
-                Meeting::Local(name) if source.path == DELIVERED && name == MESSAGE => {}
-                Meeting::Local(name) => {
-                    findings
-                        .push(source.finding(line, format!("`{name}` is a message of ractor; {MESSAGE} is the one")));
-                }
-                Meeting::Actor(_) if source.folder == MESH => {}
-                Meeting::Actor(message) if message == MESSAGE => {}
-                Meeting::Actor(message) => {
-                    let what = format!("an actor takes `{message}`, expected `{MESSAGE}<…>`");
-                    findings.push(source.finding(line, what));
-                }
+        for (line, meeting) in meetings(source) {
+            let exception = exceptions
+                .message
+                .iter()
+                .find(|other| other.path == source.path && other.name == meeting.name());
+            match judge(source, &meeting) {
+                Verdict::Fine => {}
+                Verdict::Gateway if exception.is_none() => gateways.push(source.finding(line, meeting.name())),
+                _ if exception.is_some() => needed.extend(exception),
+                Verdict::Gateway => {}
+                Verdict::Wrong(what) => findings.push(source.finding(line, what)),
             }
         }
     }
-    if remotable.len() != expected {
-        let names: Vec<String> = remotable.iter().map(ToString::to_string).collect();
-        findings.push(Finding::new(
-            MESH,
-            format!(
-                "has {} remotable message types, expected {expected}: {names:?}",
-                remotable.len()
-            ),
-        ));
+    if gateways.len() != 1 {
+        let names: Vec<String> = gateways.iter().map(ToString::to_string).collect();
+        let what = format!(
+            "has {} remotable message types, expected the gateway's only: {names:?}",
+            gateways.len()
+        );
+        findings.push(Finding::new(MESH, what));
     }
+    findings.extend(exceptions.message.iter().filter_map(|other| stale(other, &needed)));
     findings
+}
+
+fn stale(other: &OtherMessage, needed: &[&OtherMessage]) -> Option<Finding> {
+    let place = format!("{} `{}`", other.path, other.name);
+    if !needed.iter().any(|need| std::ptr::eq(*need, other)) {
+        Some(Finding::new(place, "needs its exception no longer"))
+    } else if other.reason.len() < REASON_CHARS {
+        Some(Finding::new(place, "has an exception without a real reason"))
+    } else {
+        None
+    }
+}
+
+enum Verdict {
+    Fine,
+    Gateway,
+    Wrong(String),
+}
+
+fn judge(source: &Source, meeting: &Meeting) -> Verdict {
+    match meeting {
+        Meeting::Remotable(_) if source.folder == MESH => Verdict::Gateway,
+        Meeting::Remotable(name) => Verdict::Wrong(format!(
+            "`{name}` can be sent to peers; only the gateway's message in {MESH} may"
+        )),
+        Meeting::Local(name) if source.path == DELIVERED && name == MESSAGE => Verdict::Fine,
+        Meeting::Local(name) => Verdict::Wrong(format!("`{name}` is a message of ractor; {MESSAGE} is the one")),
+        Meeting::Actor(message) if message == MESSAGE => Verdict::Fine,
+        // Its type is judged where it becomes a message.
+        Meeting::Actor(name) if meetings(source).iter().any(|(_, other)| other.makes(name)) => Verdict::Fine,
+        Meeting::Actor(message) => Verdict::Wrong(format!("an actor takes `{message}`, expected `{MESSAGE}<…>`")),
+    }
+}
+
+fn meetings(source: &Source) -> Vec<(usize, Meeting)> {
+    let mut meetings = Meetings {
+        found: Vec::new(),
+        imports_message: imports_message(source),
+    };
+    meetings.visit_file(&source.shipped_syntax());
+    meetings.found
 }
 
 fn imports_message(source: &Source) -> bool {
@@ -77,6 +107,18 @@ enum Meeting {
     Local(String),
     /// An actor, with the type of its messages.
     Actor(String),
+}
+
+impl Meeting {
+    fn name(&self) -> &str {
+        let (Self::Remotable(name) | Self::Local(name) | Self::Actor(name)) = self;
+        name
+    }
+
+    /// Whether this is where the type becomes a message.
+    fn makes(&self, name: &str) -> bool {
+        !matches!(self, Self::Actor(_)) && self.name() == name
+    }
 }
 
 struct Meetings {
@@ -147,7 +189,10 @@ impl<'ast> Visit<'ast> for Meetings {
                     && associated.ident == "Msg"
                 {
                     let line = associated.type_token.span.start().line;
-                    self.found.push((line, Meeting::Actor(type_name(&associated.ty))));
+                    // An actor around another takes what that one takes: `type Msg = A::Msg`.
+                    if !is_inner_message(&associated.ty, &item.generics) {
+                        self.found.push((line, Meeting::Actor(type_name(&associated.ty))));
+                    }
                 }
             }
         }
@@ -157,6 +202,16 @@ impl<'ast> Visit<'ast> for Meetings {
 
 fn is_function(item: &syn::ImplItem, name: &str) -> bool {
     matches!(item, syn::ImplItem::Fn(function) if function.sig.ident == name)
+}
+
+/// Whether the type is `A::Msg` for a parameter `A`.
+fn is_inner_message(ty: &syn::Type, generics: &syn::Generics) -> bool {
+    let syn::Type::Path(path) = ty else { return false };
+    let segments: Vec<&syn::Ident> = path.path.segments.iter().map(|segment| &segment.ident).collect();
+    match segments.as_slice() {
+        [parameter, message] => *message == "Msg" && generics.type_params().any(|own| own.ident == **parameter),
+        _ => false,
+    }
 }
 
 /// The last segment of a type's path, without its parameters.
@@ -175,69 +230,112 @@ fn type_name(ty: &syn::Type) -> String {
 mod tests {
     use super::*;
 
-    fn found(path: &str, code: &str, expected: usize) -> Vec<String> {
+    const GATEWAY: &str = "impl ractor::Message for Frame { fn serializable() -> bool { true } }
+        impl Actor for Gateway { type Msg = Frame; }";
+
+    fn source(path: &str, code: &str) -> Source {
         let folder: Vec<&str> = path.split('/').take(2).collect();
-        let source = Source::new(path, &folder.join("/"), Role::Shipping, code).unwrap();
-        check(&[source], expected)
-            .iter()
-            .map(|finding| finding.what.clone())
-            .collect()
+        Source::new(path, &folder.join("/"), Role::Shipping, code).unwrap()
     }
 
-    const GATEWAY: &str = "impl ractor::Message for Frame { fn serializable() -> bool { true } }";
+    /// What is found in a file beside a mesh with its gateway.
+    fn found(path: &str, code: &str, exceptions: &str) -> Vec<String> {
+        let sources = [source("cluster/mesh/src/gateway.rs", GATEWAY), source(path, code)];
+        let findings = check(&sources, &Exceptions::parse(exceptions).unwrap());
+        findings.iter().map(ToString::to_string).collect()
+    }
 
     #[test]
     fn a_remotable_type_outside_the_mesh_is_found() {
-        let expected = "`Frame` can be sent to peers; only the gateway's message in cluster/mesh may";
-        assert_eq!(found("actors/agent/src/a.rs", GATEWAY, 0), [expected]);
         for code in [
-            "#[derive(Debug, ractor_cluster::RactorClusterMessage)] enum Frame { A }",
-            "use ractor_cluster::RactorClusterMessage; #[derive(RactorClusterMessage)] struct Frame;",
-            "use ractor::Message; impl Message for Frame { fn serializable() -> bool { true } }",
-            "impl ractor::BytesConvertable for Frame {}",
+            "impl ractor::Message for Open { fn serializable() -> bool { true } }",
+            "#[derive(Debug, ractor_cluster::RactorClusterMessage)] enum Open { A }",
+            "use ractor_cluster::RactorClusterMessage; #[derive(RactorClusterMessage)] struct Open;",
+            "use ractor::Message; impl Message for Open { fn serializable() -> bool { true } }",
+            "impl ractor::BytesConvertable for Open {}",
         ] {
-            assert_eq!(found("actors/agent/src/a.rs", code, 0), [expected], "{code}");
+            let found = found("actors/agent/src/a.rs", code, "");
+            assert_eq!(
+                found,
+                [
+                    "actors/agent/src/a.rs:1: `Open` can be sent to peers; only the gateway's message in cluster/mesh may"
+                ],
+                "{code}"
+            );
         }
     }
 
     #[test]
-    fn the_mesh_has_exactly_as_many_as_expected() {
-        assert!(found("cluster/mesh/src/a.rs", GATEWAY, 1).is_empty());
-        assert_eq!(found("cluster/mesh/src/a.rs", "", 1).len(), 1);
-        let two = format!("{GATEWAY} #[derive(RactorClusterMessage)] enum Other {{ A }}");
-        assert_eq!(found("cluster/mesh/src/a.rs", &two, 1).len(), 1);
+    fn the_mesh_has_exactly_one() {
+        assert!(found("cluster/mesh/src/a.rs", "", "").is_empty());
+        let second = "#[derive(RactorClusterMessage)] enum Open { A }";
+        let found = found("cluster/mesh/src/a.rs", second, "");
+        assert_eq!(found.len(), 1);
+        assert!(
+            found[0].starts_with("cluster/mesh: has 2 remotable message types"),
+            "{found:?}"
+        );
+        let none = check(&[source("cluster/mesh/src/a.rs", "")], &Exceptions::default());
+        assert!(none[0].what.starts_with("has 0 remotable message types"), "{none:?}");
     }
 
     #[test]
     fn another_message_type_is_found() {
-        let expected = "`Command` is a message of ractor; Delivered is the one";
         for code in [
             "impl ractor::Message for Command {}",
             "use ractor::{Actor, Message}; impl Message for Command {}",
             "#[derive(RactorMessage)] enum Command { A }",
         ] {
-            assert_eq!(found("actors/agent/src/a.rs", code, 0), [expected], "{code}");
+            assert_eq!(
+                found("cluster/mesh/src/a.rs", code, ""),
+                ["cluster/mesh/src/a.rs:1: `Command` is a message of ractor; Delivered is the one"],
+                "{code}"
+            );
         }
         assert!(
             found(
                 DELIVERED,
                 "impl<M: Send + 'static> ractor::Message for Delivered<M> {}",
-                0
+                ""
             )
             .is_empty()
         );
-        assert!(found("actors/agent/src/a.rs", "impl Message for Command {}", 0).is_empty());
+        assert!(found("actors/agent/src/a.rs", "impl Message for Command {}", "").is_empty());
     }
 
     #[test]
     fn an_actor_with_another_message_is_found() {
         let actor = |message| format!("impl Actor for A {{ type Msg = {message}; }}");
-        assert!(found("actors/agent/src/a.rs", &actor("Delivered<Command>"), 0).is_empty());
-        assert!(found("actors/agent/src/a.rs", &actor("rungs_host::Delivered<Command>"), 0).is_empty());
+        for fine in ["Delivered<Command>", "rungs_host::Delivered<Command>"] {
+            assert!(found("actors/agent/src/a.rs", &actor(fine), "").is_empty());
+        }
+        for wrong in ["Command", "()", "A::Msg"] {
+            for path in ["actors/agent/src/a.rs", "cluster/mesh/src/a.rs"] {
+                assert_eq!(found(path, &actor(wrong), "").len(), 1, "{wrong}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_actor_around_another_takes_what_that_one_takes() {
+        let code = "impl<A: Actor> Actor for Hosted<A> { type Msg = A::Msg; }";
+        assert!(found("runtime/host/src/a.rs", code, "").is_empty());
+    }
+
+    #[test]
+    fn an_exception_counts_while_it_is_needed_and_has_a_reason() {
+        let exception =
+            |name, reason| format!("[[message]]\npath = 'cluster/mesh/src/a.rs'\nname = '{name}'\nreason = '{reason}'");
+        let code = "#[derive(RactorClusterMessage)] enum Raw { A } impl Actor for B { type Msg = Raw; }";
+        let reason = "the baseline that is measured is ractor as it comes";
+        assert!(found("cluster/mesh/src/a.rs", code, &exception("Raw", reason)).is_empty());
         assert_eq!(
-            found("actors/agent/src/a.rs", &actor("Command"), 0),
-            ["an actor takes `Command`, expected `Delivered<…>`"]
+            found("cluster/mesh/src/a.rs", code, &exception("Raw", "speed")),
+            ["cluster/mesh/src/a.rs `Raw`: has an exception without a real reason"]
         );
-        assert_eq!(found("actors/agent/src/a.rs", &actor("()"), 0).len(), 1);
+        assert_eq!(
+            found("cluster/mesh/src/a.rs", "", &exception("Raw", reason)),
+            ["cluster/mesh/src/a.rs `Raw`: needs its exception no longer"]
+        );
     }
 }

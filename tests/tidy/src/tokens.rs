@@ -164,11 +164,8 @@ fn attribute(tokens: &[TokenTree], at: usize) -> Option<(&Group, usize)> {
 
 /// The name of the function whose attributes or qualifiers begin at `at`.
 fn function_name(tokens: &[TokenTree], mut at: usize) -> Option<String> {
+    at = attributes_end(tokens, at);
     loop {
-        if let Some((_, behind)) = attribute(tokens, at) {
-            at = behind;
-            continue;
-        }
         match tokens.get(at)? {
             TokenTree::Ident(ident) if ident == "fn" => return tokens.get(at + 1).map(ToString::to_string),
             TokenTree::Ident(word) if ["pub", "async", "unsafe", "const", "extern"].iter().any(|q| word == q) => {
@@ -201,24 +198,30 @@ fn strip(tokens: &TokenStream, removed: &mut Vec<(usize, usize)>) -> TokenStream
     let mut kept = Vec::with_capacity(tokens.len());
     let mut at = 0;
     while at < tokens.len() {
-        match attribute(&tokens, at) {
-            Some((group, behind)) if is_cfg_test(&group.stream()) => {
-                let end = item_end(&tokens, behind);
-                let last = &tokens[end.min(tokens.len()) - 1];
-                removed.push((line_of(&tokens[at]), last.span().end().line));
-                at = end;
-            }
-            _ => {
-                kept.push(match &tokens[at] {
-                    TokenTree::Group(group) => {
-                        let mut inner = Group::new(group.delimiter(), strip(&group.stream(), removed));
-                        inner.set_span(group.span());
-                        TokenTree::Group(inner)
-                    }
-                    other => other.clone(),
-                });
-                at += 1;
-            }
+        let is_inner = is_punct(tokens.get(at + 1), '!');
+        let behind = if is_inner { at } else { attributes_end(&tokens, at) };
+        let for_tests = (at..behind).any(|at| {
+            let attribute = attribute(&tokens, at);
+            attribute.is_some_and(|(group, _)| is_cfg_test(&group.stream()))
+        });
+        if for_tests {
+            let end = item_end(&tokens, behind);
+            let last = &tokens[end.min(tokens.len()) - 1];
+            removed.push((line_of(&tokens[at]), last.span().end().line));
+            at = end;
+        } else if behind > at {
+            kept.extend_from_slice(&tokens[at..behind]);
+            at = behind;
+        } else {
+            kept.push(match &tokens[at] {
+                TokenTree::Group(group) => {
+                    let mut inner = Group::new(group.delimiter(), strip(&group.stream(), removed));
+                    inner.set_span(group.span());
+                    TokenTree::Group(inner)
+                }
+                other => other.clone(),
+            });
+            at += 1;
         }
     }
     kept.into_iter().collect()
@@ -265,11 +268,16 @@ const ITEM_WORDS: [&str; 14] = [
     "macro_rules",
 ];
 
-/// The index behind the item, field, arm or statement that begins at `at`.
-fn item_end(tokens: &[TokenTree], mut at: usize) -> usize {
+/// The index behind the attributes, doc comments among them, that begin at `at`.
+fn attributes_end(tokens: &[TokenTree], mut at: usize) -> usize {
     while let Some((_, behind)) = attribute(tokens, at) {
         at = behind;
     }
+    at
+}
+
+/// The index behind the item, field, arm or statement that begins at `at`.
+fn item_end(tokens: &[TokenTree], mut at: usize) -> usize {
     let is_item = matches!(tokens.get(at), Some(TokenTree::Ident(word)) if ITEM_WORDS.iter().any(|w| word == w))
         || is_punct(tokens.get(at + 1), '!');
     while let Some(token) = tokens.get(at) {
@@ -351,9 +359,12 @@ mod tests {
             use std::{fs, net};
             struct S { #[cfg(test)] probe: fs::File, kept: u8 }
             impl S {
+                /// Documented, and gone with its documentation.
+                #[inline]
                 #[cfg(test)]
                 #[allow(dead_code)]
                 pub(crate) fn probe(&self) -> [u8; 3] { gone() }
+                /// Kept.
                 fn stay(&self) { #[cfg(test)] count(self); stays() }
             }
             #[cfg(all(test, unix))]
@@ -364,7 +375,7 @@ mod tests {
             fn not() {}
         ";
         let left = shipped(&stream(code)).tokens.to_string();
-        for gone in ["tests", "net", "probe", "gone", "count", "unix"] {
+        for gone in ["tests", "net", "probe", "gone", "inline", "count", "unix"] {
             assert!(!left.contains(gone), "{gone} in {left}");
         }
         for kept in ["a :: b", "kept", "stays ()", "fn any", "fn not"] {
@@ -375,8 +386,8 @@ mod tests {
 
     #[test]
     fn removed_lines_are_counted_from_the_attribute_to_the_closing_brace() {
-        let shipped = shipped(&stream("fn a() {}\n\n#[cfg(test)]\nmod tests {\n    fn b() {}\n}\n"));
-        assert_eq!(shipped.removed, [(3, 6)]);
+        let shipped = shipped(&stream("//! Header.\n#[cfg(test)]\nmod tests {\n    fn b() {}\n}\n"));
+        assert_eq!(shipped.removed, [(2, 5)]);
     }
 
     #[test]

@@ -2,8 +2,15 @@
 
 use rungs_tidy::exceptions::Exceptions;
 use rungs_tidy::workspace::{Workspace, cargo};
-use rungs_tidy::{Finding, arrows, deploy, features, habits, layout, length, manifests, purity, readme, texts};
+use rungs_tidy::{
+    Finding, arrows, deploy, features, habits, layout, length, manifests, purity, readme, remotable, texts,
+};
 use std::sync::LazyLock;
+
+static EXCEPTIONS: LazyLock<Exceptions> = LazyLock::new(|| {
+    let exceptions = Exceptions::parse(WORKSPACE.text("tests/tidy/exceptions.toml"));
+    exceptions.expect("the list of exceptions can be read")
+});
 
 static WORKSPACE: LazyLock<Workspace> = LazyLock::new(|| Workspace::read().expect("the workspace can be read"));
 
@@ -46,9 +53,12 @@ fn every_rust_file_is_compiled() {
 
 #[test]
 fn files_and_functions_are_short() {
-    let exceptions = Exceptions::parse(WORKSPACE.text("tests/tidy/exceptions.toml"));
-    let exceptions = exceptions.expect("the list of exceptions can be read");
-    assert_none(length::check(&WORKSPACE.sources, &exceptions));
+    assert_none(length::check(&WORKSPACE.sources, &EXCEPTIONS));
+}
+
+#[test]
+fn one_message_type_meets_ractor_and_one_is_remotable() {
+    assert_none(remotable::check(&WORKSPACE.sources, &EXCEPTIONS));
 }
 
 #[test]
