@@ -119,3 +119,6 @@ fn advise(pass: Pass, world: &ObserveOutput, verdict: &Verdict) -> Advice {
         structural_permitted: verdict.structural_permitted,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -212,3 +212,6 @@ fn median_of_last(history: &Window) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     0.5 * (values[(count - 1) / 2] + values[count / 2])
 }
+
+#[cfg(test)]
+mod tests;

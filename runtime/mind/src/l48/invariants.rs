@@ -223,3 +223,6 @@ pub fn priority(invariant: Invariant) -> f64 {
 pub fn compound_severity(violations: &[Violation]) -> f64 {
     violations.iter().map(|v| v.magnitude / priority(v.invariant)).sum()
 }
+
+#[cfg(test)]
+mod tests;

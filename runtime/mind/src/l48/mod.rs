@@ -9,6 +9,8 @@ pub mod baton;
 pub mod belief;
 mod dimension;
 pub mod emit;
+#[cfg(test)]
+mod fixtures;
 pub mod forecast;
 pub mod invariants;
 pub mod observe;

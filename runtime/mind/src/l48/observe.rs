@@ -206,3 +206,6 @@ fn check_report(report: &CycleReport, dimensions: usize) -> Result<(), ReportErr
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

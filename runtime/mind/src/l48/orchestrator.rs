@@ -269,3 +269,6 @@ fn incomplete(baton: &Baton) -> Fault {
         message: "the baton came back without this phase's leg".into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -194,3 +194,6 @@ impl Scenarios {
         (count > 0.0).then(|| sum / count)
     }
 }
+
+#[cfg(test)]
+mod tests;

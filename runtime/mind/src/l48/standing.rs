@@ -315,3 +315,6 @@ pub fn criteria_hold(sustained: &[u32; 6]) -> bool {
         .zip(&CRITERIA_SUSTAINED)
         .all(|(held, needed)| held >= needed)
 }
+
+#[cfg(test)]
+mod tests;

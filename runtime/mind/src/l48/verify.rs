@@ -141,3 +141,6 @@ impl Verify {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

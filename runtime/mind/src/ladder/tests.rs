@@ -1,6 +1,6 @@
 use super::*;
 use crate::report::Advice;
-use rungs_types::{Invariant, RolePath, Violation};
+use rungs_types::{EventKind, Invariant, RolePath, Violation};
 
 fn role(text: &str) -> RolePath {
     RolePath::new(text).expect("a valid role")

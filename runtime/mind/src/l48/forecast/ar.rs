@@ -13,7 +13,7 @@ const FORGETTING: f64 = 0.999;
 /// Prior variance of a coefficient.
 const PRIOR_VARIANCE: f64 = 0.1;
 /// Standard deviations at which lags and targets are clipped.
-pub(super) const CLIP_SD: f64 = 6.0;
+pub(super) const CLIP_SD: f64 = 4.0;
 /// Observations over which the mean absolute error is taken.
 const ERROR_HORIZON: u32 = 200;
 
