@@ -1,0 +1,147 @@
+//! In steady state the floor allocates nothing: an agent's cycle must not wait for memory, and a node with ten thousand
+//! of them must not fragment it.
+
+use rand::SeedableRng;
+use rand_distr::{Distribution, StandardNormal};
+use rand_pcg::Pcg64Mcg;
+use rungs_mind::l3::{Action, Available, Floor, GroupSet, IdentityId, Input, Kernel, KernelConfig, Outcomes};
+use rungs_mind::l45::{Level45, Level45Config};
+use rungs_mind::report::{CycleReport, FloorReport, Resource};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+
+thread_local! {
+    /// Allocations of this thread; other tests run on other threads.
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The system's allocator, counting.
+struct Counting;
+
+fn count() {
+    // A thread that is ending has no counter left; nothing is measured there.
+    let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+}
+
+#[allow(
+    unsafe_code,
+    reason = "a global allocator cannot be written without; it only counts and passes on"
+)]
+// SAFETY: every method passes its arguments on unchanged to the system's allocator, which keeps the contract.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, old: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        count();
+        unsafe { System.realloc(old, layout, new_size) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(old, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const GROUPS: [u16; 8] = [0, 0, 1, 1, 2, 3, 3, 4];
+
+/// A kernel and its floor in a world of eight autoregressive dimensions with gaps.
+struct Agent {
+    kernel: Kernel,
+    level: Level45,
+    spent: CycleReport,
+    floor: FloorReport,
+    heard: Floor,
+    state: [f64; 8],
+    rng: Pcg64Mcg,
+}
+
+impl Agent {
+    fn new() -> Self {
+        let groups: Arc<[u16]> = Arc::from(GROUPS);
+        let config = KernelConfig {
+            identity: IdentityId::of("default/still"),
+            groups: Arc::clone(&groups),
+            seed: 1,
+            exploration_rate: 0.05,
+        };
+        Self {
+            kernel: Kernel::new(config).expect("valid"),
+            level: Level45::new(Level45Config { groups, seed: 1 }).expect("valid"),
+            spent: CycleReport::default(),
+            floor: FloorReport::default(),
+            heard: Floor::Silent,
+            state: [0.0; 8],
+            rng: Pcg64Mcg::seed_from_u64(4),
+        }
+    }
+
+    fn cycle(&mut self, cycle: u64) {
+        let mut row = [f64::NAN; 8];
+        for (d, (cell, x)) in row.iter_mut().zip(&mut self.state).enumerate() {
+            let shock: f64 = StandardNormal.sample(&mut self.rng);
+            *x = 0.7 * *x + 0.7 * shock;
+            if cycle.is_multiple_of(1 + d as u64) {
+                *cell = *x;
+            }
+        }
+        let resources = [Resource {
+            level: 1000.0,
+            consumption_per_cycle: 0.1,
+            utilisation: 0.4,
+        }];
+        let input = Input {
+            cycle,
+            observation: &row,
+            outcomes: Outcomes {
+                tasks_succeeded: u16::from(cycle.is_multiple_of(50)),
+                ..Outcomes::default()
+            },
+            advice: None,
+            floor: self.heard,
+            late: cycle.is_multiple_of(97),
+            resources: &resources,
+            available: Available {
+                faster: GroupSet::first(5),
+                slower: GroupSet::first(5),
+                incidents: true,
+                peers: true,
+                longer_period: true,
+                shorter_period: true,
+            },
+        };
+        self.kernel.step(&input, &mut |_: &Action| Ok(()));
+        if cycle.is_multiple_of(10) {
+            self.kernel.swap_report(&mut self.spent);
+            self.level.step_into(&self.spent, &mut self.floor);
+            self.heard = Floor::from(&self.floor);
+        }
+    }
+}
+
+#[test]
+fn a_kernel_and_its_floor_allocate_nothing_once_every_kind_of_action_was_tried() {
+    let mut agent = Agent::new();
+    // By then the identity reference is taken and each kind of action has its models.
+    (1..=5000).for_each(|cycle| agent.cycle(cycle));
+    let before = ALLOCATIONS.get();
+    (5001..=8000).for_each(|cycle| agent.cycle(cycle));
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+}
+
+#[test]
+fn the_count_is_of_what_is_allocated() {
+    let before = ALLOCATIONS.get();
+    drop(std::hint::black_box(vec![1_u8; 100]));
+    assert_eq!(ALLOCATIONS.get() - before, 1);
+}
