@@ -1,13 +1,15 @@
 //! The messages of `@node/admin`, the actor of each node that answers the shell. What concerns one agent goes to the
-//! agent itself (see `rungs_agent::messages`).
+//! agent itself, and starting and stopping agents to `@node/agents` (see `rungs_agent::messages`).
 
-use rungs_host::{KindDescription, Wire};
-use rungs_types::{Address, AgentId, AgentSpec, NodeName};
+use rungs_host::{KindDescription, TreeNode, Wire};
+use rungs_types::{Address, AgentId, NodeName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The role of the actor that receives these messages.
 pub const ADMIN_ROLE: &str = "admin";
+/// The role of the supervisor of a node's agents.
+pub const AGENTS_ROLE: &str = "agents";
 
 /// Asks what a node is and how it is.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -15,12 +17,14 @@ pub const ADMIN_ROLE: &str = "admin";
 pub struct NodeInfo {}
 
 /// How a node is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeReport {
     /// Its name and incarnation, `name~incarnation`.
     pub node: String,
     /// Its roles, such as `voter`.
     pub roles: Vec<String>,
+    /// Its process id.
+    pub pid: u32,
     /// Since its start, in milliseconds.
     pub uptime_ms: u64,
     /// Agents that run on it.
@@ -118,22 +122,6 @@ pub struct Describe {
 #[serde(deny_unknown_fields)]
 pub struct ListActors {}
 
-/// Starts an agent on this node.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SpawnAgent {
-    /// The agent.
-    pub spec: AgentSpec,
-}
-
-/// Stops an agent of this node; its state is saved.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StopAgent {
-    /// The agent.
-    pub agent: AgentId,
-}
-
 /// Breaks an actor on purpose.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -201,11 +189,10 @@ fn ops_1() -> AgentId {
 
 wire! {
     NodeInfo, "node.info", NodeReport, Self {};
+    Tree, "node.tree", TreeNode, Self { agent: Some(ops_1()) };
     ListAgents, "node.agents", Vec<AgentRow>, Self {};
     ListActors, "node.actors", Vec<Address>, Self {};
     Describe, "node.describe", Vec<KindDescription>, Self { target: ops_1().into() };
-    SpawnAgent, "node.spawn", (), Self { spec: AgentSpec::new(ops_1()) };
-    StopAgent, "node.stop_agent", (), Self { agent: ops_1() };
     InjectFault, "node.inject", (), Self { target: ops_1().into(), fault: FaultSpec::Panic };
     SetLog, "node.log", (), Self { level: "debug".into(), target: Some("rungs_mesh".into()) };
     Shutdown, "node.shutdown", (), Self {};

@@ -1,0 +1,282 @@
+//! What the answers look like to a person.
+
+use crate::protocol::{AgentRow, NodeReport};
+use crate::table::{Cell, Table, Tone, paint};
+use rungs_agent::messages::AgentDescription;
+use rungs_host::supervisor::NodeState;
+use rungs_host::{KindDescription, TreeNode};
+use rungs_types::{Address, AgentStatus, Authority, NodeName};
+use std::fmt::Write;
+
+/// The nodes: who answers, what runs there, which links are up.
+pub fn nodes(reports: &[(NodeName, Option<NodeReport>)], colour: bool) -> String {
+    let mut table = Table::new(&[
+        "node",
+        "state",
+        "incarnation",
+        "uptime",
+        "agents",
+        "parked",
+        "cycles/s",
+        "memory",
+        "links",
+    ]);
+    for (name, report) in reports {
+        let Some(report) = report else {
+            table.row([Cell::text(name), Cell::text("no answer").tone(Tone::Bad)]);
+            continue;
+        };
+        let state = if report.draining {
+            ("draining", Tone::Warn)
+        } else {
+            ("up", Tone::Good)
+        };
+        let down: Vec<String> = report
+            .peers
+            .iter()
+            .filter(|peer| !peer.up)
+            .map(|peer| peer.node.to_string())
+            .collect();
+        let up = report.peers.len() - down.len();
+        let links = match down.as_slice() {
+            [] => Cell::text(format!("{up} up")),
+            down => Cell::text(format!("{up} up, down: {}", down.join(" "))).tone(Tone::Warn),
+        };
+        let incarnation = report.node.split_once('~').map_or("-", |(_, incarnation)| incarnation);
+        table.row([
+            Cell::text(name),
+            Cell::text(state.0).tone(state.1),
+            Cell::text(incarnation),
+            Cell::number(span(report.uptime_ms)),
+            Cell::number(report.agents),
+            Cell::number(report.parked).tone(if report.parked > 0 { Tone::Bad } else { Tone::Plain }),
+            Cell::number(format!("{:.0}", report.cycles_per_s)),
+            Cell::number(bytes(report.resident_bytes)),
+            links,
+        ]);
+    }
+    table.render(colour)
+}
+
+/// The agents, one a row.
+pub fn agents(rows: &[AgentRow], colour: bool) -> String {
+    let mut table = Table::new(&[
+        "agent",
+        "node",
+        "level",
+        "authority",
+        "cycles",
+        "cycles/s",
+        "EU",
+        "RES",
+        "err/pers",
+        "freezes",
+        "waits for",
+    ]);
+    for row in rows {
+        let authority = match row.authority.as_str() {
+            "full" => Tone::Good,
+            "frozen" => Tone::Bad,
+            _ => Tone::Warn,
+        };
+        let waiting = if row.state == "running" {
+            row.waiting_for.clone()
+        } else {
+            row.state.clone()
+        };
+        table.row([
+            Cell::text(&row.agent),
+            Cell::text(&row.node),
+            Cell::text(&row.level),
+            Cell::text(&row.authority).tone(authority),
+            Cell::number(row.cycles),
+            Cell::number(format!("{:.1}", row.cycles_per_s)),
+            Cell::maybe(row.eu, 3),
+            Cell::maybe(row.res, 3),
+            Cell::maybe(row.forecast_ratio, 3),
+            Cell::number(row.freezes).tone(if row.freezes > 0 { Tone::Warn } else { Tone::Plain }),
+            Cell::text(waiting).tone(if row.state == "running" { Tone::Dim } else { Tone::Bad }),
+        ]);
+    }
+    if table.is_empty() {
+        "no agents\n".to_owned()
+    } else {
+        table.render(colour)
+    }
+}
+
+/// One agent: the ladder from the top, then the figures.
+pub fn agent(about: &AgentDescription, colour: bool) -> String {
+    let environment = serde_json::to_string(&about.spec.environment).unwrap_or_default();
+    let mut out = format!(
+        "{} on {}, watching {} ({} dimensions) at {} cycles/s\n\n",
+        about.spec.agent,
+        about.node,
+        crate::table::clean(environment.trim_matches('"')),
+        about.dimensions.len(),
+        about.spec.rate_hz,
+    );
+    for level in about.levels.iter().rev() {
+        let authority = level.standing.authority;
+        let tone = match authority {
+            Authority::Full => Tone::Good,
+            Authority::Frozen => Tone::Bad,
+            _ => Tone::Warn,
+        };
+        let bar = "#".repeat(usize::from(authority.as_byte()) * 3);
+        let name = level.standing.level.to_string();
+        let line = format!("  {name:<5} {:<9} {bar:<12} {}", authority.to_string(), level.state);
+        writeln!(out, "{}", paint(line.trim_end(), tone, colour)).expect("a string takes all writes");
+    }
+    out.push('\n');
+    out + &figures(&about.status).render(colour)
+}
+
+fn figures(status: &AgentStatus) -> Table {
+    let mut table = Table::new(&["figure", "value", "target"]);
+    let mut figure = |name: &str, value: Cell, target: &str| {
+        table.row([Cell::text(name), value, Cell::text(target).tone(Tone::Dim)]);
+    };
+    figure("cycles", Cell::number(status.cycles), "");
+    figure("late cycles", Cell::number(status.late_cycles), "");
+    figure("freezes", Cell::number(status.freezes), "");
+    figure(
+        "complexity C_L4",
+        Cell::maybe(Some(status.c_l4), 3),
+        "<= 0.15 to begin L4.8",
+    );
+    figure(
+        "identity integrity IIS",
+        Cell::maybe(status.iis, 3),
+        ">= 0.90 to begin, >= 0.85 always",
+    );
+    figure("uncertainty EU", Cell::maybe(status.eu, 3), "< 0.15");
+    figure("risk exposure RES", Cell::maybe(status.res, 3), "< 0.40");
+    figure(
+        "forecast error / persistence",
+        Cell::maybe(status.forecast_ratio, 3),
+        "< 1",
+    );
+    figure("interval coverage", Cell::maybe(status.coverage, 3), "0.90");
+    table
+}
+
+/// A supervision tree, indented.
+pub fn tree(root: &TreeNode, colour: bool) -> String {
+    let mut table = Table::new(&["actor", "state", "restarts", "mailbox", "note"]);
+    add_branch(&mut table, root, String::new(), "");
+    table.render(colour)
+}
+
+fn add_branch(table: &mut Table, node: &TreeNode, indent: String, joint: &str) {
+    let (tone, state) = match node.state {
+        NodeState::Running => (Tone::Good, "running"),
+        NodeState::Parked => (Tone::Bad, "parked"),
+        NodeState::Waiting => (Tone::Warn, "waiting"),
+        NodeState::Stopping => (Tone::Warn, "stopping"),
+        NodeState::Idle => (Tone::Dim, "idle"),
+    };
+    table.row([
+        Cell::text(format!("{indent}{joint}{}", node.role)),
+        Cell::text(state).tone(tone),
+        Cell::number(node.restarts),
+        Cell::number(node.mailbox_depth.map_or_else(String::new, |depth| depth.to_string())),
+        Cell::text(&node.note).tone(Tone::Dim),
+    ]);
+    let below = match joint {
+        "" => indent,
+        "├─ " => indent + "│  ",
+        _ => indent + "   ",
+    };
+    for (index, child) in node.children.iter().enumerate() {
+        let joint = if index + 1 == node.children.len() {
+            "└─ "
+        } else {
+            "├─ "
+        };
+        add_branch(table, child, below.clone(), joint);
+    }
+}
+
+/// What an actor receives.
+pub fn kinds(target: &Address, kinds: &[KindDescription], schema: bool) -> String {
+    let mut out = format!("{target} receives:\n");
+    for kind in kinds {
+        writeln!(out, "  call {target} {} {}", kind.kind, kind.example).expect("a string takes all writes");
+        if schema {
+            writeln!(out, "    message {}\n    reply   {}", kind.schema, kind.reply_schema)
+                .expect("a string takes all writes");
+        }
+    }
+    out
+}
+
+/// A key that sorts `ops-2` before `ops-10`.
+pub fn natural(name: &str) -> (String, u64) {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    (stem.to_owned(), name[stem.len()..].parse().unwrap_or(0))
+}
+
+/// A time span such as `4.2s`, `3m10s` or `2h05m`.
+pub fn span(ms: u64) -> String {
+    let s = ms / 1000;
+    match s {
+        0..60 => format!("{:.1}s", ms as f64 / 1000.0),
+        60..3600 => format!("{}m{:02}s", s / 60, s % 60),
+        _ => format!("{}h{:02}m", s / 3600, s % 3600 / 60),
+    }
+}
+
+/// A size such as `12.3 MiB`.
+pub fn bytes(bytes: u64) -> String {
+    match bytes {
+        0 => "-".to_owned(),
+        1..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+        _ => format!("{:.2} GiB", bytes as f64 / 1_073_741_824.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_sizes_are_short() {
+        assert_eq!([span(4200), span(190_000), span(7_500_000)], ["4.2s", "3m10s", "2h05m"]);
+        assert_eq!(
+            [bytes(0), bytes(2048), bytes(3 << 20), bytes(5 << 29)],
+            ["-", "2.0 KiB", "3.0 MiB", "2.50 GiB"]
+        );
+    }
+
+    #[test]
+    fn agents_sort_by_number() {
+        let mut names = vec!["ops-10", "ops-2", "a"];
+        names.sort_by_key(|name| natural(name));
+        assert_eq!(names, ["a", "ops-2", "ops-10"]);
+    }
+
+    #[test]
+    fn a_tree_is_drawn_with_joints() {
+        let leaf = |role: &str| TreeNode {
+            role: role.into(),
+            state: NodeState::Running,
+            generation: 1,
+            restarts: 0,
+            actor: None,
+            mailbox_depth: None,
+            note: String::new(),
+            children: Vec::new(),
+        };
+        let mut inner = leaf("l48");
+        inner.children = vec![leaf("observe"), leaf("verify")];
+        let mut root = leaf("ops-1");
+        root.children = vec![inner, leaf("kernel")];
+        let lines: Vec<String> = tree(&root, false)
+            .lines()
+            .map(|l| l.split("  ").next().unwrap_or("").into())
+            .collect();
+        assert_eq!(lines[1..].join("\n"), "ops-1\n├─ l48\n│\n│\n└─ kernel");
+    }
+}
