@@ -1,1 +1,125 @@
-//! rungs-cli
+//! The command line: what `rungs` does for each of its commands.
+//!
+//! It owns arguments, the configuration file, local clusters on disk, the live view and benchmarks. It does not
+//! assemble nodes: the program that contains it does, behind [`RunNode`].
+//!
+//! Start reading at [`args`] (what can be typed), then [`up`] (the local cluster).
+
+pub mod args;
+pub mod bench;
+pub mod config;
+pub mod join;
+pub mod local;
+pub mod up;
+
+use anyhow::Context as _;
+use args::{Arguments, Cert, Command, Connect};
+use clap::{CommandFactory, Parser};
+use config::NodeConfig;
+use futures::future::BoxFuture;
+use rungs_mesh::{Ca, Role};
+use rungs_shell::{Options, Session, ShellError};
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+/// Bad usage.
+const EXIT_USAGE: u8 = 2;
+/// The command failed.
+const EXIT_FAILED: u8 = 1;
+
+/// Runs a node: the assembly, which is above this crate.
+pub trait RunNode: Send + Sync {
+    /// Runs until the node is told to stop.
+    fn run(&self, config: NodeConfig, follow_stdin: bool) -> BoxFuture<'_, anyhow::Result<()>>;
+}
+
+/// The whole program.
+pub fn main(arguments: impl IntoIterator<Item = OsString>, nodes: &dyn RunNode) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A closed standard output leaves nobody to tell.
+            drop(error.print());
+            return ExitCode::from(if error.use_stderr() { EXIT_USAGE } else { 0 });
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = runtime.context("cannot start the runtime").and_then(|runtime| {
+        let result = runtime.block_on(run(arguments.command, nodes));
+        // Reads of the standard input cannot be interrupted; they must not keep the program.
+        runtime.shutdown_background();
+        result
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(
+                error
+                    .downcast_ref::<ShellError>()
+                    .map_or(EXIT_FAILED, ShellError::exit_code),
+            )
+        }
+    }
+}
+
+async fn run(command: Command, nodes: &dyn RunNode) -> anyhow::Result<()> {
+    match command {
+        Command::Up(up) => up::run(up).await,
+        Command::Node(node) => {
+            let config = NodeConfig::load(&node.config, std::env::vars(), &node.settings)?;
+            if node.check {
+                print!("{}", config.to_toml());
+                return Ok(());
+            }
+            nodes.run(config, node.follow_stdin).await
+        }
+        Command::Shell(connect) => shell(connect).await,
+        Command::Exec(exec) => {
+            let joined = join::join(&exec.connect.data, exec.connect.connect, true).await?;
+            let mut session = Session::new(joined.router.clone(), options(&exec.connect));
+            let result = session.run(&exec.command, &mut std::io::stdout()).await;
+            joined.leave().await;
+            Ok(result.map(drop)?)
+        }
+        Command::Bench(bench) => bench::run(bench).await,
+        Command::Cert(cert) => cert_command(cert),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "rungs", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+async fn shell(connect: Connect) -> anyhow::Result<()> {
+    let joined = join::join(&connect.data, connect.connect, true).await?;
+    let mut session = Session::new(joined.router.clone(), options(&connect));
+    let result = rungs_shell::repl::run(&mut session, Some(&connect.data.join("history"))).await;
+    joined.leave().await;
+    Ok(result?)
+}
+
+fn options(connect: &Connect) -> Options {
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    Options {
+        colour,
+        json: connect.json,
+        yes: connect.yes,
+    }
+}
+
+fn cert_command(cert: Cert) -> anyhow::Result<()> {
+    match cert {
+        Cert::Init { dir } => {
+            let ca = Ca::create_or_load(&dir)?;
+            println!("certificate authority of cluster {} in {}", ca.cluster(), dir.display());
+        }
+        Cert::Issue { dir, name, roles } => {
+            let roles: Vec<Role> = roles.iter().map(|role| role.parse()).collect::<Result<_, _>>()?;
+            Ca::load(&dir)?.issue(&name, &roles)?.save(&dir)?;
+            println!("certificate and key of {name} in {}", dir.join("nodes").display());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! The command line: what can be typed after `rungs`.
+
+use clap::{Args, Parser, Subcommand};
+use rungs_shell::command::duration;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where `up` keeps a local cluster, and where the shell looks for one.
+pub const DEFAULT_DATA: &str = ".rungs";
+
+/// Autonomous agents whose autonomy is governed.
+#[derive(Debug, Parser)]
+#[command(name = "rungs", version, max_term_width = 110)]
+#[command(after_help = "Begin with `rungs up`, then `rungs shell` in a second terminal.")]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a local cluster of real node processes whose agents watch this machine, with a live view.
+    #[command(
+        after_help = "Examples:\n  rungs up\n  rungs up --nodes 3 --agents 12 --for 60s\n  rungs up --json --for 30s"
+    )]
+    Up(Up),
+    /// Run one node.
+    #[command(
+        after_help = "Examples:\n  rungs node --config node.toml\n  rungs node --config node.toml --set log=debug --check"
+    )]
+    Node(Node),
+    /// Open the admin actor shell.
+    #[command(
+        after_help = "Examples:\n  rungs shell\n  echo agents | rungs shell\n  rungs shell --data /var/lib/rungs"
+    )]
+    Shell(Connect),
+    /// Run one shell command.
+    #[command(
+        after_help = "Examples:\n  rungs exec nodes\n  rungs exec 'call ops-1 agent.status' --json\n  rungs exec 'inject panic ops-1#l48/observe'"
+    )]
+    Exec(Exec),
+    /// Measure this build on this machine, each figure beside its baseline in the same run.
+    #[command(after_help = "Examples:\n  rungs bench\n  rungs bench local cycle\n  rungs bench --json")]
+    Bench(Bench),
+    /// Make a certificate authority and node certificates.
+    #[command(subcommand)]
+    Cert(Cert),
+    /// Print a completion script for a shell.
+    #[command(after_help = "Example: rungs completions bash > /etc/bash_completion.d/rungs")]
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Arguments of `up`.
+#[derive(Debug, Clone, Args)]
+pub struct Up {
+    /// Node processes, 1 to 16.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub nodes: u32,
+    /// Agents, 0 to 1000, spread over the nodes.
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub agents: u32,
+    /// Stop after so long, such as 60s; without it at Ctrl-C.
+    #[arg(long = "for", value_parser = duration)]
+    pub duration: Option<Duration>,
+    /// Where the cluster lives; a second `up` on the same folder resumes it.
+    #[arg(long, default_value = DEFAULT_DATA)]
+    pub data: PathBuf,
+    /// Cycles per second of each agent, 0.1 to 1000; without it a rate that fits the machine.
+    #[arg(long)]
+    pub rate: Option<f64>,
+    /// Print one JSON object a line instead of the live view.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `node`.
+#[derive(Debug, Clone, Args)]
+pub struct Node {
+    /// The configuration file.
+    #[arg(long)]
+    pub config: PathBuf,
+    /// Set a key, over file and RUNGS_... variables; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Check the configuration, print what is in force, and end.
+    #[arg(long)]
+    pub check: bool,
+    /// End when the standard input is closed: how `up` makes sure that its nodes never outlive it.
+    #[arg(long, hide = true)]
+    pub follow_stdin: bool,
+}
+
+/// How the shell finds the cluster.
+#[derive(Debug, Clone, Args)]
+pub struct Connect {
+    /// The folder that `up` was given: members and certificates are read from it.
+    #[arg(long, default_value = DEFAULT_DATA)]
+    pub data: PathBuf,
+    /// Connect to this node instead of the members listed in the folder.
+    #[arg(long)]
+    pub connect: Option<SocketAddr>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Do not ask before destructive commands.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Arguments of `exec`.
+#[derive(Debug, Clone, Args)]
+pub struct Exec {
+    /// The command as it would be typed in the shell.
+    pub command: String,
+    /// The cluster.
+    #[command(flatten)]
+    pub connect: Connect,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Clone, Args)]
+pub struct Bench {
+    /// Which; all without it.
+    #[arg(value_enum)]
+    pub parts: Vec<BenchPart>,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+    /// Runs of which the median is shown, 1 to 99.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub runs: u32,
+}
+
+/// The parts of `bench`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum BenchPart {
+    /// Tell and ask on one node, against raw ractor (P1).
+    Local,
+    /// One L3 + L4.5 cycle (P6).
+    Cycle,
+}
+
+/// Arguments of `cert`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Cert {
+    /// Make a development certificate authority.
+    #[command(after_help = "Example: rungs cert init --dir certs")]
+    Init {
+        /// The folder.
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// Issue a certificate for a node or an operator.
+    #[command(after_help = "Example: rungs cert issue --dir certs --name n1 --role voter")]
+    Issue {
+        /// The folder of the authority.
+        #[arg(long)]
+        dir: PathBuf,
+        /// The node's name.
+        #[arg(long)]
+        name: rungs_types::NodeName,
+        /// voter, member or admin; may be repeated.
+        #[arg(long = "role", required = true)]
+        roles: Vec<String>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_command_has_help_with_an_example() {
+        let mut command = Arguments::command();
+        command.clone().debug_assert();
+        command.build();
+        for sub in command
+            .get_subcommands_mut()
+            .filter(|sub| !matches!(sub.get_name(), "help" | "cert"))
+        {
+            let help = sub.render_long_help().to_string();
+            assert!(help.contains("Example"), "{}: {help}", sub.get_name());
+        }
+    }
+}

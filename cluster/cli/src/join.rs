@@ -1,0 +1,123 @@
+//! Joins a cluster as an operator: a hidden member of the mesh that owns no agent and no vote.
+
+use crate::local::LocalCluster;
+use anyhow::Context as _;
+use rungs_directory::{Directory, Member, StaticPlacement};
+use rungs_host::clock::Clock;
+use rungs_host::{Endpoints, EventHub, Router, Timers};
+use rungs_mesh::cluster::{ClusterConfig, ClusterTransport, Seed};
+use rungs_mesh::{Ca, Identity, Mesh, MeshConfig, Role};
+use rungs_types::{NodeId, NodeName};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a first link may take.
+const JOIN_DEADLINE: Duration = Duration::from_secs(10);
+/// How long the other links may take after the first.
+const OTHERS_DEADLINE: Duration = Duration::from_secs(1);
+
+/// An operator's place in the mesh.
+pub struct Joined {
+    /// Reaches every actor of the cluster.
+    pub router: Arc<dyn Router>,
+    mesh: Mesh,
+    timers: Timers,
+}
+
+impl Joined {
+    /// Closes the links.
+    pub async fn leave(self) {
+        self.mesh.stop().await;
+        drop(self.timers);
+    }
+}
+
+/// Joins the cluster of a folder, or through one node of it; returns when a first link is up, or, with `wait` off,
+/// at once.
+pub async fn join(dir: &Path, connect: Option<SocketAddr>, wait: bool) -> anyhow::Result<Joined> {
+    let cluster = LocalCluster::load(dir)?;
+    let clock = Clock::system();
+    let incarnation = clock.incarnation(None);
+    let identity = operator(dir, incarnation.0)?;
+    let seed = |node: Option<NodeName>, address: SocketAddr| Seed {
+        node,
+        address: address.to_string(),
+    };
+    let seeds: Vec<Seed> = match connect {
+        Some(address) => vec![seed(None, address)],
+        None => cluster
+            .members
+            .iter()
+            .map(|member| seed(Some(member.name.clone()), member.address))
+            .collect(),
+    };
+    let node = NodeId {
+        name: identity.name().clone(),
+        incarnation,
+    };
+    let config = MeshConfig {
+        node,
+        roles: identity.roles(),
+        cluster: identity.cluster().clone(),
+    };
+    let timers = Timers::start();
+    let transport = ClusterConfig {
+        identity,
+        incarnation,
+        listen: None,
+        seeds,
+    };
+    let transport = ClusterTransport::bind(transport, timers.clone(), None).await?;
+    let mesh = Mesh::start(config, transport, Arc::new(Endpoints::new()), EventHub::default()).await?;
+    let members = cluster.members.iter();
+    let members = members.map(|member| Member {
+        node: member.name.clone(),
+        weight: member.weight,
+    });
+    let placement = StaticPlacement::new(members.collect())?;
+    let directory = Directory::new(mesh.clone(), Arc::new(placement));
+    if wait {
+        first_link(&mesh, if connect.is_some() { 1 } else { cluster.members.len() }, dir).await?;
+    }
+    Ok(Joined {
+        router: Arc::new(directory),
+        mesh,
+        timers,
+    })
+}
+
+/// Each session has a name of its own: of two with the same, the mesh would keep only the newer.
+fn operator(dir: &Path, session: u64) -> anyhow::Result<Identity> {
+    let ca = Ca::load(dir).context("an operator's certificate is issued from the cluster's folder")?;
+    let name = NodeName::new(&format!("shell-{session:x}"))?;
+    Ok(ca.issue(&name, &[Role::Admin])?)
+}
+
+/// Waits for a first link, and then a moment for the others, so that the first command finds every node that is up.
+async fn first_link(mesh: &Mesh, members: usize, dir: &Path) -> anyhow::Result<()> {
+    let mut peers = mesh.watch();
+    let up = tokio::time::timeout(JOIN_DEADLINE, peers.wait_for(|peers| !peers.is_empty())).await;
+    let is_up = matches!(up, Ok(Ok(_)));
+    drop(up);
+    if is_up {
+        // A node that is down is no error here; the command that needs it says so.
+        drop(tokio::time::timeout(OTHERS_DEADLINE, peers.wait_for(|peers| peers.len() >= members)).await);
+        return Ok(());
+    }
+    let refusals = mesh.refusals();
+    let reasons: Vec<String> = refusals
+        .iter()
+        .map(|(node, refusal)| format!("{node} refused: {refusal}"))
+        .collect();
+    let why = if reasons.is_empty() {
+        "no node answers".to_owned()
+    } else {
+        reasons.join("; ")
+    };
+    anyhow::bail!(
+        "cannot join the cluster in {}: {why}; is `rungs up` running?",
+        dir.display()
+    )
+}

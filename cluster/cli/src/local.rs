@@ -1,0 +1,196 @@
+//! A local cluster on disk: `cluster.toml` (members, agents), one folder a node (configuration, certificates, data,
+//! log) and the certificate authority. `up` writes it, `shell` and `exec` read it.
+
+use crate::config::{ConfigError, MAX_CONFIG_BYTES, Member, NodeConfig};
+use rungs_types::{AgentSpec, NodeName};
+use serde::{Deserialize, Serialize};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+/// The file that makes a folder a cluster.
+pub const CLUSTER_FILE: &str = "cluster.toml";
+
+/// What `cluster.toml` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocalCluster {
+    /// Its members.
+    pub members: Vec<Member>,
+}
+
+/// Why a folder is not usable as a cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// There is no cluster in it.
+    #[error("{} is not there; start a cluster with `rungs up --data {}` or name its folder with --data", file.display(), dir.display())]
+    Missing {
+        /// The folder.
+        dir: PathBuf,
+        /// The file that is missing.
+        file: PathBuf,
+    },
+    /// The file is not what it should be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The folder cannot be read or written.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// Which path.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> LocalError {
+    let path = path.to_owned();
+    move |error| LocalError::Io { path, error }
+}
+
+impl LocalCluster {
+    /// Reads the cluster of a folder.
+    pub fn load(dir: &Path) -> Result<Self, LocalError> {
+        let file = dir.join(CLUSTER_FILE);
+        let bytes = match std::fs::metadata(&file) {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(LocalError::Missing {
+                    dir: dir.to_owned(),
+                    file,
+                });
+            }
+            Err(error) => return Err(io(&file)(error)),
+        };
+        if bytes > MAX_CONFIG_BYTES {
+            return Err(ConfigError::TooLarge { path: file, bytes }.into());
+        }
+        let text = std::fs::read_to_string(&file).map_err(io(&file))?;
+        let source_name = file.display().to_string();
+        Ok(toml::from_str(&text).map_err(|error| ConfigError::Toml {
+            source_name,
+            error: Box::new(error),
+        })?)
+    }
+
+    /// The cluster of the folder with so many nodes: the one that is there with its ports, as far as they are free,
+    /// or a new one.
+    pub fn prepare(dir: &Path, nodes: u32) -> Result<Self, LocalError> {
+        let before = match Self::load(dir) {
+            Ok(cluster) => Some(cluster),
+            Err(LocalError::Missing { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        // Held until all ports are chosen, so that no two nodes get the same.
+        let mut held = Vec::new();
+        let mut members = Vec::new();
+        for index in 1..=nodes {
+            let name = NodeName::new(&format!("n{index}")).expect("n and digits are a name");
+            let old = before
+                .iter()
+                .flat_map(|cluster| &cluster.members)
+                .find(|member| member.name == name);
+            let (listener, address) = free_port(old.map(|member| member.address)).map_err(io(dir))?;
+            held.push(listener);
+            members.push(Member {
+                name,
+                address,
+                weight: 1,
+            });
+        }
+        let cluster = Self { members };
+        cluster.save(dir)?;
+        Ok(cluster)
+    }
+
+    /// Writes `cluster.toml`, so that a shell finds the cluster.
+    pub fn save(&self, dir: &Path) -> Result<(), LocalError> {
+        std::fs::create_dir_all(dir).map_err(io(dir))?;
+        write(
+            &dir.join(CLUSTER_FILE),
+            &toml::to_string(self).expect("every field has a TOML form"),
+        )
+    }
+
+    /// Writes the configuration of each node and returns where.
+    pub fn configure(&self, dir: &Path, agents: &[AgentSpec]) -> Result<Vec<(NodeName, PathBuf)>, LocalError> {
+        let mut files = Vec::new();
+        for member in &self.members {
+            let home = node_home(dir, &member.name);
+            std::fs::create_dir_all(&home).map_err(io(&home))?;
+            let text = format!(
+                "name = \"{}\"\ndata = {:?}\ncertificates = {:?}\n",
+                member.name,
+                home.join("data"),
+                dir
+            );
+            let config = NodeConfig {
+                listen: member.address,
+                allow_faults: true,
+                members: self.members.clone(),
+                agents: agents.to_vec(),
+                ..NodeConfig::parse("node", &text, [], &[])?
+            };
+            let file = home.join("node.toml");
+            write(&file, &config.to_toml())?;
+            files.push((member.name.clone(), file));
+        }
+        Ok(files)
+    }
+}
+
+/// The folder of one node.
+pub fn node_home(dir: &Path, node: &NodeName) -> PathBuf {
+    dir.join(node.as_str())
+}
+
+fn free_port(wanted: Option<SocketAddr>) -> std::io::Result<(TcpListener, SocketAddr)> {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listener = match wanted.map(TcpListener::bind) {
+        Some(Ok(listener)) => listener,
+        _ => TcpListener::bind(any)?,
+    };
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// Writes beside the target and renames, so that a reader never sees half a file.
+fn write(path: &Path, text: &str) -> Result<(), LocalError> {
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, text).map_err(io(&beside))?;
+    std::fs::rename(&beside, path).map_err(io(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_start_keeps_names_and_ports() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let first = LocalCluster::prepare(dir.path(), 3).expect("prepared");
+        let second = LocalCluster::prepare(dir.path(), 3).expect("prepared");
+        assert_eq!(first, second);
+        assert_eq!(LocalCluster::load(dir.path()).expect("there"), first);
+        let mut ports: Vec<_> = first.members.iter().map(|member| member.address.port()).collect();
+        ports.dedup();
+        assert_eq!(ports.len(), 3);
+    }
+
+    #[test]
+    fn a_folder_without_a_cluster_says_what_to_do() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let error = LocalCluster::load(dir.path()).expect_err("missing").to_string();
+        assert!(error.contains("rungs up --data"), "{error}");
+    }
+
+    #[test]
+    fn each_node_gets_a_configuration_that_loads() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let cluster = LocalCluster::prepare(dir.path(), 2).expect("prepared");
+        let agents = [AgentSpec::new(rungs_shell::command::default_agent(1))];
+        for (name, file) in cluster.configure(dir.path(), &agents).expect("written") {
+            let config = NodeConfig::load(&file, [], &[]).expect("valid");
+            assert_eq!((config.name, config.members.len(), config.agents.len()), (name, 2, 1));
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The node processes of a local cluster: started, watched, started again, ended. A node never outlives its `up`: its
+//! standard input is a pipe from here, and it ends when that closes, however `up` ends.
+
+use rungs_types::NodeName;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// Starts of one node within [`RESTART_WINDOW`] after which it is left alone.
+pub const MAX_RESTARTS: usize = 5;
+/// See [`MAX_RESTARTS`].
+pub const RESTART_WINDOW: Duration = Duration::from_secs(60);
+/// Between the end of a node and its next start.
+pub const RESTART_DELAY: Duration = Duration::from_secs(1);
+/// How long a node may take to end by itself before it is killed.
+pub const STOP_DEADLINE: Duration = Duration::from_secs(15);
+/// Largest log file of a node that is kept from before; a larger one is begun anew.
+const MAX_LOG_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What became of a node process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProcessEvent {
+    /// It runs, with this process id.
+    Started {
+        /// Which node.
+        node: NodeName,
+        /// Its process id.
+        pid: u32,
+    },
+    /// It ended without being told to.
+    Ended {
+        /// Which node.
+        node: NodeName,
+        /// How, such as `signal 9` or `exit code 1`.
+        how: String,
+        /// It will be started again.
+        again: bool,
+    },
+}
+
+/// A node process could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start node {node}: {error}")]
+pub struct StartError {
+    node: NodeName,
+    error: std::io::Error,
+}
+
+/// How a node process is started.
+#[derive(Debug, Clone)]
+struct Recipe {
+    node: NodeName,
+    program: PathBuf,
+    config: PathBuf,
+    log: PathBuf,
+}
+
+impl Recipe {
+    fn start(&self) -> Result<Running, StartError> {
+        let start = || {
+            let keep = std::fs::metadata(&self.log).is_ok_and(|log| log.len() < MAX_LOG_BYTES);
+            let mut options = std::fs::OpenOptions::new();
+            let log = options
+                .create(true)
+                .write(true)
+                .append(keep)
+                .truncate(!keep)
+                .open(&self.log)?;
+            Command::new(&self.program)
+                .arg("node")
+                .arg("--config")
+                .arg(&self.config)
+                .arg("--follow-stdin")
+                .stdin(Stdio::piped())
+                .stdout(log.try_clone()?)
+                .stderr(log)
+                .kill_on_drop(true)
+                .spawn()
+        };
+        let mut child = start().map_err(|error| StartError {
+            node: self.node.clone(),
+            error,
+        })?;
+        let leash = child.stdin.take();
+        Ok(Running { child, leash })
+    }
+}
+
+/// A node process and the pipe whose end ends it. Apart, because waiting for a child closes the pipe it still has.
+struct Running {
+    child: Child,
+    leash: Option<ChildStdin>,
+}
+
+/// All node processes of a local cluster.
+pub struct Processes {
+    tasks: BTreeMap<NodeName, (mpsc::Sender<()>, tokio::task::JoinHandle<()>)>,
+}
+
+impl Processes {
+    /// Starts a process for each configuration; what becomes of them arrives in `events`.
+    pub fn start(
+        program: &Path,
+        nodes: &[(NodeName, PathBuf)],
+        events: &mpsc::Sender<ProcessEvent>,
+    ) -> Result<Self, StartError> {
+        let mut tasks = BTreeMap::new();
+        for (node, config) in nodes {
+            let log = config.with_file_name("node.log");
+            let recipe = Recipe {
+                node: node.clone(),
+                program: program.to_owned(),
+                config: config.clone(),
+                log,
+            };
+            let running = recipe.start()?;
+            let (stop, stopped) = mpsc::channel(1);
+            let keeper = keep_running(recipe, running, stopped, events.clone());
+            tasks.insert(
+                node.clone(),
+                (stop, rungs_host::tasks::spawn("keep a node process running", keeper)),
+            );
+        }
+        Ok(Self { tasks })
+    }
+
+    /// Closes the pipes and waits until every process has ended; those that do not in time are killed.
+    pub async fn stop(self) {
+        for (stop, _) in self.tasks.values() {
+            // A keeper that is gone has no process any more.
+            let _ = stop.send(()).await;
+        }
+        for (_, task) in self.tasks.into_values() {
+            drop(task.await);
+        }
+    }
+}
+
+async fn keep_running(
+    recipe: Recipe,
+    mut running: Running,
+    mut stopped: mpsc::Receiver<()>,
+    events: mpsc::Sender<ProcessEvent>,
+) {
+    let mut starts = VecDeque::new();
+    loop {
+        let started = ProcessEvent::Started {
+            node: recipe.node.clone(),
+            pid: running.child.id().unwrap_or(0),
+        };
+        drop(events.send(started).await);
+        let status = tokio::select! {
+            status = running.child.wait() => status,
+            _ = stopped.recv() => return end(running).await,
+        };
+        let now = Instant::now();
+        starts.push_back(now);
+        starts.retain(|at| now.duration_since(*at) < RESTART_WINDOW);
+        let again = starts.len() < MAX_RESTARTS;
+        let how = status.map_or_else(|error| error.to_string(), describe);
+        drop(
+            events
+                .send(ProcessEvent::Ended {
+                    node: recipe.node.clone(),
+                    how,
+                    again,
+                })
+                .await,
+        );
+        if !again {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(RESTART_DELAY) => {}
+            _ = stopped.recv() => return,
+        }
+        match recipe.start() {
+            Ok(next) => running = next,
+            Err(error) => {
+                let event = ProcessEvent::Ended {
+                    node: recipe.node.clone(),
+                    how: error.to_string(),
+                    again: false,
+                };
+                drop(events.send(event).await);
+                return;
+            }
+        }
+    }
+}
+
+async fn end(running: Running) {
+    let Running { mut child, leash } = running;
+    drop(leash);
+    if tokio::time::timeout(STOP_DEADLINE, child.wait()).await.is_err() {
+        // It may have ended in between, which is as good.
+        drop(child.kill().await);
+    }
+}
+
+fn describe(status: std::process::ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "unknown".to_owned(),
+    }
+}

@@ -1,0 +1,196 @@
+//! What `up` shows: a live table on a terminal, a line every five seconds when piped, one JSON object a line on
+//! request.
+
+use rungs_shell::protocol::{AgentRow, NodeReport};
+use rungs_shell::table::{Tone, paint};
+use rungs_shell::views;
+use rungs_types::NodeName;
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// News lines kept under the table.
+const NEWS_LINES: usize = 8;
+/// Agents shown in the table.
+const MAX_ROWS: usize = 30;
+
+/// One look at the cluster.
+#[derive(Debug, Clone, Default)]
+pub struct Look {
+    /// Since the start.
+    pub elapsed: Duration,
+    /// When it will end by itself.
+    pub limit: Option<Duration>,
+    /// Each member and its answer.
+    pub nodes: Vec<(NodeName, Option<NodeReport>)>,
+    /// All agents of the members that answered.
+    pub agents: Vec<AgentRow>,
+}
+
+impl Look {
+    fn at_full(&self) -> usize {
+        self.agents
+            .iter()
+            .filter(|row| row.level == "L4.8" && row.authority == "full")
+            .count()
+    }
+
+    fn answering(&self) -> usize {
+        self.nodes.iter().filter(|(_, report)| report.is_some()).count()
+    }
+
+    fn cycles_per_s(&self) -> f64 {
+        self.agents.iter().map(|row| row.cycles_per_s).sum()
+    }
+
+    fn freezes(&self) -> u32 {
+        self.agents.iter().map(|row| row.freezes).sum()
+    }
+
+    /// Mean of a figure over the agents that have it.
+    fn mean(&self, figure: impl Fn(&AgentRow) -> Option<f64>) -> Option<f64> {
+        let values: Vec<f64> = self.agents.iter().filter_map(figure).collect();
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    }
+
+    /// The look in one line.
+    pub fn line(&self) -> String {
+        let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
+        format!(
+            "{:>6}  nodes {}/{}  agents {}  L4.8 full {}  cycles/s {:.0}  EU {}  error/persistence {}  freezes {}",
+            views::span(self.elapsed.as_millis() as u64),
+            self.answering(),
+            self.nodes.len(),
+            self.agents.len(),
+            self.at_full(),
+            self.cycles_per_s(),
+            number(self.mean(|row| row.eu)),
+            number(self.mean(|row| row.forecast_ratio)),
+            self.freezes(),
+        )
+    }
+
+    /// One JSON object per agent, each on its line.
+    pub fn json(&self) -> String {
+        let mut out = String::new();
+        for row in &self.agents {
+            let object = serde_json::json!({
+                "node": row.node, "agent": row.agent, "level": row.level, "authority": row.authority,
+                "cycle": row.cycles, "cycles_per_s": row.cycles_per_s, "eu": row.eu, "res": row.res,
+                "forecast_ratio": row.forecast_ratio, "freezes": row.freezes, "state": row.state,
+                "waiting_for": row.waiting_for,
+            });
+            writeln!(out, "{object}").expect("a string takes all writes");
+        }
+        out
+    }
+
+    /// The live view: heading, nodes, agents, news.
+    pub fn screen(&self, news: &News, hints: &[String], colour: bool) -> String {
+        let mut out = paint(&self.line(), Tone::Good, colour);
+        if let Some(limit) = self.limit {
+            write!(out, "  of {}", views::span(limit.as_millis() as u64)).expect("a string takes all writes");
+        }
+        out.push_str("\n\n");
+        out.push_str(&views::nodes(&self.nodes, colour));
+        out.push('\n');
+        out.push_str(&views::agents(&self.agents[..self.agents.len().min(MAX_ROWS)], colour));
+        if self.agents.len() > MAX_ROWS {
+            writeln!(out, "... and {} more", self.agents.len() - MAX_ROWS).expect("a string takes all writes");
+        }
+        if !news.lines.is_empty() {
+            out.push('\n');
+        }
+        for line in &news.lines {
+            writeln!(out, "{line}").expect("a string takes all writes");
+        }
+        out.push('\n');
+        for hint in hints {
+            writeln!(out, "{}", paint(hint, Tone::Dim, colour)).expect("a string takes all writes");
+        }
+        out
+    }
+}
+
+/// The latest events and process news.
+#[derive(Debug, Default)]
+pub struct News {
+    lines: VecDeque<String>,
+}
+
+impl News {
+    /// Adds a line and drops the oldest beyond [`NEWS_LINES`].
+    pub fn add(&mut self, line: String) {
+        self.lines.push_back(line);
+        if self.lines.len() > NEWS_LINES {
+            self.lines.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, authority: &str, eu: Option<f64>) -> AgentRow {
+        AgentRow {
+            agent: name.parse().expect("valid"),
+            node: NodeName::new("n1").expect("valid"),
+            state: "running".into(),
+            environment: "host".into(),
+            level: "L4.8".into(),
+            authority: authority.into(),
+            cycles: 100,
+            cycles_per_s: 10.0,
+            eu,
+            res: None,
+            forecast_ratio: None,
+            freezes: 1,
+            late_cycles: 0,
+            waiting_for: String::new(),
+        }
+    }
+
+    fn look() -> Look {
+        let name = |name| NodeName::new(name).expect("valid");
+        Look {
+            elapsed: Duration::from_millis(4200),
+            limit: None,
+            nodes: vec![(name("n1"), None)],
+            agents: vec![
+                row("ops-1", "full", Some(0.1)),
+                row("ops-2", "half", Some(0.3)),
+                row("ops-3", "half", None),
+            ],
+        }
+    }
+
+    #[test]
+    fn the_line_sums_up_the_cluster() {
+        let expected =
+            "  4.2s  nodes 0/1  agents 3  L4.8 full 1  cycles/s 30  EU 0.200  error/persistence -  freezes 3";
+        assert_eq!(look().line(), expected);
+    }
+
+    #[test]
+    fn json_is_one_object_a_line_with_the_promised_keys() {
+        let text = look().json();
+        assert_eq!(text.lines().count(), 3);
+        for line in text.lines() {
+            let object: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            for key in ["node", "agent", "level", "authority", "cycle"] {
+                assert!(object.get(key).is_some(), "{key} in {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn news_keep_the_latest_lines() {
+        let mut news = News::default();
+        for index in 0..20 {
+            news.add(format!("line {index}"));
+        }
+        assert_eq!(news.lines.len(), NEWS_LINES);
+        assert_eq!(news.lines.back().map(String::as_str), Some("line 19"));
+    }
+}
