@@ -33,6 +33,31 @@ pub struct Dimension {
     pub capacity: Option<f64>,
 }
 
+impl Description {
+    /// An environment that can only be watched.
+    pub fn new(name: &str, groups: &[&str], dimensions: Vec<Dimension>) -> Self {
+        let groups = groups.iter().map(ToString::to_string).collect();
+        Self {
+            name: name.to_owned(),
+            dimensions,
+            groups,
+            adjustable: false,
+        }
+    }
+}
+
+impl Dimension {
+    /// A quantity that is no finite resource.
+    pub fn new(name: &str, unit: &str, group: u16) -> Self {
+        Self {
+            name: name.to_owned(),
+            unit: unit.to_owned(),
+            group,
+            capacity: None,
+        }
+    }
+}
+
 /// A change that an agent makes to its environment's sensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {

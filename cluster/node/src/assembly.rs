@@ -1,0 +1,308 @@
+//! Who is supervised by whom on a node, and in which order it starts and stops.
+//!
+//! ```text
+//! node
+//! ├─ system    directory · admin              permanent, one for one
+//! ├─ mesh      gateways · node server         the transport's own supervisor
+//! ├─ agents    hosts → agents                 see rungs_agent
+//! └─ users     actors of the program          as they were registered
+//! ```
+//!
+//! Start: clock, timers, stores → mesh → directory → agents, users → admin (so that whoever reaches it finds the rest).
+//! Stop: users → agents (state saved) → system → links → timers.
+
+use crate::builder::NodeBuilder;
+use crate::control::Control;
+use crate::lateness::Lateness;
+use crate::node::Node;
+use anyhow::Context as _;
+use rungs_agent::{AgentRuntime, Hosts};
+use rungs_directory::{Directory, Member, StaticPlacement, actor::DirectoryActor};
+use rungs_environments::{Environments, HostSensors, RuntimeProbe, RuntimeReading};
+use rungs_host::clock::Clock;
+use rungs_host::compute::ComputePool;
+use rungs_host::faults::Faults;
+use rungs_host::supervisor::{ChildSpec, Policy, Restart, StartContext, Started, SupervisorHandle, SupervisorSpec};
+use rungs_host::telemetry::Telemetry;
+use rungs_host::{Endpoints, EventHub, Handle, Mailbox, Timers};
+use rungs_mesh::cluster::{ClusterConfig, ClusterTransport, Seed};
+use rungs_mesh::{Identity, Mesh, MeshConfig};
+use rungs_shell::protocol::ADMIN_ROLE;
+use rungs_shell::session::admin_of;
+use rungs_shell::{Admin, NodeControl, admin};
+use rungs_store::{FileSnapshots, Snapshots};
+use rungs_types::{AgentSpec, NodeId, NodeName, RolePath};
+use std::num::NonZero;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long agents may take to stop and save their state.
+const AGENTS_DEADLINE: Duration = Duration::from_secs(10);
+/// How long users' actors and the node's own may take.
+const ACTORS_DEADLINE: Duration = Duration::from_secs(3);
+/// Most agents that run on a node at a time.
+const MAX_AGENTS: usize = 10_000;
+
+/// The parts of a running node.
+pub(crate) struct Parts {
+    pub(crate) clock: Clock,
+    pub(crate) compute: ComputePool,
+    pub(crate) endpoints: Arc<Endpoints>,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) faults_allowed: bool,
+    pub(crate) telemetry: Option<Telemetry>,
+    pub(crate) mesh: Mesh,
+    pub(crate) transport: Arc<ClusterTransport>,
+    pub(crate) directory: Directory,
+    pub(crate) hosts: Hosts,
+    pub(crate) system: SupervisorHandle,
+    pub(crate) users: SupervisorHandle,
+    pub(crate) members: Vec<NodeName>,
+    pub(crate) roles: Vec<String>,
+    stop: watch::Sender<bool>,
+    /// Kept: the timer wheel stops with its last owner.
+    _timers: Timers,
+}
+
+impl Parts {
+    pub(crate) fn request_stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    pub(crate) async fn stop_requested(&self) {
+        let mut stop = self.stop.subscribe();
+        // The sender is a field of `self`: it cannot be gone.
+        drop(stop.wait_for(|stop| *stop).await);
+    }
+
+    pub(crate) async fn shut_down(&self) -> crate::Result<()> {
+        self.request_stop();
+        let users = self.users.shutdown(ACTORS_DEADLINE).await;
+        let agents = self.hosts.shutdown(AGENTS_DEADLINE).await;
+        let system = self.system.shutdown(ACTORS_DEADLINE).await;
+        self.mesh.stop().await;
+        anyhow::ensure!(
+            users && agents && system,
+            "not everything stopped in time; what did not was ended by force"
+        );
+        Ok(())
+    }
+}
+
+/// Starts everything.
+pub(crate) async fn start(builder: NodeBuilder, name: NodeName, identity: Identity) -> crate::Result<Node> {
+    let clock = Clock::system();
+    let timers = Timers::start();
+    let endpoints = Arc::new(Endpoints::new());
+    let events = EventHub::default();
+    let faults = if builder.allow_faults {
+        Faults::allowed()
+    } else {
+        Faults::off()
+    };
+    let stop = watch::Sender::new(false);
+    let compute = compute_pool(&faults, &stop)?;
+    let snapshots = Snapshots::new(FileSnapshots::open(&builder.data.join("snapshots"))?);
+    let roles: Vec<String> = identity.roles().iter().map(|role| role.as_str().to_owned()).collect();
+    let (transport, mesh) = connect(&builder, &name, identity, &clock, &timers, &endpoints, &events).await?;
+    let members = members(&builder, &name);
+    let placement = StaticPlacement::new(members.clone())?;
+    let directory = Directory::new(mesh.clone(), Arc::new(placement));
+    let environments = environments(&builder, &endpoints)?;
+    let runtime = AgentRuntime {
+        node: name.clone(),
+        clock: clock.clone(),
+        timers: timers.clone(),
+        compute: compute.clone(),
+        faults: Arc::clone(&faults),
+        snapshots,
+        events: events.clone(),
+        endpoints: Arc::clone(&endpoints),
+        environments: Arc::new(move |spec, agent| environments.build(spec, agent)),
+        max_agents: MAX_AGENTS,
+    };
+    let hosts = Hosts::start(Arc::new(runtime), None).await?;
+    let system = supervisor(&timers, Policy::ONE_FOR_ONE, 1).await?;
+    let users = supervisor(&timers, Policy::HOST, 2).await?;
+    let parts = Arc::new(Parts {
+        clock,
+        compute,
+        endpoints,
+        faults,
+        faults_allowed: builder.allow_faults,
+        telemetry: builder.telemetry,
+        mesh,
+        transport,
+        directory,
+        hosts,
+        system,
+        users,
+        members: members.into_iter().map(|member| member.node).collect(),
+        roles,
+        stop,
+        _timers: timers,
+    });
+    start_system(&parts).await?;
+    Ok(Node::new(parts))
+}
+
+/// Level phases have threads of their own: synchronous code that spins cannot take a kernel's.
+fn compute_pool(faults: &Arc<Faults>, stop: &watch::Sender<bool>) -> crate::Result<ComputePool> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let stop = stop.clone();
+    let drain = move |abandoned| {
+        tracing::error!(
+            abandoned,
+            "too many threads are lost to phases that do not end; the node stops"
+        );
+        stop.send_replace(true);
+    };
+    ComputePool::start(threads, Arc::clone(faults), drain).context("cannot start the threads of the levels")
+}
+
+async fn connect(
+    builder: &NodeBuilder,
+    name: &NodeName,
+    identity: Identity,
+    clock: &Clock,
+    timers: &Timers,
+    endpoints: &Arc<Endpoints>,
+    events: &EventHub,
+) -> crate::Result<(Arc<ClusterTransport>, Mesh)> {
+    let incarnation = clock.incarnation(None);
+    let node = NodeId {
+        name: name.clone(),
+        incarnation,
+    };
+    let config = MeshConfig {
+        node,
+        roles: identity.roles(),
+        cluster: identity.cluster().clone(),
+    };
+    let others = builder.members.iter().filter(|member| member.name != *name);
+    let seeds = others.map(|member| Seed {
+        node: Some(member.name.clone()),
+        address: member.address.to_string(),
+    });
+    let cluster = ClusterConfig {
+        identity,
+        incarnation,
+        listen: Some(builder.listen),
+        seeds: seeds.collect(),
+    };
+    let transport = ClusterTransport::bind(cluster, timers.clone(), None)
+        .await
+        .with_context(|| format!("cannot listen on {}", builder.listen))?;
+    let mesh = Mesh::start(
+        config,
+        Arc::clone(&transport) as _,
+        Arc::clone(endpoints),
+        events.clone(),
+    )
+    .await?;
+    Ok((transport, mesh))
+}
+
+/// The configured members, or this node alone.
+fn members(builder: &NodeBuilder, name: &NodeName) -> Vec<Member> {
+    let listed = builder.members.iter();
+    let members: Vec<_> = listed
+        .map(|member| Member {
+            node: member.name.clone(),
+            weight: member.weight,
+        })
+        .collect();
+    if members.is_empty() {
+        vec![Member {
+            node: name.clone(),
+            weight: 1,
+        }]
+    } else {
+        members
+    }
+}
+
+fn environments(builder: &NodeBuilder, endpoints: &Arc<Endpoints>) -> crate::Result<Environments> {
+    let (lateness, endpoints) = (Lateness::measure(), Arc::clone(endpoints));
+    let probe: RuntimeProbe = Arc::new(move || {
+        let depth = |address| endpoints.get(&address).map_or(0, |endpoint| endpoint.mailbox().depth());
+        let waiting: u32 = endpoints.addresses().into_iter().map(depth).sum();
+        RuntimeReading {
+            cycle_latency_ms: Some(lateness.ms()),
+            mailbox_messages: Some(f64::from(waiting)),
+        }
+    });
+    let mut environments = Environments::new(HostSensors::machine(&builder.data, Some(probe)));
+    for (name, factory) in &builder.environments {
+        environments.register(name, Arc::clone(factory))?;
+    }
+    Ok(environments)
+}
+
+async fn supervisor(timers: &Timers, policy: Policy, seed: u64) -> crate::Result<SupervisorHandle> {
+    let spec = SupervisorSpec {
+        policy,
+        seed,
+        timers: timers.clone(),
+        children: Vec::new(),
+        observer: None,
+    };
+    Ok(SupervisorHandle::spawn(spec, None).await?)
+}
+
+async fn start_system(parts: &Arc<Parts>) -> crate::Result<()> {
+    let directory = parts.directory.clone();
+    let directory = ChildSpec::new(
+        RolePath::new("directory")?,
+        Restart::Permanent,
+        move |context: StartContext| {
+            let directory = directory.clone();
+            async move {
+                Ok(Started::from(
+                    &DirectoryActor::start(directory, context.supervisor).await?,
+                ))
+            }
+        },
+    );
+    parts.system.add(directory, ACTORS_DEADLINE).await?;
+    let weak = Arc::downgrade(parts);
+    let control = Control::new(Weak::clone(&weak));
+    let admin = ChildSpec::new(
+        RolePath::new(ADMIN_ROLE)?,
+        Restart::Permanent,
+        move |context: StartContext| {
+            let (control, weak) = (Arc::clone(&control) as Arc<dyn NodeControl>, Weak::clone(&weak));
+            async move {
+                let (actor, _) = ractor::Actor::spawn_linked(None, Admin, control, context.supervisor).await?;
+                let handle = Handle::new(actor, Mailbox::default());
+                let parts = weak.upgrade().context("the node is stopping")?;
+                parts
+                    .endpoints
+                    .register(admin_of(parts.directory.node()), admin::endpoint(handle.clone()));
+                Ok(Started::from(&handle))
+            }
+        },
+    );
+    parts.system.add(admin, ACTORS_DEADLINE).await?;
+    Ok(())
+}
+
+impl Node {
+    /// Starts those of the agents that are placed on this node, and those it ran before. One that does not start is
+    /// logged and does not keep the others from starting.
+    pub(crate) async fn start_owned(&self, agents: Vec<AgentSpec>) {
+        for spec in agents {
+            let agent = spec.agent.clone();
+            if self.owns(&agent)
+                && let Err(error) = self.spawn(spec).await
+            {
+                tracing::error!(%agent, %error, "agent does not start");
+            }
+        }
+    }
+}

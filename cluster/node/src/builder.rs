@@ -1,0 +1,159 @@
+//! [`NodeBuilder`]: what a node is to be, with defaults for a program that only wants agents.
+
+use crate::assembly;
+use crate::node::Node;
+use anyhow::Context as _;
+use rungs_agent::{Environment, EnvironmentError};
+use rungs_cli::config::Member;
+use rungs_cli::local::LocalCluster;
+use rungs_environments::Factory;
+use rungs_host::telemetry::Telemetry;
+use rungs_mesh::{Ca, Identity, Role};
+use rungs_types::{AgentId, NodeName};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The name of a node that was given none.
+const DEFAULT_NAME: &str = "n1";
+
+/// What a node is to be. Without any setting: one node named `n1` on loopback, its data in `.rungs`, an authority of
+/// its own, so that `rungs shell` reaches it.
+pub struct NodeBuilder {
+    pub(crate) name: Option<String>,
+    pub(crate) data: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) members: Vec<Member>,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) allow_faults: bool,
+    pub(crate) environments: Vec<(String, Factory)>,
+    pub(crate) telemetry: Option<Telemetry>,
+}
+
+impl Default for NodeBuilder {
+    fn default() -> Self {
+        Self {
+            name: None,
+            data: PathBuf::from(rungs_cli::args::DEFAULT_DATA),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            members: Vec::new(),
+            identity: None,
+            allow_faults: false,
+            environments: Vec::new(),
+            telemetry: None,
+        }
+    }
+}
+
+impl NodeBuilder {
+    /// The node's name, unique in its cluster.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// Where it keeps snapshots and, unless it is given one, its identity.
+    #[must_use]
+    pub fn data_dir(mut self, data: impl AsRef<Path>) -> Self {
+        self.data = data.as_ref().to_owned();
+        self
+    }
+
+    /// Where it listens for other nodes and shells; port 0 takes a free one.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// The members of its cluster, itself among them.
+    #[must_use]
+    pub fn members(mut self, members: Vec<Member>) -> Self {
+        self.members = members;
+        self
+    }
+
+    /// Who it is and whom it trusts.
+    #[must_use]
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// Obey injected faults: for tests and demonstrations.
+    #[must_use]
+    pub fn allow_faults(mut self) -> Self {
+        self.allow_faults = true;
+        self
+    }
+
+    /// Lets agents watch an environment of the program's own, as [`rungs_types::EnvironmentSpec::Custom`].
+    #[must_use]
+    pub fn environment<E: Environment>(
+        mut self,
+        name: &str,
+        make: impl Fn(&AgentId) -> Result<E, EnvironmentError> + Send + Sync + 'static,
+    ) -> Self {
+        let factory: Factory = Arc::new(move |agent| Ok(Box::new(make(agent)?)));
+        self.environments.push((name.to_owned(), factory));
+        self
+    }
+
+    /// Lets the shell change what is logged.
+    #[must_use]
+    pub fn telemetry(mut self, telemetry: Telemetry) -> Self {
+        self.telemetry = Some(telemetry);
+        self
+    }
+
+    /// A member of a local cluster of so many nodes (`n1`, `n2` and so on) in a folder: the first call chooses ports and
+    /// makes the authority. The members may be processes of their own, and `rungs shell --data FOLDER` reaches them.
+    pub fn local_member(dir: impl AsRef<Path>, name: &str, nodes: u32) -> crate::Result<Self> {
+        let dir = dir.as_ref();
+        let cluster = match LocalCluster::load(dir) {
+            Ok(cluster) => cluster,
+            Err(_) => LocalCluster::prepare(dir, nodes)?,
+        };
+        let name = NodeName::new(name)?;
+        let member = cluster.members.iter().find(|member| member.name == name);
+        let listen = member
+            .with_context(|| format!("{} has no member {name}", dir.display()))?
+            .address;
+        let identity = Ca::create_or_load(dir)?.issue(&name, &[Role::Voter])?;
+        let data = dir.join(name.as_str());
+        let name = Some(name.to_string());
+        Ok(Self {
+            name,
+            data,
+            listen,
+            members: cluster.members,
+            identity: Some(identity),
+            ..Self::default()
+        })
+    }
+
+    /// Starts the node.
+    pub async fn start(mut self) -> crate::Result<Node> {
+        let name = NodeName::new(self.name.as_deref().unwrap_or(DEFAULT_NAME))?;
+        std::fs::create_dir_all(&self.data).with_context(|| format!("cannot make {}", self.data.display()))?;
+        let own = self.identity.is_none();
+        let identity = match self.identity.take() {
+            Some(identity) => identity,
+            None => Ca::create_or_load(&self.data)?.issue(&name, &[Role::Voter])?,
+        };
+        let data = self.data.clone();
+        let node = assembly::start(self, name.clone(), identity).await?;
+        if own && let Some(address) = node.local_addr() {
+            LocalCluster {
+                members: vec![Member {
+                    name,
+                    address,
+                    weight: 1,
+                }],
+            }
+            .save(&data)?;
+        }
+        Ok(node)
+    }
+}

@@ -1,0 +1,70 @@
+//! `rungs node`: a node from a configuration file, until it is told to stop.
+
+use crate::builder::NodeBuilder;
+use futures::future::BoxFuture;
+use rungs_cli::config::{LogFormat, NodeConfig};
+use rungs_host::telemetry::{self, Telemetry};
+use rungs_mesh::Identity;
+use tokio::io::AsyncReadExt;
+
+/// Runs nodes for the command line.
+#[derive(Debug)]
+pub struct Daemon;
+
+impl rungs_cli::RunNode for Daemon {
+    fn run(&self, config: NodeConfig, follow_stdin: bool) -> BoxFuture<'_, anyhow::Result<()>> {
+        Box::pin(run(config, follow_stdin))
+    }
+}
+
+async fn run(config: NodeConfig, follow_stdin: bool) -> anyhow::Result<()> {
+    let format = match config.log_format {
+        LogFormat::Text => telemetry::LogFormat::Text,
+        LogFormat::Json => telemetry::LogFormat::Json,
+    };
+    let telemetry = Telemetry::install(format, &config.log)?;
+    let identity = Identity::load(&config.certificates, &config.name)?;
+    let agents = config.agents;
+    let builder = NodeBuilder {
+        name: Some(config.name.to_string()),
+        data: config.data,
+        listen: config.listen,
+        members: config.members,
+        identity: Some(identity),
+        allow_faults: config.allow_faults,
+        environments: Vec::new(),
+        telemetry: Some(telemetry),
+    };
+    let node = builder.start().await?;
+    tracing::info!(node = %node.name(), address = ?node.local_addr(), "node up");
+    node.start_owned(agents).await;
+    let why = tokio::select! {
+        () = node.stop_requested() => "asked to stop",
+        result = tokio::signal::ctrl_c() => {
+            result?;
+            "interrupted"
+        }
+        () = terminated() => "terminated",
+        () = stdin_closed(), if follow_stdin => "standard input closed",
+    };
+    tracing::info!(why, "node stops");
+    node.shutdown().await
+}
+
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(error) => {
+            tracing::warn!(%error, "cannot wait for the signal to terminate");
+            std::future::pending().await
+        }
+    }
+}
+
+/// Whoever started the node holds the other end; when that process ends, however it ends, so does the node.
+async fn stdin_closed() {
+    let mut byte = [0_u8; 64];
+    let mut stdin = tokio::io::stdin();
+    while stdin.read(&mut byte).await.is_ok_and(|read| read > 0) {}
+}

@@ -1,0 +1,130 @@
+//! [`Node`]: a running node, as an embedding program holds it.
+
+use crate::assembly::Parts;
+use crate::builder::NodeBuilder;
+use crate::user::UserActor;
+use anyhow::Context as _;
+use rungs_agent::AgentHandle;
+use rungs_host::{Delivered, EventFilter, EventStream, Format, Payload, Refusal, Router, Wire};
+use rungs_types::{Address, AgentId, AgentSpec, NodeName, UserName};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a call by name waits for its answer.
+pub const CALL_DEADLINE: Duration = Duration::from_secs(5);
+/// How often an actor that is not there yet is looked for.
+const FIND_PERIOD: Duration = Duration::from_millis(100);
+
+/// A running node; cheap to clone. It runs until [`Node::shutdown`].
+#[derive(Clone)]
+pub struct Node {
+    parts: Arc<Parts>,
+}
+
+impl Node {
+    /// Describes a node to be started.
+    pub fn builder() -> NodeBuilder {
+        NodeBuilder::default()
+    }
+
+    pub(crate) fn new(parts: Arc<Parts>) -> Self {
+        Self { parts }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &NodeName {
+        self.parts.directory.node()
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.parts.transport.local_addr()
+    }
+
+    /// Waits until an actor or agent somewhere in the cluster can be found, at most [`CALL_DEADLINE`].
+    pub async fn reachable(&self, address: &str) -> crate::Result<()> {
+        let address: Address = address.parse()?;
+        let mut tries = tokio::time::interval(FIND_PERIOD);
+        let find = async {
+            loop {
+                tries.tick().await;
+                if self.parts.directory.owner(&address).await.is_ok() {
+                    return;
+                }
+            }
+        };
+        let found = tokio::time::timeout(CALL_DEADLINE, find).await;
+        found.with_context(|| format!("{address} is not found within {} s", CALL_DEADLINE.as_secs()))
+    }
+
+    /// Starts an agent here, or resumes it from its last snapshot.
+    pub async fn spawn(&self, spec: AgentSpec) -> crate::Result<AgentHandle> {
+        Ok(self.parts.hosts.spawn(spec).await?)
+    }
+
+    /// Whether an agent's shard is placed on this node.
+    pub fn owns(&self, agent: &AgentId) -> bool {
+        self.parts.directory.owner_of(agent).as_ref() == Some(self.name())
+    }
+
+    /// An agent of this node.
+    pub fn agent(&self, agent: &AgentId) -> Option<AgentHandle> {
+        self.parts.hosts.get(agent)
+    }
+
+    /// Puts an actor of the program under this node's supervision: it is restarted when it fails, and reachable from
+    /// every node and the shell as `user:name` once [`UserActor::start`] has said what it receives.
+    pub fn register<A, M>(
+        &self,
+        name: &str,
+        actor: impl Fn() -> A + Send + Sync + 'static,
+    ) -> crate::Result<UserActor<A, M>>
+    where
+        A: ractor::Actor<Msg = Delivered<M>, Arguments = ()>,
+        M: Send + 'static,
+    {
+        Ok(UserActor::new(Arc::clone(&self.parts), UserName::new(name)?, actor))
+    }
+
+    /// Asks an actor anywhere in the cluster by its address and waits at most [`CALL_DEADLINE`].
+    pub async fn call<W: Wire>(&self, to: &str, message: &W) -> crate::Result<W::Reply> {
+        let to: Address = to.parse()?;
+        let payload = Payload::of(message, Format::Binary)?;
+        Ok(self.parts.directory.ask(to, payload, CALL_DEADLINE).await?.decode()?)
+    }
+
+    /// Sends to an actor anywhere in the cluster and does not wait for it.
+    pub async fn tell<W: Wire>(&self, to: &str, message: &W) -> crate::Result<()> {
+        let to: Address = to.parse()?;
+        Ok(self
+            .parts
+            .directory
+            .tell(to, Payload::of(message, Format::Binary)?)
+            .await?)
+    }
+
+    /// The events of agents anywhere in the cluster.
+    pub async fn watch(&self, filter: EventFilter) -> Result<EventStream, Refusal> {
+        self.parts.directory.subscribe(filter).await
+    }
+
+    /// Breaks an actor of this node at its next message, with a panic; only if the node was built with
+    /// [`NodeBuilder::allow_faults`].
+    pub fn inject_panic(&self, target: &str) -> crate::Result<()> {
+        Ok(self
+            .parts
+            .faults
+            .inject(target.parse()?, rungs_host::faults::Fault::Panic)?)
+    }
+
+    /// Waits until somebody asks the node to stop: the shell, or [`Node::shutdown`].
+    pub async fn stop_requested(&self) {
+        self.parts.stop_requested().await;
+    }
+
+    /// Stops in order: agents (their state is saved), users' actors, links.
+    pub async fn shutdown(&self) -> crate::Result<()> {
+        self.parts.shut_down().await
+    }
+}
