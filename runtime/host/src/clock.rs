@@ -26,7 +26,7 @@ struct Inner {
     source: Source,
     started: Instant,
     offset_ms: AtomicI64,
-    // A counter of its own would do without the lock; ids are minted once a message from outside.
+    // Cannot be shared without a lock; one id is minted per message that leaves the node.
     ids: Mutex<ContextV7>,
 }
 

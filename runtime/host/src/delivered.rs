@@ -29,8 +29,8 @@ pub struct Context {
 pub struct Delivered<M> {
     /// The message.
     pub message: M,
-    /// Trace context and sender.
-    pub context: Context,
+    /// Trace context and sender, if it has any: most local messages have none and travel light.
+    pub context: Option<Box<Context>>,
     /// Given back when this is dropped.
     pub credit: Credit,
 }
@@ -118,19 +118,22 @@ impl<M: Send + 'static> Handle<M> {
 
     /// Sends, at most once.
     pub fn tell(&self, message: M) -> Result<(), TellError> {
-        self.tell_with(message, Context::default(), size_of::<M>() as u64)
+        self.send(message, None, size_of::<M>() as u64)
     }
 
     /// Sends with a context; `bytes` is what the message weighs against the mailbox.
     pub fn tell_with(&self, message: M, context: Context, bytes: u64) -> Result<(), TellError> {
+        self.send(message, Some(Box::new(context)), bytes)
+    }
+
+    fn send(&self, message: M, context: Option<Box<Context>>, bytes: u64) -> Result<(), TellError> {
         let credit = self.mailbox.admit(bytes)?;
-        self.actor
-            .send_message(Delivered {
-                message,
-                context,
-                credit,
-            })
-            .map_err(|_| TellError::Ended)
+        let delivered = Delivered {
+            message,
+            context,
+            credit,
+        };
+        self.actor.send_message(delivered).map_err(|_| TellError::Ended)
     }
 
     /// Sends past the bound of the mailbox: for timers and supervisors that send to their own actor and have at most a
@@ -138,7 +141,7 @@ impl<M: Send + 'static> Handle<M> {
     pub fn signal(&self, message: M) {
         let delivered = Delivered {
             message,
-            context: Context::default(),
+            context: None,
             credit: Credit::unmetered(),
         };
         drop(self.actor.send_message(delivered));

@@ -82,7 +82,7 @@ impl Actor for Subject {
 fn message<M>(message: M) -> Delivered<M> {
     Delivered {
         message,
-        context: rungs_host::Context::default(),
+        context: None,
         credit: rungs_host::Credit::unmetered(),
     }
 }

@@ -36,7 +36,10 @@ impl Actor for Answerer {
             Message::Refuse(reply) => reply.send(Err(Refusal::new(ErrorCode::Refused, "not today"))),
             Message::Forget(reply) => drop(reply),
             Message::Keep(reply) => kept.push(reply),
-            Message::From(reply) => reply.send(Ok(delivered.context.from.map(|from| from.to_string()))),
+            Message::From(reply) => reply.send(Ok(delivered
+                .context
+                .and_then(|context| context.from.clone())
+                .map(|from| from.to_string()))),
             Message::Hang => std::future::pending().await,
         }
         Ok(())

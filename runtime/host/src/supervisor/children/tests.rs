@@ -9,6 +9,7 @@ use crate::mailbox::Mailbox;
 use crate::wire::Reply;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const ASK: Duration = Duration::from_secs(60);
 const MS: Duration = Duration::from_millis(1);
@@ -41,6 +42,7 @@ enum ProbeMessage {
     Panic,
     Fail,
     Hang,
+    Spin(Arc<AtomicBool>),
 }
 
 impl Actor for Probe {
@@ -65,6 +67,11 @@ impl Actor for Probe {
             ProbeMessage::Panic => panic!("told to"),
             ProbeMessage::Fail => return Err("told to fail".into()),
             ProbeMessage::Hang => std::future::pending().await,
+            ProbeMessage::Spin(released) => {
+                while !released.load(Ordering::Acquire) {
+                    std::thread::yield_now();
+                }
+            }
         }
         Ok(())
     }
@@ -492,4 +499,32 @@ async fn children_have_no_ractor_name_and_are_not_remotable() {
         assert_eq!(cell.get_name(), None);
         assert!(!cell.supports_remoting());
     }
+}
+
+/// In real time: a handler that spins holds a thread and stops the paused clock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_child_that_spins_and_cannot_be_killed_is_abandoned_and_replaced() {
+    let family = Family::new();
+    let spinning = family.child("a", Restart::Permanent).stop_within(MS);
+    let supervisor = family.supervisor(Policy::ONE_FOR_ONE, vec![spinning]).await;
+    let released = Arc::new(AtomicBool::new(false));
+    let lost = family.handle("a");
+    lost.tell(ProbeMessage::Spin(Arc::clone(&released))).expect("alive");
+    supervisor
+        .request(role("a"), Request::Stop, ASK)
+        .await
+        .expect("lets go of it");
+    let changes = family.changes.lock().expect("not poisoned").split_off(1);
+    let role_a = || role("a");
+    assert_eq!(
+        changes,
+        [Change::Abandoned { role: role_a() }, Change::Stopped { role: role_a() }]
+    );
+    supervisor.request(role_a(), Request::Start, ASK).await.expect("starts");
+    assert_eq!(family.ping("a").await, Ok(2));
+    // The lost one ends after all; its supervisor does not mistake it for the one that took its place.
+    released.store(true, Ordering::Release);
+    lost.cell().wait(Some(ASK)).await.expect("ends");
+    assert_eq!(family.ping("a").await, Ok(2));
+    assert_eq!(supervisor.view().snapshot()[0].generation, 2);
 }
