@@ -302,3 +302,6 @@ impl Forward for Forwarding {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -345,6 +345,10 @@ impl Link for End {
         self.in_flight.load(Ordering::Acquire) < MAX_IN_FLIGHT
     }
 
+    fn is_idle(&self) -> bool {
+        self.in_flight.load(Ordering::Acquire) == 0
+    }
+
     fn close(&self, _reason: &str) {
         if !self.open.swap(false, Ordering::AcqRel) {
             return;

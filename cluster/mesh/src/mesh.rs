@@ -6,7 +6,7 @@
 use crate::ClusterId;
 use crate::envelope::Class;
 use crate::hello::{FEATURES, Hello, MIN_PROTOCOL, PROTOCOL};
-use crate::peer::{Backlog, Peer, PushError, WINDOW_BYTES, WINDOW_MESSAGES, enclose};
+use crate::peer::{Backlog, Peer, PushError, Sender, WINDOW_BYTES, WINDOW_MESSAGES, enclose};
 use crate::role::Roles;
 use crate::transport::{Link, LinkEvents, Traffic, Transport, TransportError, Uplink};
 use dashmap::DashMap;
@@ -317,7 +317,7 @@ impl Mesh {
         let peer = self.peer(node)?;
         let envelope = message.envelope(Class::Tell);
         peer.outgoing
-            .push_numbered(envelope, |_| ())
+            .push_numbered(envelope, Sender::Task, |_| ())
             .map_err(|error| error.refusal(&peer.identity().node))?;
         peer.counters.told.fetch_add(1, Ordering::Relaxed);
         Ok(())
@@ -336,9 +336,12 @@ impl Mesh {
         envelope.deadline = Some(deadline);
         let sequence = peer
             .outgoing
-            .push_numbered(envelope, |sequence| peer.pending.insert(sequence, sender))
+            .push_numbered(envelope, Sender::Caller, |sequence| {
+                peer.pending.insert(sequence, sender)
+            })
             .map_err(|error| error.refusal(&peer.identity().node))?;
         peer.counters.asked.fetch_add(1, Ordering::Relaxed);
+        peer.hurry();
         let question = Question { peer, sequence };
         let answer = tokio::time::timeout(deadline, answer).await;
         match answer {
@@ -404,7 +407,7 @@ impl Drop for Question {
         if self.peer.pending.remove(self.sequence).is_some() {
             let cancel = crate::envelope::Envelope::new(Class::Cancel, self.sequence);
             // On a full or closed link the peer finds out by itself: by the deadline, or by the end of the link.
-            self.peer.outgoing.push(&cancel).ok();
+            self.peer.outgoing.push(&cancel, Sender::Task).ok();
         }
     }
 }

@@ -51,6 +51,9 @@ pub trait Link: Send + Sync + 'static {
     /// Whether there is room for another frame; when there is again, the transport calls [`LinkEvents::writable`].
     fn is_writable(&self) -> bool;
 
+    /// Whether nothing that was sent is still here.
+    fn is_idle(&self) -> bool;
+
     /// Closes the connection at once, for a reason that goes to the log.
     fn close(&self, reason: &str);
 

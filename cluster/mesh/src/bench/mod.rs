@@ -65,7 +65,7 @@ impl Rate {
 /// Asks a [`target::Target`] one question after another; the first tenth is not counted.
 pub async fn ask_latency(router: &dyn Router, to: &Address, bytes: usize, rounds: usize) -> Result<Latency, Refusal> {
     let rounds = rounds.clamp(1, MAX_ROUNDS);
-    let payload = Payload::of(&Echo { bytes: vec![7; bytes] }, Format::Binary)?;
+    let payload = Payload::of(&Echo { text: text(bytes) }, Format::Binary)?;
     let mut times = Vec::with_capacity(rounds);
     for round in 0..rounds + rounds / 10 {
         let began = Instant::now();
@@ -79,7 +79,7 @@ pub async fn ask_latency(router: &dyn Router, to: &Address, bytes: usize, rounds
 
 /// Tells a [`target::Target`] as fast as it takes it, and waits until all are handled.
 pub async fn tell_rate(router: &dyn Router, to: &Address, bytes: usize, messages: u64) -> Result<Rate, Refusal> {
-    let payload = Payload::of(&Count { bytes: vec![7; bytes] }, Format::Binary)?;
+    let payload = Payload::of(&Count { text: text(bytes) }, Format::Binary)?;
     let before = count(router, to).await?;
     let began = Instant::now();
     let (mut held_back, mut progress) = (0, Instant::now());
@@ -109,8 +109,12 @@ pub async fn tell_rate(router: &dyn Router, to: &Address, bytes: usize, messages
     })
 }
 
+fn text(bytes: usize) -> String {
+    "x".repeat(bytes)
+}
+
 async fn count(router: &dyn Router, to: &Address) -> Result<u64, Refusal> {
-    let question = Payload::of(&Count { bytes: Vec::new() }, Format::Binary)?;
+    let question = Payload::of(&Count { text: String::new() }, Format::Binary)?;
     router.ask(to.clone(), question, ASK_DEADLINE).await?.decode()
 }
 

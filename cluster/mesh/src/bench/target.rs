@@ -18,15 +18,17 @@ pub const TARGET_BYTES: u64 = 64 * 1024 * 1024;
 #[serde(deny_unknown_fields)]
 pub struct Echo {
     /// Anything.
-    pub bytes: Vec<u8>,
+    pub text: String,
 }
 
 impl Wire for Echo {
     const KIND: &'static str = "bench.echo";
-    type Reply = Vec<u8>;
+    type Reply = String;
 
     fn example() -> Self {
-        Self { bytes: vec![1, 2, 3] }
+        Self {
+            text: "hello".to_owned(),
+        }
     }
 }
 
@@ -35,7 +37,7 @@ impl Wire for Echo {
 #[serde(deny_unknown_fields)]
 pub struct Count {
     /// Anything.
-    pub bytes: Vec<u8>,
+    pub text: String,
 }
 
 impl Wire for Count {
@@ -43,7 +45,9 @@ impl Wire for Count {
     type Reply = u64;
 
     fn example() -> Self {
-        Self { bytes: vec![1, 2, 3] }
+        Self {
+            text: "hello".to_owned(),
+        }
     }
 }
 
@@ -68,7 +72,7 @@ impl Wire for Delay {
 #[derive(Debug)]
 pub enum TargetMessage {
     /// See [`Echo`].
-    Echo(Vec<u8>, Reply<Vec<u8>>),
+    Echo(String, Reply<String>),
     /// See [`Count`].
     Count(Reply<u64>),
     /// See [`Delay`].
@@ -77,7 +81,7 @@ pub enum TargetMessage {
 
 impl From<Request<Echo>> for TargetMessage {
     fn from(request: Request<Echo>) -> Self {
-        Self::Echo(request.message.bytes, request.reply)
+        Self::Echo(request.message.text, request.reply)
     }
 }
 
@@ -147,7 +151,7 @@ impl Actor for Target {
         (): &mut (),
     ) -> Result<(), ActorProcessingErr> {
         match delivered.message {
-            TargetMessage::Echo(bytes, reply) => reply.send(Ok(bytes)),
+            TargetMessage::Echo(text, reply) => reply.send(Ok(text)),
             TargetMessage::Count(reply) => reply.send(Ok(self.counted.fetch_add(1, Ordering::AcqRel) + 1)),
             TargetMessage::Delay(ms, reply) => {
                 tokio::time::sleep(Duration::from_millis(ms.min(60_000))).await;

@@ -48,6 +48,7 @@ pub(crate) struct Connection {
     pub(crate) write_waker: AtomicWaker,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
+    reader_waits: AtomicBool,
     frames_read: AtomicU64,
     frames_handled: AtomicU64,
     frames_handed: AtomicU64,
@@ -71,6 +72,7 @@ impl Connection {
             write_waker: AtomicWaker::new(),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
+            reader_waits: AtomicBool::new(false),
             frames_read: AtomicU64::new(0),
             frames_handled: AtomicU64::new(0),
             frames_handed: AtomicU64::new(0),
@@ -152,14 +154,26 @@ impl Connection {
     }
 
     fn handled(&self) {
-        self.frames_handled.fetch_add(1, Ordering::AcqRel);
-        self.read_waker.wake();
+        self.frames_handled.fetch_add(1, Ordering::SeqCst);
+        // A reader that waits for the network need not be woken.
+        if self.reader_waits.swap(false, Ordering::SeqCst) {
+            self.read_waker.wake();
+        }
     }
 
-    /// Whether the socket may be read on.
+    /// Whether the socket may be read on; if not, the reader is woken when it may.
     pub(crate) fn may_read(&self) -> bool {
-        let read = self.frames_read.load(Ordering::Acquire);
-        read.saturating_sub(self.frames_handled.load(Ordering::Acquire)) < MAX_FRAMES_IN
+        if self.has_room() {
+            return true;
+        }
+        self.reader_waits.store(true, Ordering::SeqCst);
+        // A frame may have been handled just before that.
+        self.has_room()
+    }
+
+    fn has_room(&self) -> bool {
+        let read = self.frames_read.load(Ordering::SeqCst);
+        read.saturating_sub(self.frames_handled.load(Ordering::SeqCst)) < MAX_FRAMES_IN
     }
 
     /// Bytes have been read, completing so many frames.
@@ -188,6 +202,11 @@ impl Connection {
     pub(crate) fn may_write(&self) -> bool {
         let written = self.frames_written.load(Ordering::Acquire);
         self.frames_handed.load(Ordering::Acquire).saturating_sub(written) < MAX_FRAMES_OUT
+    }
+
+    /// Whether everything that was handed over is written.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.frames_handed.load(Ordering::Acquire) == self.frames_written.load(Ordering::Acquire)
     }
 
     pub(crate) fn traffic(&self) -> Traffic {

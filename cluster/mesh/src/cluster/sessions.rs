@@ -139,6 +139,10 @@ impl Link for ClusterLink {
         self.connection.may_write()
     }
 
+    fn is_idle(&self) -> bool {
+        self.connection.is_idle()
+    }
+
     fn close(&self, reason: &str) {
         self.connection.close(reason);
     }

@@ -133,3 +133,6 @@ fn proven(
         their_key,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,7 +113,7 @@ fn tell<W: Wire>(from: &Node, to: &str, message: &W) -> Result<(), Refusal> {
 
 fn echo(size: usize) -> Echo {
     Echo {
-        bytes: (0..size).map(|i| i as u8).collect(),
+        text: (0..size).map(|i| char::from(b'a' + (i % 26) as u8)).collect(),
     }
 }
 
@@ -123,7 +123,7 @@ async fn a_question_of_any_size_is_answered_by_the_actor_on_the_other_node() {
     for size in [0, 1, 64, 300_000, 4 * 1024 * 1024 - 64] {
         let message = echo(size);
         let answer = ask(&one, "n2", &message, SECOND * 10).await;
-        assert!(answer == Ok(message.bytes), "{size} bytes");
+        assert!(answer == Ok(message.text), "{size} bytes");
     }
 }
 
@@ -131,9 +131,9 @@ async fn a_question_of_any_size_is_answered_by_the_actor_on_the_other_node() {
 async fn told_messages_arrive_once_and_in_order() {
     let (_network, one, two) = pair(Faults::default()).await;
     for _ in 0..1000 {
-        tell(&one, "n2", &Count { bytes: vec![0; 64] }).expect("room");
+        tell(&one, "n2", &Count { text: "x".repeat(64) }).expect("room");
     }
-    let count = ask(&one, "n2", &Count { bytes: Vec::new() }, SECOND).await;
+    let count = ask(&one, "n2", &Count { text: String::new() }, SECOND).await;
     assert_eq!(count, Ok(1001), "the question came after all that was told");
     assert_eq!(two.target.counted(), 1001);
     let metrics = &one.mesh.metrics()[0];
@@ -144,7 +144,7 @@ async fn told_messages_arrive_once_and_in_order() {
 #[tokio::test(start_paused = true)]
 async fn every_kind_of_failure_has_its_code() {
     let (_network, one, _two) = pair(Faults::default()).await;
-    let code = |result: Result<Vec<u8>, Refusal>| result.expect_err("refused").code;
+    let code = |result: Result<String, Refusal>| result.expect_err("refused").code;
     let nobody = ask_at(&one, "n2", "ops-2", &echo(1), SECOND).await;
     assert_eq!(
         nobody.as_ref().map_err(|refusal| refusal.message.as_str()),
@@ -187,11 +187,11 @@ async fn a_full_mailbox_is_overloaded_and_says_when_to_retry() {
     let _two = node_as(&network, hello("n2~1"), Mailbox::bounded(2, 1 << 20)).await;
     linked(&one, "n2").await;
     tell(&one, "n2", &Delay { ms: 2000 }).expect("room");
-    tell(&one, "n2", &Count { bytes: Vec::new() }).expect("room");
+    tell(&one, "n2", &Count { text: String::new() }).expect("room");
     let full = ask(&one, "n2", &echo(1), SECOND).await.expect_err("full");
     assert_eq!((full.code, full.retry_after_ms), (ErrorCode::Overloaded, Some(50)));
     tokio::time::sleep(SECOND * 3).await;
-    assert_eq!(ask(&one, "n2", &echo(1), SECOND).await, Ok(vec![0]));
+    assert_eq!(ask(&one, "n2", &echo(1), SECOND).await, Ok("a".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -203,7 +203,7 @@ async fn a_sender_is_held_back_by_what_the_receiver_has_not_worked_off() {
     tell(&one, "n2", &Delay { ms: 30_000 }).expect("room");
     let mut told = 0_u64;
     loop {
-        match tell(&one, "n2", &Count { bytes: vec![0; 64] }) {
+        match tell(&one, "n2", &Count { text: "x".repeat(64) }) {
             Ok(()) => told += 1,
             Err(refusal) => {
                 assert_eq!(
@@ -218,12 +218,12 @@ async fn a_sender_is_held_back_by_what_the_receiver_has_not_worked_off() {
     assert_eq!(told, WINDOW_MESSAGES - 1);
     tokio::time::sleep(SECOND * 10).await;
     assert!(
-        tell(&one, "n2", &Count { bytes: Vec::new() }).is_err(),
+        tell(&one, "n2", &Count { text: String::new() }).is_err(),
         "nothing was worked off"
     );
     tokio::time::sleep(SECOND * 30).await;
     assert_eq!(two.target.counted(), told);
-    assert_eq!(tell(&one, "n2", &Count { bytes: Vec::new() }), Ok(()));
+    assert_eq!(tell(&one, "n2", &Count { text: String::new() }), Ok(()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,7 +235,7 @@ async fn a_question_that_is_dropped_is_withdrawn() {
     assert_eq!(metrics.pending_asks, 0);
     tokio::time::sleep(SECOND).await;
     let peer = two.mesh.peer(&name("n1")).expect("up");
-    assert_eq!(peer.serving_len(), 0);
+    assert_eq!(peer.answering_len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -256,7 +256,7 @@ async fn a_silent_link_ends_and_a_healed_one_comes_again() {
     network.heal();
     linked(&one, "n2").await;
     linked(&two, "n1").await;
-    assert_eq!(ask(&one, "n2", &echo(2), SECOND).await, Ok(vec![0, 1]));
+    assert_eq!(ask(&one, "n2", &echo(2), SECOND).await, Ok("ab".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -280,7 +280,7 @@ async fn on_a_faulty_network_nothing_is_executed_twice_and_every_question_ends()
     let (network, one, two) = pair(faults).await;
     let (mut answered, mut last) = (0_u64, 0);
     for _ in 0..500 {
-        match ask(&one, "n2", &Count { bytes: vec![1; 500] }, SECOND).await {
+        match ask(&one, "n2", &Count { text: "x".repeat(500) }, SECOND).await {
             Ok(count) => {
                 assert!(count > last, "answers count up");
                 (answered, last) = (answered + 1, count);
@@ -302,7 +302,7 @@ async fn on_a_faulty_network_nothing_is_executed_twice_and_every_question_ends()
     );
     network.set_faults(Faults::default());
     tokio::time::sleep(SECOND * 20).await;
-    assert_eq!(ask(&one, "n2", &echo(1), SECOND).await, Ok(vec![0]));
+    assert_eq!(ask(&one, "n2", &echo(1), SECOND).await, Ok("a".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -362,7 +362,7 @@ async fn the_newer_incarnation_of_a_node_replaces_the_obsolete_one() {
         .wait_for(|peers| peers.get(&name("n2")).is_some_and(|info| info.node.incarnation.0 == 6))
         .await
         .expect("replaced");
-    assert_eq!(ask(&one, "n2", &echo(1), SECOND).await, Ok(vec![0]));
+    assert_eq!(ask(&one, "n2", &echo(1), SECOND).await, Ok("a".to_owned()));
     let obsolete = node(&network, "n2~4").await;
     tokio::time::sleep(SECOND * 5).await;
     assert!(obsolete.mesh.peers().is_empty());

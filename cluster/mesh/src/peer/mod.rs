@@ -7,19 +7,20 @@
 //! Invariants: before its greeting a peer can do nothing else; every question gets an answer, a refusal or its
 //! deadline; a broken rule ends the link and says so in the log.
 
+mod answering;
 mod outgoing;
 mod pending;
 mod serve;
 mod stream;
 mod window;
 
+pub use answering::MAX_SERVED_ASKS;
 pub use outgoing::{Backlog, MAX_QUEUED_BYTES, RESERVED_BYTES, RETRY_AFTER};
 pub use pending::MAX_PENDING_ASKS;
-pub use serve::MAX_SERVED_ASKS;
 pub use stream::{EVENT_CREDIT, MAX_STREAMS, passes};
 pub use window::{WINDOW_BYTES, WINDOW_MESSAGES};
 
-pub(crate) use outgoing::{Outgoing, PushError};
+pub(crate) use outgoing::{Outgoing, PushError, Sender};
 pub(crate) use window::Grant;
 
 use crate::envelope::{Class, Envelope};
@@ -69,8 +70,9 @@ pub(crate) struct Peer {
     pub(crate) pending: Pending,
     window: Arc<InboundWindow>,
     wake: Arc<Notify>,
+    sending: Mutex<()>,
     assembler: Mutex<Assembler>,
-    serving: serve::Serving,
+    answering: answering::Table,
     streams: stream::Streams,
     agreement: OnceLock<Agreement>,
     refused: AtomicBool,
@@ -93,8 +95,9 @@ impl Peer {
             pending: Pending::default(),
             window: Arc::new(InboundWindow::new(Arc::clone(&wake))),
             wake,
+            sending: Mutex::default(),
             assembler: Mutex::default(),
-            serving: serve::Serving::default(),
+            answering: answering::Table::default(),
             streams: stream::Streams::default(),
             agreement: OnceLock::new(),
             refused: AtomicBool::new(false),
@@ -109,7 +112,7 @@ impl Peer {
         match wire::encode(&peer.local.hello, Format::Json) {
             Ok(hello) => {
                 let greeting = Envelope::new(Class::Hello, 0).with(&hello, Format::Json);
-                peer.outgoing.push_numbered(greeting, |_| ()).ok();
+                peer.outgoing.push_numbered(greeting, Sender::Task, |_| ()).ok();
             }
             Err(error) => peer.close(&format!("the greeting does not encode: {error}")),
         }
@@ -154,10 +157,26 @@ impl Peer {
         }
     }
 
+    /// Sends what waits, as far as the link takes it.
     fn flush(&self) {
         if let Some(grant) = self.window.grant(false) {
             self.push_control(Class::Grant, 0, &grant);
         }
+        // Frames leave in the order in which they were taken.
+        let _sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        self.send_frames();
+    }
+
+    /// Sends at once if the link is idle: a question or an answer that somebody waits for need not wait for the task.
+    /// On a busy link it travels with whatever else has come by then.
+    pub(crate) fn hurry(&self) {
+        match self.sending.try_lock() {
+            Ok(_sending) if self.link.is_idle() => self.send_frames(),
+            _ => self.wake.notify_one(),
+        }
+    }
+
+    fn send_frames(&self) {
         while self.link.is_writable() {
             let Some(frame) = self.outgoing.take() else { return };
             if self.link.send(frame).is_err() {
@@ -177,12 +196,15 @@ impl Peer {
         if silent > SILENCE_LIMIT {
             return self.close("silent for 15 s");
         }
+        self.answering.sweep(Instant::now());
         if let Some(grant) = self.window.grant(true) {
             self.push_control(Class::Grant, 0, &grant);
         }
         let mut ping = self.ping.lock().unwrap_or_else(PoisonError::into_inner);
         if ping.is_none_or(|(_, sent)| sent.elapsed() >= PING_INTERVAL) {
-            let sent = self.outgoing.push_numbered(Envelope::new(Class::Ping, 0), |_| ());
+            let sent = self
+                .outgoing
+                .push_numbered(Envelope::new(Class::Ping, 0), Sender::Task, |_| ());
             *ping = sent.ok().map(|sequence| (sequence, Instant::now()));
         }
     }
@@ -201,7 +223,7 @@ impl Peer {
         self.outgoing.close();
         self.link.close(reason);
         self.pending.close();
-        self.serving.close();
+        self.answering.close();
         self.streams.close();
         if let Some(me) = self.me.upgrade() {
             self.local.left(&me);
@@ -214,7 +236,7 @@ impl Peer {
     fn push_control(&self, class: Class, sequence: u64, content: &impl Serialize) {
         let pushed = codec::encode(content).map(|bytes| {
             let envelope = Envelope::new(class, sequence).with(&bytes, Format::Binary);
-            self.outgoing.push(&envelope)
+            self.outgoing.push(&envelope, Sender::Task)
         });
         match pushed {
             Ok(Ok(()) | Err(PushError::Closed)) => {}
@@ -249,7 +271,7 @@ impl Peer {
             Class::Reply => self.answered(bytes, &envelope),
             Class::Refusal => decode(&envelope).map(|refusal| self.refused_by_peer(envelope.sequence, refusal)),
             Class::Cancel => {
-                self.serving.cancel(envelope.sequence);
+                self.answering.cancel(envelope.sequence);
                 Ok(())
             }
             Class::Grant => decode(&envelope).and_then(|grant| {
@@ -261,7 +283,7 @@ impl Peer {
             }
             Class::Ping => {
                 let pong = Envelope::new(Class::Pong, envelope.sequence);
-                self.outgoing.push(&pong).or(Ok(()))
+                self.outgoing.push(&pong, Sender::Task).or(Ok(()))
             }
             Class::Pong => {
                 self.ponged(envelope.sequence);
@@ -333,8 +355,8 @@ impl Peer {
     }
 
     #[cfg(test)]
-    pub(crate) fn serving_len(&self) -> usize {
-        self.serving.len()
+    pub(crate) fn answering_len(&self) -> usize {
+        self.answering.len()
     }
 
     #[cfg(test)]
@@ -377,7 +399,9 @@ impl LinkEvents for Peer {
     }
 
     fn writable(&self) {
-        self.wake.notify_one();
+        if self.outgoing.is_waiting() {
+            self.wake.notify_one();
+        }
     }
 
     fn closed(&self, reason: &str) {

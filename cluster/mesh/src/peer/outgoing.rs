@@ -53,6 +53,15 @@ impl PushError {
     }
 }
 
+/// Who sends what was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// The peer's task, in the next turn of the scheduler, with whatever else has come by then.
+    Task,
+    /// The caller, at once.
+    Caller,
+}
+
 /// What is waiting and under way, for metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
@@ -91,7 +100,7 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// An empty queue; `wake` is notified whenever there is something to send. Until the peer has given a window,
+    /// An empty queue; `wake` is notified when there is something for the task to send. Until the peer has given a window,
     /// nothing metered is taken.
     pub(crate) fn new(wake: Arc<Notify>) -> Self {
         Self {
@@ -105,25 +114,26 @@ impl Outgoing {
     }
 
     /// Takes an envelope that answers or continues something; it keeps its number.
-    pub(crate) fn push(&self, envelope: &Envelope<'_, &Address>) -> Result<(), PushError> {
-        self.enqueue(&mut self.lock(), envelope)
+    pub(crate) fn push(&self, envelope: &Envelope<'_, &Address>, sender: Sender) -> Result<(), PushError> {
+        self.enqueue(&mut self.lock(), envelope, sender)
     }
 
     /// Numbers an envelope and takes it. `numbered` runs before anybody can answer.
     pub(crate) fn push_numbered(
         &self,
         mut envelope: Envelope<'_, &Address>,
+        sender: Sender,
         numbered: impl FnOnce(u64),
     ) -> Result<u64, PushError> {
         let mut state = self.lock();
         envelope.sequence = state.next_sequence;
-        self.enqueue(&mut state, &envelope)?;
+        self.enqueue(&mut state, &envelope, sender)?;
         state.next_sequence += 1;
         numbered(envelope.sequence);
         Ok(envelope.sequence)
     }
 
-    fn enqueue(&self, state: &mut State, envelope: &Envelope<'_, &Address>) -> Result<(), PushError> {
+    fn enqueue(&self, state: &mut State, envelope: &Envelope<'_, &Address>, sender: Sender) -> Result<(), PushError> {
         if state.closed {
             return Err(PushError::Closed);
         }
@@ -142,7 +152,7 @@ impl Outgoing {
         if envelope.class.is_metered() {
             state.sent.add(length as u64);
         }
-        if was_empty {
+        if was_empty && sender == Sender::Task {
             self.wake.notify_one();
         }
         Ok(())
@@ -159,6 +169,11 @@ impl Outgoing {
         state.queued_bytes -= frame.len();
         state.last_frame_bytes = frame.len();
         Some(frame)
+    }
+
+    /// Whether anything waits.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.lock().queued_bytes > 0
     }
 
     /// The window that the peer gives, at the beginning.

@@ -1,81 +1,22 @@
 //! Messages from a peer: to the actor they are for, and the answer back.
 
-use super::{Peer, enclose, payload};
+use super::{Peer, Sender, enclose, payload};
 use crate::envelope::{Class, Envelope};
 use crate::mesh::Misdirected;
 use bytes::Bytes;
-use rungs_host::tasks;
 use rungs_host::{Context, Endpoint, Held, Payload, Refusal, Window};
 use rungs_types::{Address, ErrorCode, MAX_DEADLINE};
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
-
-/// Most questions of one peer that are being answered at a time.
-pub const MAX_SERVED_ASKS: usize = 16 * 1024;
+use tokio::time::Instant;
 
 /// The endpoint of the message before, for the next one of the same frame. It does not outlive the frame: an endpoint
 /// held longer would keep a stopped actor's memory.
 #[derive(Default)]
 pub(crate) struct Cache {
     last: Option<(String, Arc<Endpoint>)>,
-}
-
-/// The questions being answered, so that they can be cancelled; `None` once the link has ended.
-#[derive(Debug)]
-pub(super) struct Serving(Mutex<Option<HashMap<u64, AbortHandle>>>);
-
-impl Default for Serving {
-    fn default() -> Self {
-        Self(Mutex::new(Some(HashMap::new())))
-    }
-}
-
-impl Serving {
-    fn lock(&self) -> MutexGuard<'_, Option<HashMap<u64, AbortHandle>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn has_room(&self) -> bool {
-        self.lock()
-            .as_ref()
-            .is_some_and(|served| served.len() < MAX_SERVED_ASKS)
-    }
-
-    /// Starts the task that waits for the answer; it cannot end before it is listed.
-    fn start(&self, sequence: u64, task: impl Future<Output = ()> + Send + 'static) {
-        if let Some(served) = self.lock().as_mut() {
-            served.insert(sequence, tasks::spawn("mesh answer", task).abort_handle());
-        }
-    }
-
-    fn done(&self, sequence: u64) {
-        if let Some(served) = self.lock().as_mut() {
-            served.remove(&sequence);
-        }
-    }
-
-    /// The asker no longer waits.
-    pub(super) fn cancel(&self, sequence: u64) {
-        if let Some(task) = self.lock().as_mut().and_then(|served| served.remove(&sequence)) {
-            task.abort();
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.lock().as_ref().map_or(0, HashMap::len)
-    }
-
-    /// The link has ended: no answer can go back.
-    pub(super) fn close(&self) {
-        for task in self.lock().take().into_iter().flatten() {
-            task.1.abort();
-        }
-    }
 }
 
 impl Peer {
@@ -108,7 +49,7 @@ impl Peer {
         held: Held,
         cache: &mut Cache,
     ) -> Result<(), Refusal> {
-        if !self.serving.has_room() {
+        if !self.answering.has_room() {
             return Err(Refusal {
                 retry_after_ms: Some(super::RETRY_AFTER.as_millis() as u64),
                 ..Refusal::new(ErrorCode::Overloaded, "too many questions are being answered")
@@ -116,32 +57,24 @@ impl Peer {
         }
         let (sender, answer) = oneshot::channel();
         self.deliver(bytes, envelope, deadline, held, Some(sender), cache)?;
-        let sequence = envelope.sequence;
-        if let Some(me) = self.me.upgrade() {
-            self.serving.start(sequence, async move {
-                let answer = tokio::time::timeout(deadline, answer).await;
-                // Without an answer in time nothing is sent: the asker has its own deadline.
-                if let Ok(answer) = answer {
-                    let ended = || Refusal::new(ErrorCode::TargetEnded, "the actor ended before it answered");
-                    me.answer(sequence, answer.unwrap_or_else(|_| Err(ended())));
-                }
-                me.serving.done(sequence);
-            });
-        }
+        let until = Instant::now() + deadline;
+        self.answering.start(self.me.clone(), envelope.sequence, until, answer);
         Ok(())
     }
 
-    fn answer(&self, sequence: u64, answer: Result<Payload, Refusal>) {
+    /// Sends an answer back.
+    pub(super) fn answer(&self, sequence: u64, answer: Result<Payload, Refusal>) {
         let payload = match answer {
             Ok(payload) => payload,
             Err(refusal) => return self.refuse(sequence, &refusal),
         };
         let mut reply = enclose(Class::Reply, &payload);
         reply.sequence = sequence;
-        if let Err(error) = self.outgoing.push(&reply) {
+        if let Err(error) = self.outgoing.push(&reply, Sender::Caller) {
             let text = format!("it was executed, but its answer cannot be sent: {error}");
             self.refuse(sequence, &Refusal::new(ErrorCode::Internal, &text));
         }
+        self.hurry();
     }
 
     fn deliver(

@@ -1,7 +1,7 @@
 //! Event streams over one link, in both directions. The subscriber gives credit; a publisher without credit waits, and
 //! what its hub overwrites meanwhile is told as lagged. Nothing here slows an agent down.
 
-use super::{Peer, decode};
+use super::{Peer, Sender, decode};
 use crate::envelope::{Class, Envelope};
 use rungs_host::tasks;
 use rungs_host::{EventFilter, EventStream, Format, Refusal, Watched, codec};
@@ -95,7 +95,7 @@ impl Peer {
         let envelope = Envelope::new(Class::Subscribe, 0).with(&bytes, Format::Binary);
         let sequence = self
             .outgoing
-            .push_numbered(envelope, |_| ())
+            .push_numbered(envelope, Sender::Task, |_| ())
             .map_err(|error| error.refusal(node))?;
         tables.read.insert(sequence, sender);
         drop(tables);
@@ -217,7 +217,7 @@ impl Peer {
             }
             let Ok(bytes) = codec::encode(&*event) else { continue };
             let envelope = Envelope::new(Class::Event, sequence).with(&bytes, Format::Binary);
-            match self.outgoing.push(&envelope) {
+            match self.outgoing.push(&envelope, Sender::Task) {
                 Ok(()) => permit.forget(),
                 Err(super::outgoing::PushError::Closed) => break,
                 Err(_) => lost += 1,
