@@ -119,7 +119,7 @@ pub struct News {
 }
 
 impl News {
-    /// Adds a line and drops the oldest beyond [`NEWS_LINES`].
+    /// Adds a line and drops the oldest beyond `NEWS_LINES`.
     pub fn add(&mut self, line: String) {
         self.lines.push_back(line);
         if self.lines.len() > NEWS_LINES {
