@@ -1,7 +1,7 @@
 //! The ladder: what happens when a level fails, and how much authority each level has.
 //!
 //! The one place where a freeze is decided. Faults, orders of an operator and requests of the levels go in; a list of
-//! [`Action`]s comes out, which supervisors (or [`crate::stack`]) carry out in order. Pure: time and cycle are
+//! [`Action`]s comes out, which supervisors carry out in order. Pure: time and cycle are
 //! parameters ([`At`]).
 //!
 //! Invariants:

@@ -2,13 +2,12 @@
 //! when one of them fails.
 //!
 //! Pure: no clock, no I/O, no async, no global state, no unseeded randomness. The same input and seed give the same
-//! output, bit for bit on one build. Actors host these structs; `rungs replay` and the simulations run the same ones
-//! under one single-threaded driver, [`stack::Stack`].
+//! output, bit for bit on one build. Actors host these structs and carry out what they decide.
 //!
 //! Strictly additive: a level reads the level below through an immutable report ([`report`]) and has no way to reach
 //! its state.
 //!
-//! Start reading at [`report`] (what passes between levels), then [`stack`] (one whole agent in 100 lines), then
+//! Start reading at [`report`] (what passes between levels), then [`l3`], [`l45`] and [`l48`] (the levels), then
 //! [`ladder`] (where a freeze is decided).
 
 pub mod budget;

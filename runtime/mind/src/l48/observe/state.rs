@@ -11,7 +11,7 @@ use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
 
-/// The world model. Its serde form is its whole state, particles included; [`super::ObserveSnapshot`] is the small one.
+/// The world model. Its serde form is its whole state, particles included.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ObserveState {
     pub(super) config: ObserveConfig,
