@@ -119,7 +119,8 @@ pub(crate) struct Rooted {
     pub(crate) causes: BTreeMap<RolePath, Cause>,
     /// Callers that wait for a snapshot.
     pub(crate) snapshots: Vec<Reply<SnapshotTaken>>,
-    /// A promotion is in the ladder and not in force, because it could not be persisted.
+    /// The ladder may have granted more than is in force, because that is not known to be persisted: since the start, or
+    /// since the store failed.
     pub(crate) unpersisted: bool,
     pub(crate) watch: Option<Timer>,
     _registered: Registered,
@@ -179,12 +180,14 @@ impl Actor for Root {
             obeyed_next: 1,
             causes: BTreeMap::new(),
             snapshots: Vec::new(),
-            unpersisted: false,
+            unpersisted: true,
             watch: None,
             _registered: self.tree.register(None, &self.mailbox, endpoint),
         })
     }
 
+    // What is rare and large is boxed, here and below: the actor's task holds room for the largest future in it, and
+    // there are many agents.
     async fn handle(
         &self,
         myself: ActorRef<Self::Msg>,
@@ -194,10 +197,13 @@ impl Actor for Root {
         let cell = myself.get_cell();
         let mut ordered = None;
         match delivered.message {
-            AgentMessage::Boot => self.boot(&cell, state).await?,
-            AgentMessage::Wake => self.changed(state.children.wake(&cell).await?, state),
+            AgentMessage::Boot => Box::pin(self.boot(&cell, state)).await?,
+            AgentMessage::Wake => {
+                let changes = Box::pin(state.children.wake(&cell)).await?;
+                self.changed(changes, state);
+            }
             AgentMessage::Decided => {}
-            AgentMessage::Cut(cut) => self.save(&cut, state).await,
+            AgentMessage::Cut(cut) => Box::pin(self.save(&cut, state)).await,
             AgentMessage::Stuck(role) => self.stuck(role, state),
             AgentMessage::Status(request) => request.reply.send(Ok(self.tree.shared.status())),
             AgentMessage::Describe(request) => request.reply.send(Ok(self.describe(state))),
@@ -229,7 +235,7 @@ impl Actor for Root {
             self.failed(&exited, state);
             self.carry_out_all(&cell, state).await;
         }
-        let changes = state.children.react(exited, &cell).await?;
+        let changes = Box::pin(state.children.react(exited, &cell)).await?;
         self.changed(changes, state);
         self.carry_out_all(&cell, state).await;
         Ok(())
@@ -238,7 +244,7 @@ impl Actor for Root {
     async fn post_stop(&self, _: ActorRef<Self::Msg>, state: &mut Rooted) -> Result<(), ActorProcessingErr> {
         state.watch = None;
         self.tree.shared.governor.detach();
-        state.children.shutdown().await;
+        Box::pin(state.children.shutdown()).await;
         let (kernel, floor) = {
             let mut parts = self.tree.parts();
             (parts.kernel.take(), parts.floor.take())
@@ -247,7 +253,7 @@ impl Actor for Root {
         let Some(kernel) = kernel else {
             return Ok(());
         };
-        if let Err(error) = state.keeper.save_cut(&Cut { kernel, floor }, true).await {
+        if let Err(error) = Box::pin(state.keeper.save_cut(&Cut { kernel, floor }, true)).await {
             self.warn(&format!("the last snapshot was not written: {error}"));
         }
         Ok(())

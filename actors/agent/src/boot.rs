@@ -156,7 +156,7 @@ impl Builder<'_> {
         });
         Ok(match restored {
             Some((part, kernel)) => KernelStart {
-                kernel,
+                kernel: Box::new(kernel),
                 body: body.restored(part.body),
                 environment,
                 cycle: part.cycle,
@@ -164,7 +164,7 @@ impl Builder<'_> {
                 elapsed: Duration::from_micros(part.elapsed_us),
             },
             None => KernelStart {
-                kernel: l3::Kernel::new(config).map_err(|error| self.not_started(error))?,
+                kernel: Box::new(l3::Kernel::new(config).map_err(|error| self.not_started(error))?),
                 body,
                 environment,
                 cycle: 0,

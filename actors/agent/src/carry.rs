@@ -9,7 +9,7 @@ use crate::level48::{Level48Message, Obedience};
 use crate::shared::End;
 use ractor::ActorCell;
 use rungs_mind::l3::Floor;
-use rungs_mind::ladder::{Action, At};
+use rungs_mind::ladder::{Action, At, Ladder};
 use rungs_types::{Authority, Epoch, EventKind, Level};
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -18,17 +18,21 @@ impl Root {
     /// Carries out everything that waits.
     pub(crate) async fn carry_out_all(&self, myself: &ActorCell, state: &mut Rooted) {
         while let Some(decision) = self.tree.shared.governor.next() {
-            self.carry_out(decision, myself, state).await;
+            Box::pin(self.carry_out(decision, myself, state)).await;
         }
     }
 
     async fn carry_out(&self, decision: Decision, myself: &ActorCell, state: &mut Rooted) {
-        let promotes = decision.actions.iter().any(is_promotion);
-        if promotes && let Err(error) = state.keeper.save_authority().await {
-            state.unpersisted = true;
-            self.warn(&format!(
-                "a promotion is not in force, because it could not be persisted: {error}"
-            ));
+        if decision.actions.iter().any(is_promotion) {
+            let granted = self.tree.shared.governor.ladder();
+            match state.keeper.save_authority().await {
+                Ok(_) => self.promote(&granted, state),
+                Err(error) => {
+                    state.unpersisted = true;
+                    let what = "a promotion is not in force, because it could not be persisted";
+                    self.warn(&format!("{what}: {error}"));
+                }
+            }
         }
         let Decision { at, actions, epochs } = decision;
         let demotes = actions.iter().any(Action::is_demotion);
@@ -50,9 +54,6 @@ impl Root {
                 }
             }
             Action::SetAuthority { level, to, .. } => {
-                if is_promotion(&action) && !state.unpersisted {
-                    shared.governor.promote(*level, *to);
-                }
                 if *level == Level::L48 && *to < Authority::Advisory {
                     shared.advice.send_replace(None);
                 }
@@ -69,7 +70,11 @@ impl Root {
                     },
                 );
             }
-            Action::Restart { role, cause } => drop(state.causes.insert(role.clone(), cause.clone())),
+            Action::Restart { role, cause } => {
+                if !concerns_level48(&action) {
+                    state.causes.insert(role.clone(), cause.clone());
+                }
+            }
             Action::Stabilize { on } => self
                 .tree
                 .desk
@@ -98,13 +103,11 @@ impl Root {
         }
     }
 
-    /// Puts promotions in force that could not be persisted before and are now.
-    pub(crate) fn persisted(&self, state: &mut Rooted) {
-        if std::mem::take(&mut state.unpersisted) {
-            let ladder = self.tree.shared.governor.ladder();
-            for level in [Level::L45, Level::L48, Level::L49, Level::L6] {
-                self.tree.shared.governor.promote(level, ladder.authority(level));
-            }
+    /// Puts in force what a ladder that has been persisted grants, as far as it is still granted.
+    pub(crate) fn promote(&self, persisted: &Ladder, state: &mut Rooted) {
+        state.unpersisted = false;
+        for level in Level::ALL {
+            self.tree.shared.governor.promote(level, persisted.authority(level));
         }
     }
 

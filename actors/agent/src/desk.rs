@@ -65,3 +65,61 @@ impl Desk {
         (laid.floor, advice)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rungs_types::{Authority, CheckpointId};
+
+    fn advice(from_cycle: u64, epoch: u64) -> Arc<Advice> {
+        Arc::new(Advice {
+            level: Level::L48,
+            epoch: Epoch(epoch),
+            authority: Authority::Full,
+            checkpoint: CheckpointId(from_cycle),
+            from_cycle,
+            effective_at: from_cycle + 10,
+            forecast: Vec::new(),
+            variance: Vec::new(),
+            confidence: None,
+            eu: 0.0,
+            res: 0.0,
+            rdf: 0.0,
+            structural_permitted: true,
+        })
+    }
+
+    fn read(desk: &Desk, cycle: u64, epoch: u64) -> Option<u64> {
+        desk.read(cycle, Epoch(epoch)).1.map(|advice| advice.from_cycle)
+    }
+
+    #[test]
+    fn the_newest_advice_that_takes_effect_counts_and_the_next_waits() {
+        let desk = Desk::default();
+        desk.lay(advice(10, 0));
+        assert_eq!(read(&desk, 19, 0), None);
+        assert_eq!(read(&desk, 20, 0), Some(10));
+        desk.lay(advice(20, 0));
+        assert_eq!(read(&desk, 29, 0), Some(10), "in force until the next takes effect");
+        assert_eq!(read(&desk, 30, 0), Some(20));
+        assert_eq!(read(&desk, 300, 0), Some(20), "how old is too old, the kernel decides");
+    }
+
+    #[test]
+    fn advice_of_another_epoch_is_ignored_and_a_withdrawal_counts_it() {
+        let desk = Desk::default();
+        desk.lay(advice(10, 0));
+        desk.lay(advice(20, 0));
+        assert_eq!(read(&desk, 40, 1), None);
+        assert_eq!(desk.withdraw(Level::L49), 0);
+        assert_eq!(desk.withdraw(Level::L48), 2);
+        assert_eq!(read(&desk, 40, 0), None);
+    }
+
+    #[test]
+    fn the_desk_holds_four_pieces() {
+        let desk = Desk::default();
+        (1..=10).for_each(|i| desk.lay(advice(10 * i, 0)));
+        assert_eq!(desk.withdraw(Level::L48), MAX_ADVICE as u32);
+    }
+}

@@ -224,3 +224,6 @@ fn standings(ladder: &Ladder) -> [Standing; Level::ALL.len()] {
         epoch: ladder.epoch(level),
     })
 }
+
+#[cfg(test)]
+mod tests;

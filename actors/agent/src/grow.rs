@@ -145,7 +145,7 @@ impl Root {
                     Some(state) => state,
                     None => boot::last_guard(&tree).await,
                 };
-                let handle = Guard::spawn(Arc::clone(&tree), state, context.supervisor).await?;
+                let handle = Guard::spawn(Arc::clone(&tree), Box::new(state), context.supervisor).await?;
                 tree.guard.set(handle.clone());
                 Ok(Started::from(&handle))
             }

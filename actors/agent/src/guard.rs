@@ -117,7 +117,7 @@ pub(crate) struct Guard {
 
 /// The state of a [`Guard`].
 pub(crate) struct Guarding {
-    state: GuardState,
+    state: Box<GuardState>,
     ethics: EthicalKernel,
     _registered: Registered,
 }
@@ -126,7 +126,7 @@ impl Guard {
     /// Starts the guard from a state, below the agent's root.
     pub(crate) async fn spawn(
         tree: Arc<Tree>,
-        state: GuardState,
+        state: Box<GuardState>,
         root: ActorCell,
     ) -> Result<Handle<GuardMessage>, SpawnErr> {
         let mailbox = Arc::new(Mailbox::bounded(MAX_MESSAGES, MAX_BYTES));
@@ -138,9 +138,13 @@ impl Guard {
 impl Actor for Guard {
     type Msg = Delivered<GuardMessage>;
     type State = Guarding;
-    type Arguments = GuardState;
+    type Arguments = Box<GuardState>;
 
-    async fn pre_start(&self, myself: ActorRef<Self::Msg>, state: GuardState) -> Result<Guarding, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        state: Box<GuardState>,
+    ) -> Result<Guarding, ActorProcessingErr> {
         let handle = Handle::sharing(myself, Arc::clone(&self.mailbox));
         let endpoint = EndpointBuilder::new(handle).receives::<GetRoleState>().build();
         Ok(Guarding {
@@ -165,7 +169,7 @@ impl Actor for Guard {
                 }
                 self.tree.guard_beat.beat(state.cycle);
                 if cut {
-                    self.tree.parts().guard = Some(Box::new(state.clone()));
+                    self.tree.parts().guard = Some(state.clone());
                 }
             }
             GuardMessage::State(request) => request.reply.send(Ok(RoleState {
@@ -179,7 +183,56 @@ impl Actor for Guard {
     }
 
     async fn post_stop(&self, _: ActorRef<Self::Msg>, guarding: &mut Guarding) -> Result<(), ActorProcessingErr> {
-        self.tree.parts().guard = Some(Box::new(guarding.state.clone()));
+        self.tree.parts().guard = Some(guarding.state.clone());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rungs_mind::l45::ethics::Predicate;
+    use rungs_mind::report::CycleFacts;
+
+    fn report(cycles: std::ops::Range<u64>, depth: u8) -> CycleReport {
+        let facts = |cycle| CycleFacts {
+            cycle,
+            self_reference_depth: depth,
+            confidence: 0.5,
+            ..CycleFacts::default()
+        };
+        CycleReport {
+            facts: cycles.map(facts).collect(),
+            ..CycleReport::default()
+        }
+    }
+
+    #[test]
+    fn the_critical_stage_is_told_once_until_it_was_left() {
+        let ethics = EthicalKernel::default();
+        let mut state = GuardState::default();
+        assert_eq!(state.read(&report(1..11, 1), &ethics), []);
+        let metric = "depth of self-reference 4".to_owned();
+        assert_eq!(
+            state.read(&report(11..21, 4), &ethics),
+            [Fault::GuardCritical { metric: metric.clone() }]
+        );
+        assert_eq!(state.read(&report(21..31, 4), &ethics), []);
+        // 300 clean cycles lead out of it.
+        assert_eq!(state.read(&report(31..331, 0), &ethics), []);
+        assert_eq!(
+            state.read(&report(331..332, 4), &ethics),
+            [Fault::GuardCritical { metric }]
+        );
+        assert_eq!((state.cycle, state.reports), (331, 5));
+    }
+
+    #[test]
+    fn an_ethical_kernel_that_is_not_the_builds_is_a_fault_at_each_report() {
+        let shorter = EthicalKernel::with_predicates(Predicate::ALL[1..].to_vec());
+        let mut state = GuardState::default();
+        for from in [1, 11] {
+            assert_eq!(state.read(&report(from..from + 10, 0), &shorter), [Fault::EthicsHash]);
+        }
     }
 }

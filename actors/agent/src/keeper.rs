@@ -89,7 +89,7 @@ impl Keeper {
             .snapshots
             .put(shared.agent().clone(), NEWEST_VERSION, bytes);
         let meta = self.in_time(put).await?;
-        self.tree.meter.set_state_bytes(size);
+        self.tree.shared.meter.set_state_bytes(size);
         let taken = SnapshotTaken {
             sequence: meta.sequence,
             cycle,

@@ -56,8 +56,8 @@ pub(crate) struct KernelPart {
 
 /// What the kernel needs to start.
 pub(crate) struct KernelStart {
-    /// L3 as it is to go on.
-    pub(crate) kernel: l3::Kernel,
+    /// L3 as it is to go on. Boxed, as it is moved through the start of the actor.
+    pub(crate) kernel: Box<l3::Kernel>,
     /// What it can do.
     pub(crate) body: Body,
     /// What it watches and acts on.

@@ -183,8 +183,7 @@ impl Level45Actor {
             tree.floor_track.done();
             (level, floor)
         };
-        let compute = &self.tree.runtime.compute;
-        let computed = compute.run(self.tree.job(&self.address), job).await;
+        let computed = self.tree.compute(&self.address, job).await;
         if let Err(ComputeError::Stalled { .. }) = &computed {
             self.tree.floor_track.late(0);
         }

@@ -54,3 +54,35 @@ impl EventLog {
         *next = (*next).max(seq.saturating_add(1));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn numbers_arrive_in_order_from_any_number_of_threads() {
+        let hub = EventHub::default();
+        let mut receiver = hub.subscribe();
+        let log = Arc::new(EventLog::new(
+            NodeName::new("n1").expect("a name"),
+            "a".parse().expect("a name"),
+            hub,
+        ));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    (0..250).for_each(|cycle| log.emit(cycle, EventKind::Warning { summary: String::new() }));
+                });
+            }
+        });
+        let seqs: Vec<_> = std::iter::from_fn(|| receiver.try_recv().ok())
+            .map(|event| event.seq)
+            .collect();
+        assert_eq!(seqs, (1..=1_000).collect::<Vec<_>>());
+        log.resume_after(500);
+        assert_eq!(log.last_seq(), 1_000, "never back");
+        log.resume_after(2_000);
+        assert_eq!(log.last_seq(), 2_000);
+    }
+}

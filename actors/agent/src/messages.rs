@@ -3,6 +3,7 @@
 //! The same types are JSON in the shell and bincode between nodes; [`crate::AgentHandle`] sends them on this node.
 
 use rungs_host::Wire;
+use rungs_host::metering::MeterReading;
 use rungs_types::{AgentId, AgentSpec, AgentStatus, Authority, CheckpointId, Epoch, Level, NodeName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -227,6 +228,8 @@ pub struct AgentDescription {
     pub dimensions: Vec<String>,
     /// The last snapshot; absent before the first.
     pub snapshot: Option<SnapshotTaken>,
+    /// What it has cost since its first start on this node.
+    pub cost: MeterReading,
 }
 
 /// One level of an agent.

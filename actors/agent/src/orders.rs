@@ -91,9 +91,11 @@ impl Root {
 
     /// The states of one report are here.
     pub(crate) async fn save(&self, cut: &Cut, state: &mut Rooted) {
+        let granted = self.tree.shared.governor.ladder();
         let saved = state.keeper.save_cut(cut, false).await;
         match &saved {
-            Ok(_) => self.persisted(state),
+            Ok(_) if state.unpersisted => self.promote(&granted, state),
+            Ok(_) => {}
             Err(error) => self.warn(&error.to_string()),
         }
         for reply in state.snapshots.drain(..) {
@@ -121,6 +123,7 @@ impl Root {
             actors,
             dimensions: names.map(|dimension| dimension.name.clone()).collect(),
             snapshot: state.keeper.last().cloned(),
+            cost: shared.meter.read(),
         }
     }
 

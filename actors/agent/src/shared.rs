@@ -9,6 +9,7 @@ use crate::governor::Governor;
 use crate::log::EventLog;
 use crate::messages::{AgentEntry, AgentState};
 use rungs_host::Handle;
+use rungs_host::metering::Meter;
 use rungs_mind::report::Advice;
 use rungs_types::{AgentId, AgentSpec, AgentStatus, Cause};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -25,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) governor: Governor,
     /// Tells what happens.
     pub(crate) log: EventLog,
+    /// What it costs.
+    pub(crate) meter: Arc<Meter>,
     /// The last advice that may be seen.
     pub(crate) advice: watch::Sender<Option<Arc<Advice>>>,
     board: Mutex<AgentStatus>,
@@ -66,6 +69,7 @@ impl Shared {
             spec,
             governor,
             log,
+            meter: Arc::default(),
             advice: watch::Sender::new(None),
             board: Mutex::default(),
             cycle: AtomicU64::new(0),

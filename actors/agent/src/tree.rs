@@ -1,5 +1,4 @@
-//! What the actors of one agent's tree share: the node's runtime, what outlives the tree, the meter, and the ways to
-//! each other.
+//! What the actors of one agent's tree share: the node's runtime, what outlives the tree, and the ways to each other.
 
 use crate::desk::Desk;
 use crate::guard::{Beat, GuardMessage, GuardState};
@@ -9,9 +8,8 @@ use crate::level48::Level48Message;
 use crate::runtime::AgentRuntime;
 use crate::shared::Shared;
 use crate::track::Track;
-use rungs_host::compute::Job;
+use rungs_host::compute::{ComputeError, Job, MAX_WAITING_JOBS};
 use rungs_host::hosting::Hosting;
-use rungs_host::metering::Meter;
 use rungs_host::{Endpoint, Handle, Mailbox};
 use rungs_mind::l45::Level45State;
 use rungs_mind::ladder::At;
@@ -20,12 +18,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// Jobs waiting for a thread at which further ones are held back.
+const NEARLY_FULL_JOBS: usize = MAX_WAITING_JOBS / 2;
+/// How long they are held back before the next look.
+const FULL_POOL_PAUSE: Duration = Duration::from_millis(10);
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Tree {
     pub(crate) runtime: Arc<AgentRuntime>,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) meter: Arc<Meter>,
     /// What lies before the kernel.
     pub(crate) desk: Desk,
     /// Where the kernel's cycle is.
@@ -59,7 +61,6 @@ impl Tree {
         Self {
             runtime,
             shared,
-            meter: Arc::default(),
             desk: Desk::default(),
             kernel_track: Track::default(),
             floor_track: Track::default(),
@@ -87,13 +88,23 @@ impl Tree {
         Duration::from_millis(self.shared.spec.phase_deadline_ms)
     }
 
-    /// A computation for an actor of the tree.
-    pub(crate) fn job(&self, address: &Address) -> Job {
-        Job {
+    /// Computes on the level threads for an actor of the tree. What is moved into the work is lost with it, so a pool
+    /// that is nearly full is not tried: the work waits here, and the level has fewer passes.
+    pub(crate) async fn compute<T: Send + 'static>(
+        &self,
+        address: &Address,
+        work: impl FnOnce(&AtomicBool) -> T + Send + 'static,
+    ) -> Result<T, ComputeError> {
+        let pool = &self.runtime.compute;
+        while pool.stats().waiting >= NEARLY_FULL_JOBS {
+            tokio::time::sleep(FULL_POOL_PAUSE).await;
+        }
+        let job = Job {
             address: address.clone(),
             deadline: self.phase_deadline(),
-            meter: Arc::clone(&self.meter),
-        }
+            meter: Arc::clone(&self.shared.meter),
+        };
+        pool.run(job, work).await
     }
 
     /// The next report is to carry the kernel's state with it.
@@ -125,7 +136,7 @@ impl Tree {
             address: self.address(role),
             mailbox: Arc::clone(mailbox),
             faults: Arc::clone(&self.runtime.faults),
-            meter: Arc::clone(&self.meter),
+            meter: Arc::clone(&self.shared.meter),
         }
     }
 

@@ -189,7 +189,7 @@ impl Actor for Level48 {
             Level48Message::Returned(baton) => self.end(&baton, state),
             Level48Message::Obey(obedience) => self.obey(obedience, &myself.get_cell(), state).await?,
             Level48Message::Check(pass) => self.check(pass, state)?,
-            Level48Message::Wake => drop(state.children.wake(&myself.get_cell()).await?),
+            Level48Message::Wake => drop(Box::pin(state.children.wake(&myself.get_cell())).await?),
             Level48Message::State(request) => request.reply.send(Ok(describe(state))),
         }
         self.publish(state);
@@ -211,12 +211,12 @@ impl Actor for Level48 {
         }
         // The event holds the phase's last state, and with it its entry in the endpoints table.
         drop(event);
-        state.children.react(exited, &myself.get_cell()).await?;
+        Box::pin(state.children.react(exited, &myself.get_cell())).await?;
         Ok(())
     }
 
     async fn post_stop(&self, _: ActorRef<Self::Msg>, state: &mut Leading) -> Result<(), ActorProcessingErr> {
-        state.children.shutdown().await;
+        Box::pin(state.children.shutdown()).await;
         self.publish(state);
         Ok(())
     }
@@ -236,7 +236,7 @@ impl Level48 {
         match state.part.orchestrator.on_report(report, floor) {
             Turn::Begin(baton) => {
                 if state.line.is_none() {
-                    self.start_phases(cycle, myself, state).await?;
+                    Box::pin(self.start_phases(cycle, myself, state)).await?;
                 }
                 let Some(line) = state.line.clone() else {
                     return Ok(());
@@ -306,7 +306,9 @@ impl Level48 {
         state.part.obeyed = number;
         state.part.epoch = epoch;
         match action {
-            Action::FreezeFrom { level, .. } if level <= Level::L48 => self.stop_phases(myself, state).await?,
+            Action::FreezeFrom { level, .. } if level <= Level::L48 => {
+                Box::pin(self.stop_phases(myself, state)).await?
+            }
             Action::Restart { role, cause } => drop(state.failed.insert(role, cause)),
             _ => {}
         }

@@ -147,8 +147,7 @@ impl<P: Phase> PhaseActor<P> {
             let carried = phase.carry(&mut errand.baton, budget);
             (phase, errand, carried)
         };
-        let compute = &self.tree.runtime.compute;
-        let computed = compute.run(self.tree.job(&self.address), job).await;
+        let computed = self.tree.compute(&self.address, job).await;
         if let Err(ComputeError::Stalled { .. }) = &computed {
             track.late(P::LEG.index());
         }
