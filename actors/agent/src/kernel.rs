@@ -14,11 +14,12 @@ use crate::environment::{Command, Environment, EnvironmentError, Observed};
 use crate::guard::GuardMessage;
 use crate::level45::{Cut, Level45Message};
 use crate::messages::{GetRoleState, RoleState};
+use crate::quota::Quota;
 use crate::track::Track;
 use crate::tree::{Registered, Tree, role};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use rungs_host::{Delivered, EndpointBuilder, Handle, Mailbox, Request, Tick, Timer};
-use rungs_mind::l3::{self, Action, Input, KernelState, Outcomes, PeriodChange};
+use rungs_mind::l3::{self, Action, Input, KernelState, Outcomes, Pace, PeriodChange};
 use rungs_mind::l45::Heartbeat;
 use rungs_mind::l45::guard::MAX_MISSED_BEATS;
 use rungs_mind::ladder::Fault;
@@ -130,6 +131,7 @@ pub(crate) struct Cycling {
     heartbeat: Heartbeat,
     reported: u64,
     told: Instant,
+    quota: Quota,
     unreadable: bool,
     _registered: Registered,
 }
@@ -166,6 +168,7 @@ impl Actor for KernelActor {
             heartbeat: Heartbeat::new(REPORT_CYCLES as u64, start.cycle),
             reported: start.cycle,
             told: now,
+            quota: Quota::new(self.tree.shared.spec.cpu_quota),
             unreadable: false,
             start,
             handle,
@@ -245,7 +248,11 @@ impl KernelActor {
         let standing = shared.governor.reader().read(Level::L48);
         let (floor, advice) = self.tree.desk.read(start.cycle, standing.epoch);
         let available = start.body.begin_cycle();
-        let late = missed > 0 || start.body.stretch() > 1;
+        let pace = Pace {
+            late: missed > 0,
+            stretched: start.body.stretch() > 1,
+            quota_share: state.quota.share(),
+        };
         let resources = start.body.resources(start.cycle, &state.row).to_vec();
         let input = Input {
             cycle: start.cycle,
@@ -253,7 +260,7 @@ impl KernelActor {
             outcomes: Outcomes::default(),
             advice: advice.as_deref().map(|advice| (advice, standing.authority)),
             floor,
-            late,
+            pace,
             resources: &resources,
             available,
         };
@@ -383,6 +390,17 @@ impl KernelActor {
         }
     }
 
+    /// Over quota at the longest period, for too long, is a fault.
+    fn look_at_quota(&self, state: &mut Cycling) {
+        let shared = &self.tree.shared;
+        let busy_nanos = shared.meter.read().busy_nanos;
+        let stretch = state.start.body.stretch();
+        if let Some(share) = state.quota.look(state.began.elapsed(), busy_nanos, stretch) {
+            let at = self.tree.at_cycle(state.start.cycle);
+            shared.governor.fault(&Fault::Quota { share }, at);
+        }
+    }
+
     /// Writes on the board, and tells watchers every so often.
     fn tell(&self, state: &mut Cycling) {
         let shared = &self.tree.shared;
@@ -394,6 +412,7 @@ impl KernelActor {
         if state.told.elapsed() >= STATUS_PERIOD {
             state.told = Instant::now();
             shared.log.emit(cycles, EventKind::Status(shared.status()));
+            self.look_at_quota(state);
         }
     }
 }

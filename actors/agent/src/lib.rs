@@ -57,6 +57,7 @@ mod log;
 mod merge;
 pub mod messages;
 mod orders;
+mod quota;
 pub mod runtime;
 mod shared;
 mod snapshot;

@@ -5,7 +5,7 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64Mcg;
-use rungs_mind::l3::{Action, Available, Floor, GroupSet, IdentityId, Input, Kernel, KernelConfig, Outcomes};
+use rungs_mind::l3::{Action, Available, Floor, GroupSet, IdentityId, Input, Kernel, KernelConfig, Outcomes, Pace};
 use rungs_mind::l45::{Level45, Level45Config};
 use rungs_mind::report::{CycleReport, FloorReport};
 use std::hint::black_box;
@@ -68,7 +68,7 @@ impl Agent {
             } else {
                 Floor::Silent
             },
-            late: false,
+            pace: Pace::default(),
             resources: &[],
             available: Available {
                 faster: groups,

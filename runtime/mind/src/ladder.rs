@@ -145,6 +145,7 @@ impl Ladder {
             Fault::HeartbeatMissed { in_a_row } if *in_a_row < MAX_MISSED_HEARTBEATS => Vec::new(),
             Fault::KernelFailed { .. } => self.restart_agent(cause, at),
             Fault::EthicsHash => self.park(cause, "the ethical kernel's hash differs from the build's"),
+            Fault::Quota { .. } => self.park(cause, "over its processor quota at its longest period"),
             Fault::NoRecovery { level, .. } => self.suspend_without_recovery(*level, cause),
             _ => {
                 let level = fault.level();

@@ -4,7 +4,7 @@
 use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64Mcg;
-use rungs_mind::l3::{Action, Available, Floor, GroupSet, IdentityId, Input, Kernel, KernelConfig, Outcomes};
+use rungs_mind::l3::{Action, Available, Floor, GroupSet, IdentityId, Input, Kernel, KernelConfig, Outcomes, Pace};
 use rungs_mind::l45::{Level45, Level45Config};
 use rungs_mind::report::{CycleReport, FloorReport, Resource};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -109,7 +109,10 @@ impl Agent {
             },
             advice: None,
             floor: self.heard,
-            late: cycle.is_multiple_of(97),
+            pace: Pace {
+                late: cycle.is_multiple_of(97),
+                ..Pace::default()
+            },
             resources: &resources,
             available: Available {
                 faster: GroupSet::first(5),

@@ -179,6 +179,11 @@ pub enum Cause {
     },
     /// The ethical kernel is not the one that was built.
     EthicsHash,
+    /// The agent used more than its processor quota, also at its longest period.
+    Quota {
+        /// Use as a share of the quota.
+        share: f64,
+    },
 }
 
 impl fmt::Display for Cause {
@@ -196,6 +201,7 @@ impl fmt::Display for Cause {
             Cause::LevelBelow { level } => write!(f, "{level} below is frozen"),
             Cause::Operator { who } => write!(f, "ordered by {who}"),
             Cause::EthicsHash => write!(f, "the ethical kernel's hash differs from the build's"),
+            Cause::Quota { share } => write!(f, "{:.0} % of the processor quota in use", share * 100.0),
         }
     }
 }

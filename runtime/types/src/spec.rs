@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub const RATE_RANGE_HZ: std::ops::RangeInclusive<f64> = 0.1..=1000.0;
 /// Fewest and most particles of the world model's filter.
 pub const PARTICLES_RANGE: std::ops::RangeInclusive<u32> = 10..=10_000;
+/// Least and most of its processor quota, in processors.
+pub const CPU_QUOTA_RANGE: std::ops::RangeInclusive<f64> = 0.001..=64.0;
 /// Most dimensions of an environment.
 pub const MAX_DIMENSIONS: usize = 64;
 /// Longest path of a recording, in bytes.
@@ -45,6 +47,10 @@ pub struct AgentSpec {
     /// The highest level that it has, L4.5 or L4.8.
     #[serde(default = "default_highest")]
     pub highest: Level,
+    /// Processors that it may use, 0.001 to 64: near it the agent makes its period longer, and an agent that is over it at
+    /// its longest period is parked. Without it there is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_quota: Option<f64>,
 }
 
 fn default_highest() -> Level {
@@ -74,6 +80,7 @@ impl AgentSpec {
             particles: default_particles(),
             phase_deadline_ms: default_phase_deadline_ms(),
             highest: default_highest(),
+            cpu_quota: None,
         }
     }
 
@@ -97,6 +104,9 @@ impl AgentSpec {
         }
         if !matches!(self.highest, Level::L45 | Level::L48) {
             return out_of("highest", self.highest.to_string(), "L4.5 or L4.8");
+        }
+        if let Some(quota) = self.cpu_quota.filter(|quota| !CPU_QUOTA_RANGE.contains(quota)) {
+            return out_of("cpu_quota", quota.to_string(), "0.001 to 64");
         }
         self.environment.validate()
     }
@@ -199,6 +209,18 @@ mod tests {
             spec.rate_hz = rate;
             let error = spec.validate().expect_err("out of range").to_string();
             assert!(error.starts_with("rate_hz is"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_processor_quota_out_of_range_is_refused_by_name() {
+        let mut spec = AgentSpec::new(AgentId::of_default_tenant(AgentName::new("a").expect("valid")));
+        spec.cpu_quota = Some(0.5);
+        assert_eq!(spec.validate(), Ok(()));
+        for quota in [0.0, f64::NAN, 65.0] {
+            spec.cpu_quota = Some(quota);
+            let error = spec.validate().expect_err("out of range").to_string();
+            assert_eq!(error, format!("cpu_quota is {quota}; expected 0.001 to 64"));
         }
     }
 

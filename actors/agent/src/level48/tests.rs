@@ -78,7 +78,7 @@ impl Below {
                 outcomes: Outcomes::default(),
                 advice: None,
                 floor: Floor::Silent,
-                late: false,
+                pace: rungs_mind::l3::Pace::default(),
                 resources: &[],
                 available: Available::default(),
             };

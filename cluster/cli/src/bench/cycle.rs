@@ -3,7 +3,7 @@
 use super::report::{Figure, Target, median};
 use rungs_agent::Environment;
 use rungs_environments::Sim;
-use rungs_mind::l3::{Action, Available, Floor, IdentityId, Input, Kernel, KernelConfig, Outcomes};
+use rungs_mind::l3::{Action, Available, Floor, IdentityId, Input, Kernel, KernelConfig, Outcomes, Pace};
 use rungs_mind::l45::{Level45, Level45Config};
 use rungs_mind::report::{CycleReport, REPORT_CYCLES};
 use rungs_types::spec::SimSpec;
@@ -65,7 +65,7 @@ fn run(seed: u64) -> anyhow::Result<f64> {
             outcomes: Outcomes::default(),
             advice: None,
             floor,
-            late: false,
+            pace: Pace::default(),
             resources: &[],
             available: Available::default(),
         };

@@ -39,6 +39,8 @@ const PERIOD_RETURN_VALUE: f64 = 0.10;
 /// Utilisation from which a resource counts as overloaded, and from which as loaded.
 const OVERLOAD_FROM: f64 = 0.7;
 const LOAD_FROM: f64 = 0.5;
+/// Share of the agent's own quota below which the period may go back: half of it costs twice as much.
+const PERIOD_RETURN_BELOW: f64 = 0.5;
 
 /// An action and what it is worth.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,6 +66,8 @@ pub struct Situation<'a> {
     pub heeded: Heeded<'a>,
     /// Utilisation of the resource used most, in [0, 1].
     pub utilisation: f64,
+    /// Use of the agent's own processor quota, as a share of it.
+    pub quota_share: f64,
     /// Structural change is permitted by the floor and, as far as it counts, by the level above.
     pub structural: bool,
     /// The kernel reflects at its deepest level and asks for a person.
@@ -117,7 +121,7 @@ impl Situation<'_> {
         let steps = f64::from(self.habits.sampling_steps(group).max(0));
         let risk = (1.0 - self.heeded.weight) * view.surprise + self.heeded.weight * self.heeded.risk;
         if self.available.faster.contains(group) {
-            let cost = FASTER_COST * (1.0 + 2.0 * self.overload()) + FASTER_STEP_COST * steps;
+            let cost = FASTER_COST * (1.0 + 2.0 * overload(self.utilisation)) + FASTER_STEP_COST * steps;
             add(
                 Action::SampleFaster { group },
                 0.5 * view.uncertainty * view.gain * (1.0 + risk) - cost,
@@ -167,10 +171,11 @@ impl Situation<'_> {
         }
     }
 
+    /// The period answers to what is the agent's own: cycles that it missed, and its quota.
     fn period(&self, add: &mut impl FnMut(Action, f64)) {
         let late = self.habits.late_share();
         if self.available.longer_period {
-            let value = late + 0.5 * self.overload() - PERIOD_COST;
+            let value = late + 0.5 * overload(self.quota_share) - PERIOD_COST;
             add(
                 Action::ChangePeriod {
                     change: PeriodChange::Longer,
@@ -179,7 +184,7 @@ impl Situation<'_> {
             );
         }
         let stretched = self.habits.period_steps() > 0;
-        if self.available.shorter_period && stretched && late == 0.0 && self.utilisation < LOAD_FROM {
+        if self.available.shorter_period && stretched && late == 0.0 && self.quota_share < PERIOD_RETURN_BELOW {
             add(
                 Action::ChangePeriod {
                     change: PeriodChange::Shorter,
@@ -187,10 +192,6 @@ impl Situation<'_> {
                 PERIOD_RETURN_VALUE,
             );
         }
-    }
-
-    fn overload(&self) -> f64 {
-        ((self.utilisation - OVERLOAD_FROM) / (1.0 - OVERLOAD_FROM)).clamp(0.0, 1.0)
     }
 
     fn view(&self, group: u16) -> View {
@@ -235,6 +236,15 @@ impl Situation<'_> {
             out_of_sight: view.out_of_sight / count,
         }
     }
+}
+
+/// How far a share is over the limit from which it counts as overload, in [0, 1]; one that is not a number counts as the
+/// worst.
+fn overload(share: f64) -> f64 {
+    if share.is_nan() {
+        return 1.0;
+    }
+    ((share - OVERLOAD_FROM) / (1.0 - OVERLOAD_FROM)).clamp(0.0, 1.0)
 }
 
 /// Takes the next candidate out of the list: the best, ties ordered by affect and then by the actions' own order.

@@ -119,6 +119,18 @@ impl From<&FloorReport> for Floor {
     }
 }
 
+/// How the agent keeps its own pace. What the machine does is not in it: a busy machine shows as late cycles, and as
+/// observations, and is no reason of its own to be slower.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Pace {
+    /// At least one cycle before this one was missed.
+    pub late: bool,
+    /// The period in force is longer than the nominal one.
+    pub stretched: bool,
+    /// Processor time that the agent uses, as a share of its quota; above 1 it is over quota, 0 without a quota.
+    pub quota_share: f64,
+}
+
 /// What one turn takes in.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
@@ -132,8 +144,8 @@ pub struct Input<'a> {
     pub advice: Option<(&'a Advice, Authority)>,
     /// What L4.5 says.
     pub floor: Floor,
-    /// The cycle is late, or the period is stretched.
-    pub late: bool,
+    /// How the agent keeps its pace.
+    pub pace: Pace,
     /// The agent's resources.
     pub resources: &'a [Resource],
     /// What can be done.

@@ -95,7 +95,7 @@ impl Kernel {
             .environment
             .observe(input.cycle, input.observation, &mut state.models);
         state.operations.take_in(&input.outcomes, sight.hits);
-        state.habits.cycle(input.late);
+        state.habits.cycle(input.pace.late);
 
         let own = self.update_self(input, &heeded);
         let assessment = self.state.reflection.assess(own.error, &own.volatility);
@@ -206,6 +206,7 @@ impl Kernel {
             available: &input.available,
             heeded: *heeded,
             utilisation: input.utilisation(),
+            quota_share: input.pace.quota_share,
             structural: floor_permits && heeded.structural && depth < HOLD_BACK_DEPTH,
             calls_for_help: depth >= MAX_DEPTH,
         };
@@ -261,7 +262,7 @@ impl Kernel {
             volatility: own.volatility,
             complexity: own.complexity,
             stabilizing: own.stabilizing,
-            late: input.late,
+            late: input.pace.late || input.pace.stretched,
             action: kind,
             ethical_first_pass: !turn.ethics,
             self_directed: kind.is_self_directed(),

@@ -53,6 +53,11 @@ pub enum Fault {
     },
     /// The ethical kernel's hash is not that of the build.
     EthicsHash,
+    /// The agent is over its processor quota and its period cannot get longer.
+    Quota {
+        /// Use as a share of the quota.
+        share: f64,
+    },
     /// The level did not recover within the time of its re-enablement protocol.
     NoRecovery {
         /// The level.
@@ -73,7 +78,7 @@ impl Fault {
             // The guard's critical stage freezes self-modification, goal creation and skill acquisition: all that
             // stands above the floor.
             Fault::GuardCritical { .. } | Fault::HeartbeatMissed { .. } => Level::L48,
-            Fault::KernelFailed { .. } | Fault::EthicsHash => Level::L3,
+            Fault::KernelFailed { .. } | Fault::EthicsHash | Fault::Quota { .. } => Level::L3,
         }
     }
 
@@ -99,6 +104,7 @@ impl Fault {
                 metric: format!("{in_a_row} heartbeats missed"),
             },
             Fault::EthicsHash => Cause::EthicsHash,
+            Fault::Quota { share } => Cause::Quota { share: *share },
             Fault::NoRecovery { cause, .. } => cause.clone(),
         }
     }

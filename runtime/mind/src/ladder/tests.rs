@@ -289,6 +289,17 @@ fn a_wrong_ethics_hash_parks_the_agent_at_once() {
 }
 
 #[test]
+fn an_agent_over_its_quota_is_parked_and_that_is_no_veto_of_any_level() {
+    let mut ladder = at_full(Level::L48);
+    let fault = Fault::Quota { share: 1.5 };
+    let actions = ladder.on_fault(&fault, at(20));
+    assert!(actions.contains(&Action::Park {
+        cause: Cause::Quota { share: 1.5 }
+    }));
+    assert!(ladder.is_parked() && VetoKey::of(&fault.cause()).is_empty());
+}
+
+#[test]
 fn an_operator_starts_a_parked_agent_and_its_levels_come_back_by_their_own_protocols() {
     let mut ladder = at_full(Level::L48);
     assert_eq!(ladder.on_unpark("ada"), [], "it is not parked");

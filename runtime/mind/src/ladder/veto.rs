@@ -40,7 +40,7 @@ impl VetoKey {
             }
             Cause::Guard { .. } => vec![VetoKey::Guard],
             Cause::LevelBelow { level } => vec![VetoKey::LevelBelow(*level)],
-            Cause::Operator { .. } | Cause::EthicsHash => Vec::new(),
+            Cause::Operator { .. } | Cause::EthicsHash | Cause::Quota { .. } => Vec::new(),
         }
     }
 }

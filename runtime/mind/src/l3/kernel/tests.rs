@@ -1,6 +1,6 @@
 use super::*;
 use crate::l3::operations::Outcomes;
-use crate::l3::{Available, GroupSet};
+use crate::l3::{Available, GroupSet, Pace};
 use crate::report::{Advice, MAX_REPORT_CYCLES, Resource};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -42,7 +42,7 @@ fn input<'a>(cycle: u64, observation: &'a [f64]) -> Input<'a> {
         outcomes: Outcomes::default(),
         advice: None,
         floor: STANDING,
-        late: false,
+        pace: Pace::default(),
         resources: &[],
         available: everything(1),
     }
