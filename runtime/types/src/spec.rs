@@ -49,7 +49,7 @@ pub struct AgentSpec {
     pub highest: Level,
     /// Processors that it may use, 0.001 to 64: near it the agent makes its period longer, and an agent that is over it at
     /// its longest period is parked. Without it there is no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub cpu_quota: Option<f64>,
 }
 

@@ -36,7 +36,7 @@ const OUT_OF_SIGHT: u32 = 3;
 /// What a change of period costs, and what going back to the nominal one is worth.
 const PERIOD_COST: f64 = 0.10;
 const PERIOD_RETURN_VALUE: f64 = 0.10;
-/// Utilisation from which a resource counts as overloaded, and from which as loaded.
+/// Share of its own quota from which the agent counts as overloaded, and from which as loaded.
 const OVERLOAD_FROM: f64 = 0.7;
 const LOAD_FROM: f64 = 0.5;
 /// Share of the agent's own quota below which the period may go back: half of it costs twice as much.
@@ -64,9 +64,8 @@ pub struct Situation<'a> {
     pub available: &'a Available,
     /// What is advised.
     pub heeded: Heeded<'a>,
-    /// Utilisation of the resource used most, in [0, 1].
-    pub utilisation: f64,
-    /// Use of the agent's own processor quota, as a share of it.
+    /// Use of the agent's own processor quota, as a share of it: what sampling costs and a longer period spares. How full
+    /// the machine's disks and memory are is observed, and no sampling changes it.
     pub quota_share: f64,
     /// Structural change is permitted by the floor and, as far as it counts, by the level above.
     pub structural: bool,
@@ -121,14 +120,14 @@ impl Situation<'_> {
         let steps = f64::from(self.habits.sampling_steps(group).max(0));
         let risk = (1.0 - self.heeded.weight) * view.surprise + self.heeded.weight * self.heeded.risk;
         if self.available.faster.contains(group) {
-            let cost = FASTER_COST * (1.0 + 2.0 * overload(self.utilisation)) + FASTER_STEP_COST * steps;
+            let cost = FASTER_COST * (1.0 + 2.0 * overload(self.quota_share)) + FASTER_STEP_COST * steps;
             add(
                 Action::SampleFaster { group },
                 0.5 * view.uncertainty * view.gain * (1.0 + risk) - cost,
             );
         }
         if self.available.slower.contains(group) {
-            let load = ((self.utilisation - LOAD_FROM) / (1.0 - LOAD_FROM)).clamp(0.0, 1.0);
+            let load = share_from(LOAD_FROM, self.quota_share);
             let spared = 0.5 * load * (1.0 - view.uncertainty) * (1.0 - view.loss);
             let relaxed = if steps > 0.0 {
                 0.2 * (1.0 - view.uncertainty) * (1.0 - view.gain)
@@ -238,13 +237,17 @@ impl Situation<'_> {
     }
 }
 
-/// How far a share is over the limit from which it counts as overload, in [0, 1]; one that is not a number counts as the
-/// worst.
+/// How far the share of the quota is over the limit from which it counts as overload, in [0, 1].
 fn overload(share: f64) -> f64 {
+    share_from(OVERLOAD_FROM, share)
+}
+
+/// How far a share has come from a limit to 1, in [0, 1]; one that is not a number counts as the worst.
+fn share_from(limit: f64, share: f64) -> f64 {
     if share.is_nan() {
         return 1.0;
     }
-    ((share - OVERLOAD_FROM) / (1.0 - OVERLOAD_FROM)).clamp(0.0, 1.0)
+    ((share - limit) / (1.0 - limit)).clamp(0.0, 1.0)
 }
 
 /// Takes the next candidate out of the list: the best, ties ordered by affect and then by the actions' own order.

@@ -205,7 +205,6 @@ impl Kernel {
             habits: &self.state.habits,
             available: &input.available,
             heeded: *heeded,
-            utilisation: input.utilisation(),
             quota_share: input.pace.quota_share,
             structural: floor_permits && heeded.structural && depth < HOLD_BACK_DEPTH,
             calls_for_help: depth >= MAX_DEPTH,

@@ -49,7 +49,7 @@ pub(super) const GROUPS: [GroupTable; 6] = [
     },
     GroupTable {
         name: "disk",
-        period_ms: 1000,
+        period_ms: 500,
         fastest_ms: 250,
         quantities: &[
             (Quantity::DiskUsed, "disk_used", "bytes", SensorKind::Gauge),
@@ -59,7 +59,7 @@ pub(super) const GROUPS: [GroupTable; 6] = [
     },
     GroupTable {
         name: "network",
-        period_ms: 1000,
+        period_ms: 500,
         fastest_ms: 250,
         quantities: &[
             (

@@ -42,7 +42,6 @@ fn with_habits<'a>(
         habits,
         available: &EVERYTHING,
         heeded: Heeded::NOTHING,
-        utilisation: 0.0,
         quota_share: 0.0,
         structural: true,
         calls_for_help: false,
@@ -120,16 +119,15 @@ fn a_loaded_agent_samples_slower_what_it_knows() {
     let environment = watched(&[0.99], 2000);
     let slower = Action::SampleSlower { group: 0 };
     assert_eq!(
-        value(&decide(&environment, 2000, |s| s.utilisation = 0.5), slower),
+        value(&decide(&environment, 2000, |s| s.quota_share = 0.5), slower),
         None
     );
-    assert!(value(&decide(&environment, 2000, |s| s.utilisation = 1.0), slower).is_some_and(|v| v > 0.1));
+    assert!(value(&decide(&environment, 2000, |s| s.quota_share = 1.0), slower).is_some_and(|v| v > 0.1));
 }
 
 #[test]
-fn an_agent_near_its_quota_lengthens_its_period_and_one_on_a_busy_machine_does_not() {
+fn an_agent_near_its_quota_lengthens_its_period_and_one_with_room_does_not() {
     let environment = watched(&[0.5], 100);
-    assert_eq!(value(&decide(&environment, 100, |s| s.utilisation = 1.0), LONGER), None);
     let at = |share: f64| value(&decide(&environment, 100, |s| s.quota_share = share), LONGER);
     // 0.5 (u - 0.7) / 0.3 - 0.10 is 0 at 0.76.
     assert!(at(0.77).is_some_and(|v| v > 0.0));
@@ -161,9 +159,6 @@ fn late_cycles_lengthen_the_period_and_a_stretched_one_goes_back() {
     // At half the quota, the shorter period would use all of it.
     let near = |s: &mut Situation<'_>| s.quota_share = 0.5;
     assert_eq!(value(&with_habits(&habits, &environment, 101, near), shorter), None);
-    let busy = |s: &mut Situation<'_>| s.utilisation = 1.0;
-    let back = value(&with_habits(&habits, &environment, 101, busy), shorter);
-    assert_eq!(back, Some(PERIOD_RETURN_VALUE), "the machine's load is not the agent's");
 }
 
 #[test]
@@ -233,7 +228,6 @@ fn without_structural_permission_only_words_are_left() {
     let environment = watched(&[0.6], 500);
     let candidates = decide(&environment, 700, |s| {
         s.structural = false;
-        s.utilisation = 1.0;
         s.quota_share = 1.0;
         s.calls_for_help = true;
     });
