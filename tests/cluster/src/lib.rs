@@ -14,6 +14,14 @@ pub const UP_WITHIN: Duration = Duration::from_secs(60);
 /// How long anything else may take.
 pub const WITHIN: Duration = Duration::from_secs(60);
 
+/// Runs one shell command against the cluster of a folder, without questions, and prints JSON.
+pub async fn exec_in(dir: &Path, command: &str) -> Output {
+    let mut exec = Command::new(program());
+    exec.arg("exec").arg(command).arg("--data").arg(dir);
+    exec.arg("--yes").arg("--json");
+    exec.output().await.expect("the program runs")
+}
+
 /// A running `rungs up`. Dropped, it is killed, and its nodes with it.
 pub struct Cluster {
     up: Process,
@@ -46,14 +54,7 @@ impl Cluster {
 
     /// Runs one shell command.
     pub async fn exec(&self, command: &str) -> Output {
-        let mut exec = Command::new(program());
-        exec.arg("exec")
-            .arg(command)
-            .arg("--data")
-            .arg(self.dir())
-            .arg("--yes")
-            .arg("--json");
-        exec.output().await.expect("the program runs")
+        exec_in(self.dir(), command).await
     }
 
     /// Runs one shell command that has to succeed and answers with JSON.
