@@ -94,6 +94,9 @@ pub struct Node {
     /// End when the standard input is closed: how `up` makes sure that its nodes never outlive it.
     #[arg(long, hide = true)]
     pub follow_stdin: bool,
+    /// Take the listening socket from the standard input, a Unix socket: how `up` keeps the ports of its nodes.
+    #[arg(long, hide = true)]
+    pub socket_on_stdin: bool,
 }
 
 /// How the shell finds the cluster.
