@@ -100,6 +100,7 @@ async fn run(command: Command, nodes: &dyn RunNode) -> anyhow::Result<()> {
             Ok(result.map(drop)?)
         }
         Command::Bench(bench) => bench::run(bench).await,
+        Command::BenchChild(child) => bench::child(child).await,
         Command::Cert(cert) => cert_command(cert),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "rungs", &mut std::io::stdout());
