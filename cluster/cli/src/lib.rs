@@ -31,7 +31,16 @@ const EXIT_FAILED: u8 = 1;
 /// Runs a node: the assembly, which is above this crate.
 pub trait RunNode: Send + Sync {
     /// Runs until the node is told to stop.
-    fn run(&self, config: NodeConfig, follow_stdin: bool) -> BoxFuture<'_, anyhow::Result<()>>;
+    fn run(&self, config: NodeConfig, launch: Launch) -> BoxFuture<'_, anyhow::Result<()>>;
+}
+
+/// How a node process was started, beside its configuration.
+#[derive(Debug, Default)]
+pub struct Launch {
+    /// It ends when its standard input does.
+    pub follow_stdin: bool,
+    /// The socket it was given; without it, it listens where the configuration says.
+    pub socket: Option<std::net::TcpListener>,
 }
 
 /// The whole program.
@@ -73,7 +82,14 @@ async fn run(command: Command, nodes: &dyn RunNode) -> anyhow::Result<()> {
                 print!("{}", config.to_toml());
                 return Ok(());
             }
-            nodes.run(config, node.follow_stdin).await
+            let socket = node.socket_on_stdin.then(|| up::socket::receive(std::io::stdin()));
+            let launch = Launch {
+                follow_stdin: node.follow_stdin,
+                socket: socket
+                    .transpose()
+                    .context("no listening socket on the standard input")?,
+            };
+            nodes.run(config, launch).await
         }
         Command::Shell(connect) => shell(connect).await,
         Command::Exec(exec) => {
@@ -84,6 +100,7 @@ async fn run(command: Command, nodes: &dyn RunNode) -> anyhow::Result<()> {
             Ok(result.map(drop)?)
         }
         Command::Bench(bench) => bench::run(bench).await,
+        Command::BenchChild(child) => bench::child(child).await,
         Command::Cert(cert) => cert_command(cert),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "rungs", &mut std::io::stdout());

@@ -40,7 +40,11 @@ impl Look {
     }
 
     fn cycles_per_s(&self) -> f64 {
-        self.agents.iter().map(|row| row.cycles_per_s).sum()
+        // The sum of nothing is -0.
+        self.agents
+            .iter()
+            .map(|row| row.cycles_per_s)
+            .fold(0.0, |sum, rate| sum + rate)
     }
 
     fn freezes(&self) -> u32 {
