@@ -22,7 +22,11 @@ const NAME: &str = "ops-1";
 /// is left out here.
 type Line = (AgentId, u64, EventKind);
 
-/// What befalls the agent after a cycle. None of these is the cycle of a report, so that nothing is under way.
+/// The last that L4.8 and L4.5 found, bit for bit: EU, RES, forecast error, coverage, IIS, C_L4.
+type Found = [Option<u64>; 6];
+
+/// What befalls the agent after a cycle. None but the last of these is the cycle of a report, so that nothing is under
+/// way.
 const SCRIPT: [(u64, Step); 7] = [
     (51, Step::Place(Authority::Full)),
     (505, Step::Panic),
@@ -43,7 +47,7 @@ enum Step {
     End,
 }
 
-/// The world of the other tests, in which the first group departs from its course now and then, and stays away.
+/// The world of the other tests, in which the first group runs wild for 20 cycles now and then.
 struct Disturbed {
     world: World,
     rows: u64,
@@ -66,8 +70,8 @@ impl Environment for Disturbed {
     fn observe(&mut self, now: Duration, row: &mut [f64]) -> Result<Observed, EnvironmentError> {
         self.rows += 1;
         let observed = self.world.observe(now, row)?;
-        if self.rows % 600 > 550 {
-            row[..2].iter_mut().for_each(|value| *value += 40.0);
+        if self.rows % 600 >= 580 {
+            row[..2].iter_mut().for_each(|value| *value *= 30.0);
         }
         Ok(observed)
     }
@@ -106,7 +110,7 @@ async fn act(step: Step, node: &Node, agent: &AgentHandle) {
     }
 }
 
-async fn told_by_actors() -> Vec<Line> {
+async fn told_by_actors() -> (Vec<Line>, Found) {
     let runtime = AgentRuntime {
         environments: Arc::new(|_, _| Ok(Box::new(Disturbed::new()))),
         ..AgentRuntime::clone(&paused_runtime(memory()))
@@ -126,7 +130,15 @@ async fn told_by_actors() -> Vec<Line> {
     }
     let status = agent.status();
     assert_eq!(status.late_cycles, 0);
-    lines
+    let found = [
+        status.eu,
+        status.res,
+        status.forecast_ratio,
+        status.coverage,
+        status.iis,
+        Some(status.c_l4),
+    ];
+    (lines, found.map(|value| value.map(f64::to_bits)))
 }
 
 /// Does to the stack what [`act`] does to the tree.
@@ -143,11 +155,12 @@ fn act_on(stack: &mut Stack, step: Step) {
     stack.order(&order).expect("accepted");
 }
 
-fn told_by_stack() -> Vec<Line> {
+fn told_by_stack() -> (Vec<Line>, Found) {
     let mut world = Disturbed::new();
     let surroundings = world.describe().surroundings();
     let mut stack = Stack::new(&spec(NAME), &surroundings).expect("valid");
     let (mut row, mut lines) = (vec![f64::NAN; surroundings.group_of.len()], Vec::new());
+    let mut found = [None; 6];
     let mut script = SCRIPT.iter().peekable();
     for _ in 0..CYCLES {
         world.observe(Duration::ZERO, &mut row).expect("a row");
@@ -160,30 +173,49 @@ fn told_by_stack() -> Vec<Line> {
         if let (Some(action), Some(command)) = (turned.action, command) {
             stack.sampled(action, world.act(command).is_ok());
         }
+        if let Some(world) = &turned.world {
+            let values = [
+                Some(world.eu),
+                Some(world.res.score),
+                world.forecast_ratio,
+                world.interval_coverage,
+            ];
+            found[..4].copy_from_slice(&values);
+        }
+        if let Some(floor) = &turned.floor {
+            found[4..].copy_from_slice(&[floor.iis, Some(floor.c_l4)]);
+        }
         // What an order brings about is told with the cycle after it.
         lines.extend(turned.told.into_iter().map(|told| (told.agent, told.cycle, told.kind)));
         while let Some((_, step)) = script.next_if(|(at, _)| *at == turned.number) {
             act_on(&mut stack, *step);
         }
     }
-    lines
+    (lines, found.map(|value: Option<f64>| value.map(f64::to_bits)))
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_actors_and_the_driver_without_actors_tell_the_same_over_two_thousand_cycles() {
-    let (by_actors, by_stack) = (told_by_actors().await, told_by_stack());
+    let ((by_actors, actors_found), (by_stack, stack_found)) = (told_by_actors().await, told_by_stack());
     for (index, (left, right)) in by_actors.iter().zip(&by_stack).enumerate() {
         assert_eq!(left, right, "event {index}");
     }
     assert_eq!(by_actors.len(), by_stack.len());
+    assert_eq!(actors_found, stack_found);
+    assert!(stack_found.iter().all(Option::is_some));
     let has = |wanted: fn(&EventKind) -> bool| by_stack.iter().any(|(_, _, kind)| wanted(kind));
     assert!(has(|kind| matches!(kind, EventKind::Incident { .. })));
-    assert!(has(|kind| matches!(kind, EventKind::Frozen { .. })));
     assert!(has(|kind| matches!(kind, EventKind::Restarted { .. })));
     assert!(has(|kind| matches!(kind, EventKind::Withdrawn { count: 2, .. })));
-    let recoveries = by_stack.iter().filter(|(_, _, kind)| match kind {
-        EventKind::Authority { reason, .. } => reason == "recovery",
-        _ => false,
-    });
-    assert_eq!(recoveries.count(), 9, "three freezes, three rungs each");
+    let frozen = by_stack
+        .iter()
+        .filter(|(_, _, kind)| matches!(kind, EventKind::Frozen { .. }));
+    assert_eq!(frozen.count(), 3, "a panic, an operator, a missed deadline");
+    for rung in [Authority::Advisory, Authority::Half, Authority::Full] {
+        let recovered = |kind: &EventKind| match kind {
+            EventKind::Authority { to, reason, .. } => *to == rung && reason == "recovery",
+            _ => false,
+        };
+        assert!(by_stack.iter().any(|(_, _, kind)| recovered(kind)), "{rung}");
+    }
 }
