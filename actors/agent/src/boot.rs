@@ -200,7 +200,7 @@ impl Builder<'_> {
             particles: spec.particles,
             seed: spec.seed,
         };
-        let part = match usable(record.level48(), "level 4.8", warnings) {
+        let part = match usable(record.level48(config), "level 4.8", warnings) {
             Some((epoch, orchestrator)) => Part {
                 obeyed: 0,
                 epoch,
