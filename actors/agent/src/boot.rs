@@ -185,7 +185,8 @@ impl Builder<'_> {
     }
 
     fn level48(&self, record: &Record, warnings: &mut Vec<String>) -> Result<Arc<PartCell>, AgentError> {
-        let part = match usable(record.level48(), "level 4.8", warnings) {
+        let config = setup::world(&self.tree.shared.spec, self.groups.len());
+        let part = match usable(record.level48(config), "level 4.8", warnings) {
             Some((epoch, orchestrator)) => Part {
                 obeyed: 0,
                 epoch,

@@ -29,13 +29,18 @@ pub fn floor(spec: &AgentSpec, groups: Arc<[u16]>) -> Level45Config {
     }
 }
 
-/// What L4.8 begins with and goes back to before its first verified pass.
-pub fn first_bundle(spec: &AgentSpec, dimensions: usize) -> Result<Bundle, ConfigError> {
-    let observe = Observe::new(ObserveConfig {
+/// L4.8's world model.
+pub fn world(spec: &AgentSpec, dimensions: usize) -> ObserveConfig {
+    ObserveConfig {
         dimensions,
         particles: spec.particles,
         seed: spec.seed,
-    })?;
+    }
+}
+
+/// What L4.8 begins with and goes back to before its first verified pass.
+pub fn first_bundle(spec: &AgentSpec, dimensions: usize) -> Result<Bundle, ConfigError> {
+    let observe = Observe::new(world(spec, dimensions))?;
     Ok(Bundle {
         checkpoint: CheckpointId::default(),
         cycle: 0,
