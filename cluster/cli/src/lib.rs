@@ -15,9 +15,9 @@ pub mod up;
 use anyhow::Context as _;
 use args::{Arguments, Cert, Command, Connect};
 use clap::{CommandFactory, Parser};
-use config::NodeConfig;
+use config::{ConfigError, NodeConfig};
 use futures::future::BoxFuture;
-use rungs_mesh::{Ca, Role};
+use rungs_mesh::Ca;
 use rungs_shell::{Options, Session, ShellError};
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -64,12 +64,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, nodes: &dyn RunNode) 
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::from(
-                error
-                    .downcast_ref::<ShellError>()
-                    .map_or(EXIT_FAILED, ShellError::exit_code),
-            )
+            ExitCode::from(exit_code(&error))
         }
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if let Some(error) = error.downcast_ref::<ShellError>() {
+        return error.exit_code();
+    }
+    match error.downcast_ref::<ConfigError>() {
+        Some(error) if error.is_usage() => EXIT_USAGE,
+        _ => EXIT_FAILED,
     }
 }
 
@@ -133,7 +139,6 @@ fn cert_command(cert: Cert) -> anyhow::Result<()> {
             println!("certificate authority of cluster {} in {}", ca.cluster(), dir.display());
         }
         Cert::Issue { dir, name, roles } => {
-            let roles: Vec<Role> = roles.iter().map(|role| role.parse()).collect::<Result<_, _>>()?;
             Ca::load(&dir)?.issue(&name, &roles)?.save(&dir)?;
             println!("certificate and key of {name} in {}", dir.join("nodes").display());
         }
