@@ -18,9 +18,9 @@ use clap::{CommandFactory, Parser};
 use config::{ConfigError, NodeConfig};
 use futures::future::BoxFuture;
 use rungs_mesh::Ca;
+use rungs_shell::table::Style;
 use rungs_shell::{Options, Session, ShellError};
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// Bad usage.
@@ -124,9 +124,8 @@ async fn shell(connect: Connect) -> anyhow::Result<()> {
 }
 
 fn options(connect: &Connect) -> Options {
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     Options {
-        colour,
+        style: Style::of_output(),
         json: connect.json,
         yes: connect.yes,
     }

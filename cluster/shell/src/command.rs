@@ -49,7 +49,7 @@ pub enum Command {
         /// The agent.
         agent: AgentId,
     },
-    /// Show the busiest agents, again and again until a key is pressed (once when piped).
+    /// Show the busiest agents, again and again until Ctrl-C (once when piped).
     #[command(after_help = "Example: top --count 5")]
     Top {
         /// How many refreshes; endless on a terminal, 1 when piped.
