@@ -12,6 +12,7 @@ pub mod emit;
 #[cfg(test)]
 mod fixtures;
 pub mod forecast;
+pub mod introspect;
 pub mod invariants;
 pub mod observe;
 pub mod orchestrator;
