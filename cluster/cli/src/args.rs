@@ -43,6 +43,12 @@ pub enum Command {
         after_help = "Examples:\n  rungs exec nodes\n  rungs exec 'call ops-1 agent.status' --json\n  rungs exec 'inject panic ops-1#l48/observe'"
     )]
     Exec(Exec),
+    /// Run agents over recorded time series as fast as it goes; print how well they forecast, what they raised and how
+    /// far they rose.
+    #[command(
+        after_help = "Examples:\n  rungs replay cpu.csv disk.csv\n  rungs replay --dir traces --seed 7\n  rungs replay --dir traces --stack --events events.jsonl\n\nA CSV file has a line of column names, an optional first column of times, and 1 to 64 columns of numbers."
+    )]
+    Replay(Replay),
     /// Measure this build on this machine, each figure beside its baseline in the same run.
     #[command(after_help = "Examples:\n  rungs bench\n  rungs bench mesh filter\n  rungs bench local --runs 5 --json")]
     Bench(Bench),
@@ -128,6 +134,35 @@ pub struct Exec {
     /// The cluster.
     #[command(flatten)]
     pub connect: Connect,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Clone, Args)]
+pub struct Replay {
+    /// CSV files, each watched by an agent of its own.
+    #[arg(value_name = "TRACE", required_unless_present = "dir")]
+    pub traces: Vec<PathBuf>,
+    /// All CSV files of this folder, after those named.
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+    /// One agent watches all files side by side, a row of each in every cycle; a file is a group of dimensions.
+    #[arg(long)]
+    pub stack: bool,
+    /// Seed of all the agents' randomness: the same seed and files give the same output.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Particles of the belief filter, 10 to 10000.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(10..=10_000))]
+    pub particles: u32,
+    /// Print one JSON object a line: each recording, then the total.
+    #[arg(long)]
+    pub json: bool,
+    /// Write the agents' events to this file, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Stop after so many rows of each recording.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
 }
 
 /// Arguments of `bench`.

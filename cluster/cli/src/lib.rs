@@ -1,6 +1,6 @@
 //! The command line: what `rungs` does for each of its commands.
 //!
-//! It owns arguments, the configuration file, local clusters on disk, the live view and benchmarks. It does not
+//! It owns arguments, the configuration file, local clusters on disk, the live view, replays and benchmarks. It does not
 //! assemble nodes: the program that contains it does, behind [`RunNode`].
 //!
 //! Start reading at [`args`] (what can be typed), then [`up`] (the local cluster).
@@ -10,6 +10,7 @@ pub mod bench;
 pub mod config;
 pub mod join;
 pub mod local;
+pub mod replay;
 pub mod up;
 
 use anyhow::Context as _;
@@ -99,6 +100,7 @@ async fn run(command: Command, nodes: &dyn RunNode) -> anyhow::Result<()> {
             joined.leave().await;
             Ok(result.map(drop)?)
         }
+        Command::Replay(replay) => tokio::task::block_in_place(|| replay::run(&replay)),
         Command::Bench(bench) => bench::run(bench).await,
         Command::BenchChild(child) => bench::child(child).await,
         Command::Cert(cert) => cert_command(cert),

@@ -47,13 +47,20 @@
 //! ```
 //!
 //! Start reading at [`report`] (what passes between levels), then [`l3`], [`l45`] and [`l48`] (the levels), then
-//! [`ladder`] (where a freeze is decided).
+//! [`ladder`] (where a freeze is decided); [`stack`] drives them all without actors.
 
+pub mod body;
 pub mod budget;
+pub mod desk;
 pub mod l3;
 pub mod l45;
 pub mod l48;
 pub mod ladder;
 pub mod lookahead;
+pub mod merge;
 pub mod numeric;
 pub mod report;
+pub mod setup;
+pub mod stack;
+
+pub use stack::Stack;

@@ -92,6 +92,23 @@ pub enum Structural {
     },
 }
 
+/// What was forecast for one observation before it was looked at, and what came; in the environment's units.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// The cycle of the observation.
+    pub cycle: u64,
+    /// The dimension.
+    pub dimension: u16,
+    /// What was forecast.
+    pub forecast: f64,
+    /// Half the width of the central 90 % interval; NaN before the first scored forecast.
+    pub half_width: f64,
+    /// The observation before: what persistence forecasts.
+    pub persistence: f64,
+    /// What came.
+    pub observed: f64,
+}
+
 /// What the phase found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ObserveOutput {
@@ -123,6 +140,8 @@ pub struct ObserveOutput {
     pub degenerate: bool,
     /// Observations beyond the filter's support since the start.
     pub shocks: u64,
+    /// One for each observation of the report that was forecast, in order.
+    pub scores: Vec<Score>,
     /// Changes that wait for permission.
     pub pending: Vec<Structural>,
 }

@@ -284,8 +284,8 @@ fn affect_never_prefers_an_action_that_is_worth_less_than_holding() {
         excitement: 1.0,
         ..Affect::default()
     };
-    let at = |utilisation: f64| {
-        let mut candidates = decide(&environment, 100, |s| s.utilisation = utilisation);
+    let at = |share: f64| {
+        let mut candidates = decide(&environment, 100, |s| s.quota_share = share);
         (value(&candidates, LONGER), take_best(&mut candidates, &excited))
     };
     // 0.5 (u - 0.7) / 0.3 - 0.10: -0.008 is within a tie of holding's 0, and less; 0.008 is a tie that affect may turn.

@@ -1,6 +1,6 @@
 //! What phase 1 remembers, and the step that changes it.
 
-use super::{ObserveConfig, ObserveError, ObserveOutput, Structural, check_report};
+use super::{ObserveConfig, ObserveError, ObserveOutput, Score, Structural, check_report};
 use crate::budget::Budget;
 use crate::l48::belief::Scratch;
 use crate::l48::dimension::Dimension;
@@ -62,6 +62,7 @@ impl ObserveState {
                 .for_each(|dimension| dimension.forecaster.switch());
         }
         let mut degenerate = false;
+        let mut scores = Vec::with_capacity(report.observations.len());
         let mut realised = Vec::with_capacity(self.config.dimensions);
         for (facts, row) in report
             .facts
@@ -75,6 +76,7 @@ impl ObserveState {
             for (index, (dimension, &y)) in self.dimensions.iter_mut().zip(row).enumerate() {
                 budget.check()?;
                 dimension.pass(unseen, &mut self.rng);
+                scores.extend(score(dimension, index, y, facts.cycle));
                 if let Some(seen) = dimension.observe(y, facts.cycle, scratch, &mut self.rng) {
                     degenerate |= seen.health.degenerate();
                     realised.push((index, seen.standardised));
@@ -88,7 +90,10 @@ impl ObserveState {
             *anchor = dimension.anchor();
         }
         self.anchored = self.cycle;
-        Ok(self.tell(report, degenerate))
+        Ok(ObserveOutput {
+            scores,
+            ..self.tell(report, degenerate)
+        })
     }
 
     fn tell(&self, report: &CycleReport, degenerate: bool) -> ObserveOutput {
@@ -122,9 +127,24 @@ impl ObserveState {
             interval_coverage: mean(each().filter_map(|d| d.forecaster.coverage())),
             degenerate,
             shocks: each().map(|dimension| dimension.shocks).sum(),
+            scores: Vec::new(),
             pending: pending.collect(),
         }
     }
+}
+
+/// The forecast of `y`, which the dimension has not seen yet; `None` if it is missing, or the first.
+fn score(dimension: &Dimension, index: usize, y: f64, cycle: u64) -> Option<Score> {
+    let persistence = dimension.history.newest().filter(|_| y.is_finite())?;
+    let forecast = dimension.forecast();
+    Some(Score {
+        cycle,
+        dimension: index as u16,
+        forecast: forecast.mean,
+        half_width: forecast.half_width,
+        persistence,
+        observed: y,
+    })
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
