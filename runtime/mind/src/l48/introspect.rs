@@ -4,4 +4,5 @@ pub mod calibration;
 pub mod capability;
 pub mod dependency;
 pub mod gap;
+pub mod unknown;
 pub mod weakness;

@@ -7,6 +7,7 @@
 pub mod ar;
 pub mod baton;
 pub mod belief;
+pub mod causal;
 mod dimension;
 pub mod emit;
 #[cfg(test)]
