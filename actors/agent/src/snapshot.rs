@@ -13,11 +13,12 @@ use crate::guard::GuardState;
 use crate::kernel::KernelPart;
 use rungs_host::codec::{self, CodecError};
 use rungs_mind::l45::Level45State;
-use rungs_mind::l48::Orchestrator;
 use rungs_mind::l48::baton::Bundle;
 use rungs_mind::l48::emit::EmitState;
+use rungs_mind::l48::introspect::IntrospectState;
 use rungs_mind::l48::observe::ObserveState;
 use rungs_mind::l48::verify::VerifyState;
+use rungs_mind::l48::{Introspect, Orchestrator};
 use rungs_mind::ladder::Ladder;
 use rungs_types::{AgentId, CheckpointId, Epoch};
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,8 @@ struct Level48Record {
     observe: Arc<ObserveState>,
     verify: Arc<VerifyState>,
     emit: Arc<EmitState>,
+    /// The self-model, encoded by itself: one that cannot be used is begun anew, and the rest is kept.
+    introspect: Option<Vec<u8>>,
 }
 
 impl Record {
@@ -112,6 +115,7 @@ impl Record {
             observe: Arc::clone(&bundle.observe),
             verify: Arc::clone(&bundle.verify),
             emit: Arc::clone(&bundle.emit),
+            introspect: Some(codec::encode(&*bundle.introspect)?),
         };
         self.level48 = Some(codec::encode(&record)?);
         Ok(())
@@ -132,11 +136,18 @@ impl Record {
         decode_part(self.guard.as_deref())
     }
 
-    /// Level 4.8, if it is in the record: its epoch, and where it stands with its last verified states.
-    pub(crate) fn level48(&self) -> Result<Option<(Epoch, Orchestrator)>, CodecError> {
+    /// Level 4.8, if it is in the record: its epoch, and where it stands with its last verified states. A self-model that
+    /// is not in it, does not decode, or is of other groups of sensors is begun anew; the latter two with a warning.
+    pub(crate) fn level48(
+        &self,
+        groups: &Arc<[u16]>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<(Epoch, Orchestrator)>, CodecError> {
         let record: Option<Level48Record> = decode_part(self.level48.as_deref())?;
         Ok(record.map(|record| {
+            let introspect = self_model(record.introspect.as_deref(), groups, warnings);
             let bundle = Bundle {
+                introspect,
                 checkpoint: record.checkpoint,
                 cycle: record.cycle,
                 observe: record.observe,
@@ -146,6 +157,19 @@ impl Record {
             (record.epoch, record.orchestrator.with_bundle(bundle))
         }))
     }
+}
+
+fn self_model(bytes: Option<&[u8]>, groups: &Arc<[u16]>, warnings: &mut Vec<String>) -> Arc<IntrospectState> {
+    let kept = match decode_part::<IntrospectState>(bytes) {
+        Ok(Some(state)) if !state.is_for(groups) => Err("it is damaged, or of other groups of sensors".to_owned()),
+        Ok(state) => Ok(state),
+        Err(error) => Err(error.to_string()),
+    };
+    let kept = kept.unwrap_or_else(|reason| {
+        warnings.push(format!("the self-model in the snapshot is begun anew: {reason}"));
+        None
+    });
+    kept.map_or_else(|| Introspect::new(Arc::clone(groups)).state(), Arc::new)
 }
 
 fn decode_part<T: serde::de::DeserializeOwned>(bytes: Option<&[u8]>) -> Result<Option<T>, CodecError> {

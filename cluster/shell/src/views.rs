@@ -1,5 +1,6 @@
 //! What the answers look like to a person.
 
+use crate::capabilities::capabilities;
 use crate::protocol::{AgentRow, NodeReport};
 use crate::table::{Cell, Table, Tone, paint};
 use rungs_agent::messages::AgentDescription;
@@ -129,7 +130,12 @@ pub fn agent(about: &AgentDescription, colour: bool) -> String {
         writeln!(out, "{}", paint(line.trim_end(), tone, colour)).expect("a string takes all writes");
     }
     out.push('\n');
-    out + &figures(&about.status).render(colour)
+    out += &figures(&about.status).render(colour);
+    if let Some(model) = &about.self_model {
+        out.push('\n');
+        out += &capabilities(model, colour);
+    }
+    out
 }
 
 fn figures(status: &AgentStatus) -> Table {

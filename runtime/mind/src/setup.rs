@@ -4,7 +4,7 @@
 use crate::l3::{IdentityId, KernelConfig};
 use crate::l45::Level45Config;
 use crate::l48::observe::{ConfigError, ObserveConfig};
-use crate::l48::{Bundle, Emit, Observe, Verify};
+use crate::l48::{Bundle, Emit, Introspect, Observe, Verify};
 use rungs_types::{AgentSpec, CheckpointId};
 use std::sync::Arc;
 
@@ -29,10 +29,10 @@ pub fn floor(spec: &AgentSpec, groups: Arc<[u16]>) -> Level45Config {
     }
 }
 
-/// What L4.8 begins with and goes back to before its first verified pass.
-pub fn first_bundle(spec: &AgentSpec, dimensions: usize) -> Result<Bundle, ConfigError> {
+/// What L4.8 begins with and goes back to before its first verified pass; `groups` has the group of each dimension.
+pub fn first_bundle(spec: &AgentSpec, groups: &Arc<[u16]>) -> Result<Bundle, ConfigError> {
     let observe = Observe::new(ObserveConfig {
-        dimensions,
+        dimensions: groups.len(),
         particles: spec.particles,
         seed: spec.seed,
     })?;
@@ -40,6 +40,7 @@ pub fn first_bundle(spec: &AgentSpec, dimensions: usize) -> Result<Bundle, Confi
         checkpoint: CheckpointId::default(),
         cycle: 0,
         observe: observe.state(),
+        introspect: Introspect::new(Arc::clone(groups)).state(),
         verify: Verify::new().state(),
         emit: Emit::new().state(),
     })

@@ -96,9 +96,8 @@ impl Stack {
     /// An agent that has seen nothing.
     pub fn new(spec: &AgentSpec, surroundings: &Surroundings) -> Result<Self, StackError> {
         let groups: Arc<[u16]> = surroundings.group_of.as_slice().into();
-        let dimensions = groups.len();
         let level48 = match spec.highest >= Level::L48 {
-            true => Some(Level48::new(setup::first_bundle(spec, dimensions)?)),
+            true => Some(Level48::new(setup::first_bundle(spec, &groups)?)),
             false => None,
         };
         Ok(Self {

@@ -22,7 +22,16 @@ async fn an_agent_cycles_and_its_levels_run() {
     let roles: Vec<_> = description.actors.iter().map(|actor| actor.role.as_str()).collect();
     assert_eq!(
         roles,
-        ["kernel", "guard", "l45", "l48", "l48/emit", "l48/verify", "l48/observe"]
+        [
+            "kernel",
+            "guard",
+            "l45",
+            "l48",
+            "l48/emit",
+            "l48/verify",
+            "l48/introspect",
+            "l48/observe"
+        ]
     );
     assert_eq!(description.levels.len(), 3);
 }

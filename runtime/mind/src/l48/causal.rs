@@ -11,10 +11,14 @@
 //! 3. Searches visit a node once: circles end.
 
 pub mod regression;
+mod search;
+mod summary;
+
+pub use summary::{CausalError, CausalSummary};
 
 use crate::l48::observe::Score;
 use crate::report::{CycleFacts, CycleReport};
-use regression::{MAX_LAG, Regression};
+use regression::Regression;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -32,8 +36,6 @@ const FULL_ERROR_SD: f64 = 6.0;
 const EXPOSED_FROM: f64 = 0.7;
 /// Half width of a central 90 % interval, in standard deviations.
 const HALF_WIDTH_SD: f64 = 1.645;
-/// Edges in a row that are followed.
-const MAX_HOPS: usize = 4;
 /// Reports of which the activity is kept: no lag is longer.
 const ACTIVITY_REPORTS: usize = 3;
 
@@ -89,6 +91,21 @@ pub struct Influence {
     pub lag: u32,
 }
 
+/// What the graph says of a report.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Causes {
+    /// Nodes that are out of the normal, with how far, in [0, 1].
+    pub active: Vec<(Node, f64)>,
+    /// Root causes of what is active, the strongest first.
+    pub roots: Vec<Influence>,
+    /// What it may bring about, the strongest first.
+    pub effects: Vec<Influence>,
+    /// The learnt edges, the strongest first.
+    pub learnt: Vec<Edge>,
+    /// The strongest effect, in [0, 1]: weighs the scenarios.
+    pub stress: f64,
+}
+
 /// The edges of section 3.4.
 pub const DECLARED: [Edge; 4] = [
     declared(Node::ResourceDepletion, Node::PerformanceDegradation, 5, 0.8),
@@ -117,21 +134,6 @@ pub struct CausalGraph {
     /// Mean value of each node in the last reports, newest last.
     activity: Vec<Vec<f64>>,
     regression: Regression,
-}
-
-/// What [`CausalGraph`] reads and writes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CausalSummary {
-    groups: u16,
-    learnt: Vec<Edge>,
-    activity: Vec<Vec<f64>>,
-}
-
-/// A stored graph is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the causal graph has {edges} learnt edges, or one that cannot have been learnt, or a damaged activity")]
-pub struct CausalError {
-    edges: usize,
 }
 
 impl CausalGraph {
@@ -237,98 +239,6 @@ impl CausalGraph {
         let nodes = (0..self.len()).map(node);
         nodes.filter(|node| self.activity(*node) > ACTIVE).collect()
     }
-
-    /// What a departure of one node from normal brings about, the strongest first: along each way the strengths are
-    /// multiplied and the lags added; of several ways the strongest counts.
-    pub fn effects(&self, cause: Node, departure: f64) -> Vec<Influence> {
-        let departure = if departure.is_nan() {
-            0.0
-        } else {
-            departure.clamp(-1.0, 1.0)
-        };
-        let next = |edge: &Edge, from: Node| (edge.cause == from).then_some(edge.effect);
-        self.search(cause, departure, next, |_| true)
-    }
-
-    /// Why a node is not normal: the active nodes upstream that no other active node explains, the strongest first; the
-    /// node itself if there is none.
-    pub fn root_causes(&self, anomaly: Node) -> Vec<Influence> {
-        let next = |edge: &Edge, from: Node| (edge.effect == from).then_some(edge.cause);
-        let active = |node: Node| self.activity(node) > ACTIVE;
-        let upstream = self.search(anomaly, 1.0, next, active);
-        let explained = |node: Node| {
-            let mut causes = self.edges().filter(|edge| edge.effect == node && edge.cause != anomaly);
-            causes.any(|edge| active(edge.cause))
-        };
-        let roots: Vec<Influence> = upstream
-            .iter()
-            .filter(|found| !explained(found.node))
-            .copied()
-            .collect();
-        match (roots.is_empty(), upstream.is_empty()) {
-            (false, _) => roots,
-            // A circle of active causes: all of it.
-            (true, false) => upstream,
-            (true, true) => vec![Influence {
-                node: anomaly,
-                strength: 1.0,
-                lag: 0,
-            }],
-        }
-    }
-
-    /// Follows edges from `start` through nodes that may be entered, each at its fewest hops.
-    fn search(
-        &self,
-        start: Node,
-        strength: f64,
-        next: impl Fn(&Edge, Node) -> Option<Node>,
-        enter: impl Fn(Node) -> bool,
-    ) -> Vec<Influence> {
-        let begin = Influence {
-            node: start,
-            strength,
-            lag: 0,
-        };
-        let (mut found, mut front): (Vec<Influence>, _) = (Vec::new(), vec![begin]);
-        for _ in 0..MAX_HOPS {
-            let mut reached: Vec<Influence> = Vec::new();
-            for from in &front {
-                for edge in self.edges() {
-                    let Some(node) = next(edge, from.node).filter(|node| *node != start && enter(*node)) else {
-                        continue;
-                    };
-                    let way = Influence {
-                        node,
-                        strength: from.strength * edge.strength,
-                        lag: from.lag + u32::from(edge.lag),
-                    };
-                    if found.iter().all(|known| known.node != node) {
-                        keep_strongest(&mut reached, way);
-                    }
-                }
-            }
-            found.extend(&reached);
-            front = reached;
-        }
-        found.sort_by(|a, b| b.strength.abs().total_cmp(&a.strength.abs()).then(a.node.cmp(&b.node)));
-        found
-    }
-
-    /// What the active causes make the world look forward to, in [0, 1]: the strongest effect of any of them.
-    pub fn stress(&self) -> f64 {
-        let effects = |cause: Node| self.effects(cause, self.activity(cause));
-        let all = self.active().into_iter().flat_map(effects);
-        all.map(|effect| effect.strength).fold(0.0, f64::max).clamp(0.0, 1.0)
-    }
-}
-
-fn keep_strongest(reached: &mut Vec<Influence>, way: Influence) {
-    match reached.iter_mut().find(|known| known.node == way.node) {
-        Some(known) if known.strength.abs() < way.strength.abs() => *known = way,
-        Some(_) => {}
-        None => reached.push(way),
-    }
 }
 
 fn node(index: usize) -> Node {
@@ -348,42 +258,6 @@ fn index(node: Node) -> usize {
         Node::StrategyFailure => 2,
         Node::GoalAbandonment => 3,
         Node::Group(group) => DECLARED_NODES + usize::from(group),
-    }
-}
-
-impl TryFrom<CausalSummary> for CausalGraph {
-    type Error = CausalError;
-
-    fn try_from(summary: CausalSummary) -> Result<Self, CausalError> {
-        let mut graph = Self::new(usize::from(summary.groups));
-        let nodes = graph.len();
-        let sound = |edge: &Edge| {
-            let known = index(edge.cause) < nodes && index(edge.effect) < nodes && edge.cause != edge.effect;
-            let lag = (1..=MAX_LAG as u16).contains(&edge.lag);
-            known && lag && (-1.0..=1.0).contains(&edge.strength) && edge.origin == Origin::Learnt
-        };
-        let share = |value: &f64| (0.0..=1.0).contains(value);
-        let row = |row: &Vec<f64>| row.len() == nodes && row.iter().all(share);
-        let bounded = summary.learnt.len() <= MAX_LEARNT && summary.activity.len() <= ACTIVITY_REPORTS;
-        let whole = graph.groups == summary.groups;
-        if whole && bounded && summary.learnt.iter().all(sound) && summary.activity.iter().all(row) {
-            (graph.learnt, graph.activity) = (summary.learnt, summary.activity);
-            Ok(graph)
-        } else {
-            Err(CausalError {
-                edges: summary.learnt.len(),
-            })
-        }
-    }
-}
-
-impl From<CausalGraph> for CausalSummary {
-    fn from(graph: CausalGraph) -> Self {
-        Self {
-            groups: graph.groups,
-            learnt: graph.learnt,
-            activity: graph.activity,
-        }
     }
 }
 

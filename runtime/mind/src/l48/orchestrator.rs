@@ -156,7 +156,9 @@ impl Orchestrator {
             return Vec::new();
         }
         self.in_flight = None;
-        let (Some(observe), Some(verify), Some(emit)) = (&baton.observe, &baton.verify, &baton.emit) else {
+        let (Some(observe), Some(introspect), Some(verify), Some(emit)) =
+            (&baton.observe, &baton.introspect, &baton.verify, &baton.emit)
+        else {
             return vec![Request::Fault(incomplete(baton))];
         };
         let verdict = &verify.output;
@@ -176,6 +178,7 @@ impl Orchestrator {
             checkpoint: self.checkpoint,
             cycle: baton.pass.cycle,
             observe: Arc::clone(&observe.state),
+            introspect: Arc::clone(&introspect.state),
             verify: Arc::clone(&verify.state),
             emit: Arc::clone(&emit.state),
         }));
@@ -257,9 +260,10 @@ fn told(verdict: &Verdict) -> Request {
 }
 
 fn incomplete(baton: &Baton) -> Fault {
-    let phase = match (&baton.observe, &baton.verify) {
-        (None, _) => PhaseName::Observe,
-        (_, None) => PhaseName::Verify,
+    let phase = match (&baton.observe, &baton.introspect, &baton.verify) {
+        (None, ..) => PhaseName::Observe,
+        (_, None, _) => PhaseName::Introspect,
+        (_, _, None) => PhaseName::Verify,
         _ => PhaseName::Emit,
     };
     let role = RolePath::new(phase.role()).expect("a constant that is a valid role");

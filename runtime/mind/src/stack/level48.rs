@@ -4,7 +4,7 @@ use super::Stack;
 use crate::budget::Unlimited;
 use crate::l48::baton::PhaseError;
 use crate::l48::observe::Score;
-use crate::l48::{Baton, Bundle, Emit, Observe, ObserveOutput, Orchestrator, PhaseName, Turn, Verify};
+use crate::l48::{Baton, Bundle, Emit, Introspect, Observe, ObserveOutput, Orchestrator, PhaseName, Turn, Verify};
 use crate::ladder::{Action, Fault};
 use crate::merge::Pending;
 use crate::report::{CycleReport, FloorReport};
@@ -25,6 +25,7 @@ pub enum Failure {
 #[derive(Debug)]
 struct Line {
     observe: Observe,
+    introspect: Introspect,
     verify: Verify,
     emit: Emit,
 }
@@ -33,6 +34,7 @@ impl Line {
     fn from_bundle(bundle: &Bundle) -> Self {
         Self {
             observe: Observe::from_state(Arc::clone(&bundle.observe)),
+            introspect: Introspect::from_state(Arc::clone(&bundle.introspect)),
             verify: Verify::from_state(Arc::clone(&bundle.verify)),
             emit: Emit::from_state(Arc::clone(&bundle.emit)),
         }
@@ -41,6 +43,7 @@ impl Line {
     fn carry(&mut self, phase: PhaseName, baton: &mut Baton) -> Result<(), PhaseError> {
         match phase {
             PhaseName::Observe => self.observe.carry(baton, &Unlimited),
+            PhaseName::Introspect => self.introspect.carry(baton),
             PhaseName::Verify => self.verify.carry(baton),
             PhaseName::Emit => self.emit.carry(baton),
         }

@@ -117,14 +117,21 @@ impl Regression {
         Some((coefficient * (others / own).sqrt()).clamp(-1.0, 1.0))
     }
 
+    /// What a strength must reach: the least that is an edge, and four standard errors of a coefficient of white noise,
+    /// `1 / sqrt(n (1 - r^2))` with r the correlation of cause and effect in one and the same cycle.
+    fn least_strength(&self, cause: usize, effect: usize) -> f64 {
+        let c = |a, b| self.covariance(0, a, b);
+        let unshared = 1.0 - c(cause, effect).powi(2) / (c(cause, cause) * c(effect, effect));
+        let evidence = f64::from(self.cycles).min(HORIZON_CYCLES) * unshared;
+        MIN_STRENGTH.max(MIN_STANDARD_ERRORS / evidence.sqrt())
+    }
+
     /// For each pair the lag at which the cause is strongest, if it is strong enough, the strongest pair first; `None`
     /// while there are too few cycles to tell.
     pub fn edges(&self) -> Option<Vec<Found>> {
         if self.cycles < MIN_CYCLES {
             return None;
         }
-        let evidence = f64::from(self.cycles).min(HORIZON_CYCLES);
-        let least = MIN_STRENGTH.max(MIN_STANDARD_ERRORS / evidence.sqrt());
         let mut edges = Vec::new();
         for cause in 0..self.nodes {
             for effect in (0..self.nodes).filter(|effect| *effect != cause) {
@@ -144,7 +151,7 @@ impl Regression {
                         best
                     }
                 });
-                edges.extend(best.filter(|edge| edge.strength.abs() >= least));
+                edges.extend(best.filter(|edge| edge.strength.abs() >= self.least_strength(cause, effect)));
             }
         }
         edges.sort_by(|a, b| {

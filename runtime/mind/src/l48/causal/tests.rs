@@ -219,3 +219,24 @@ fn a_stored_graph_keeps_what_was_learnt_and_a_broken_one_is_refused() {
     };
     assert!(CausalGraph::try_from(damaged).is_err());
 }
+
+#[test]
+fn what_is_active_is_told_with_its_roots_and_effects() {
+    assert_eq!(active(&[]).causes(), Causes::default());
+    let causes = active(&[(Node::ResourceDepletion, 0.5), (Node::PerformanceDegradation, 0.35)]).causes();
+    assert_eq!(
+        causes.active,
+        [(Node::ResourceDepletion, 0.5), (Node::PerformanceDegradation, 0.35)]
+    );
+    // Depletion explains itself, and degradation by 0.8: the stronger is told.
+    assert_eq!(rounded(&causes.roots), [(Node::ResourceDepletion, 1.0, 0)]);
+    assert_eq!(
+        rounded(&causes.effects),
+        [
+            (Node::PerformanceDegradation, 0.4, 5),
+            (Node::StrategyFailure, 0.24, 15),
+            (Node::GoalAbandonment, 0.15, 15)
+        ]
+    );
+    assert!((causes.stress - 0.4).abs() < 1e-12);
+}

@@ -10,8 +10,10 @@
 //! 2. A confidence is in [0, 1]; nothing but calibration moves it.
 //! 3. A skill with fewer than [`MIN_SAMPLES`] outcomes has no success rate, and enters no mean.
 
+mod record;
 mod skill;
 
+pub use record::{MIN_SAMPLES, OUTCOMES, Record, RecordError};
 pub use skill::{Domain, General, Skill};
 
 use super::calibration::{Correction, correct};
@@ -20,10 +22,6 @@ use serde::{Deserialize, Serialize};
 
 /// Most skills of one agent.
 pub const MAX_SKILLS: usize = 128;
-/// Outcomes that a skill keeps.
-pub const OUTCOMES: u32 = 50;
-/// Outcomes before which nothing is said of a skill (section 8.2).
-pub const MIN_SAMPLES: u32 = 10;
 /// Confidence without evidence: as likely as not.
 pub const FIRST_CONFIDENCE: f64 = 0.5;
 /// A domain whose mean confidence is below this is low in confidence (section 1.5).
@@ -42,75 +40,6 @@ pub struct Outcome {
     pub cycle: u64,
     /// The scenario that was the most probable then.
     pub scenario: scenario::Kind,
-}
-
-/// The last outcomes, one bit each, the newest lowest.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "(u64, u8)", into = "(u64, u8)")]
-pub struct Record {
-    bits: u64,
-    len: u8,
-}
-
-/// A stored record that no sequence of outcomes could have left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{len} outcomes in the bits {bits:#x}; expected at most 50, and no bit beyond them")]
-pub struct RecordError {
-    bits: u64,
-    len: u8,
-}
-
-impl Record {
-    /// Takes an outcome in, and the oldest out of a full record.
-    pub fn push(&mut self, succeeded: bool) {
-        self.bits = (self.bits << 1 | u64::from(succeeded)) & lowest(OUTCOMES);
-        self.len = (self.len + 1).min(OUTCOMES as u8);
-    }
-
-    /// Outcomes held.
-    pub fn len(&self) -> u32 {
-        u32::from(self.len)
-    }
-
-    /// No outcome is held.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Share of successes; `None` of fewer than [`MIN_SAMPLES`].
-    pub fn success_rate(&self) -> Option<f64> {
-        let enough = self.len() >= MIN_SAMPLES;
-        enough.then(|| f64::from(self.bits.count_ones()) / f64::from(self.len))
-    }
-
-    /// Success rate of the newer half less that of the older half, in [-1, 1]; `None` of fewer than [`MIN_SAMPLES`].
-    pub fn trend(&self) -> Option<f64> {
-        let half = self.len() / 2;
-        let newer = (self.bits & lowest(half)).count_ones();
-        let older = (self.bits >> (self.len() - half)).count_ones();
-        let enough = self.len() >= MIN_SAMPLES;
-        enough.then(|| (f64::from(newer) - f64::from(older)) / f64::from(half))
-    }
-}
-
-/// The lowest `count` bits, below 64 of them.
-fn lowest(count: u32) -> u64 {
-    (1_u64 << count) - 1
-}
-
-impl TryFrom<(u64, u8)> for Record {
-    type Error = RecordError;
-
-    fn try_from((bits, len): (u64, u8)) -> Result<Self, RecordError> {
-        let valid = u32::from(len) <= OUTCOMES && bits & !lowest(u32::from(len)) == 0;
-        valid.then_some(Self { bits, len }).ok_or(RecordError { bits, len })
-    }
-}
-
-impl From<Record> for (u64, u8) {
-    fn from(record: Record) -> Self {
-        (record.bits, record.len)
-    }
 }
 
 /// One row.

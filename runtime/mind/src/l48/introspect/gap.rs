@@ -88,7 +88,7 @@ pub fn gap(demand: &Requirement, confidence: impl Fn(Skill) -> Option<f64>, unkn
 
 /// All gaps, the least feasible first.
 pub fn gaps(
-    demands: &[Requirement],
+    demands: &[&Requirement],
     confidence: impl Fn(Skill) -> Option<f64>,
     unknown: impl Fn(Demand) -> bool,
 ) -> Vec<Gap> {
@@ -174,6 +174,7 @@ mod tests {
     #[test]
     fn gaps_stand_with_the_least_feasible_first() {
         let demands = [demand(1, &[TOOL]), demand(2, &[TOOL, PLANNING]), demand(3, &[LOGIC])];
+        let demands: Vec<&Requirement> = demands.iter().collect();
         let found = gaps(&demands, table(0.1), |_| false);
         let order: Vec<Demand> = found.iter().map(|gap| gap.what).collect();
         assert_eq!(order, [Demand::Goal { number: 2 }, Demand::Goal { number: 1 }]);

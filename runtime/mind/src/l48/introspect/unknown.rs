@@ -17,15 +17,16 @@
 
 mod profile;
 mod registry;
+mod watched;
 
 pub use profile::{Known, Profile, divergence, similarity};
 pub use registry::{Fate, MAX_REGISTERED, Registry, UnknownDomain};
 
 use crate::l48::observe::Score;
-use crate::numeric::running::{RunningMean, Scale};
 use crate::report::CycleReport;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use watched::{View, Watched};
 
 /// Similarity below which a context is like nothing known.
 pub const MIN_SIMILARITY: f64 = 0.3;
@@ -47,14 +48,6 @@ pub const WARM_UP_REPORTS: u32 = 20;
 pub const LEARNT_AFTER: u32 = 100;
 /// Clean reports in a row after which it is over.
 pub const CLEAN_REPORTS: u8 = 3;
-/// Reports over which the error's mean and standard deviation are taken.
-const ERROR_REPORTS: u32 = 200;
-/// Observations over which the usual error of a dimension is taken.
-const ERROR_OBSERVATIONS: u32 = 500;
-/// Values of a report before which a strategy has no score.
-const MIN_SCORED: u32 = 5;
-/// Relative errors are cut here.
-const MAX_RELATIVE_ERROR: f64 = 100.0;
 
 /// What one report said of one group.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -101,22 +94,6 @@ pub fn best_of(scores: &[f64]) -> Option<f64> {
     top.reduce(f64::max)
 }
 
-/// What is remembered of one group.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Watched {
-    /// The last values, by dimension.
-    recent: Vec<Profile>,
-    known: Vec<Known>,
-    /// What is being learnt of a domain that is unknown.
-    candidate: Option<Known>,
-    /// Usual absolute forecast error, by dimension.
-    usual_error: Vec<RunningMean>,
-    /// Error of a report relative to the usual one.
-    errors: Scale,
-    reports: u32,
-    clean: u8,
-}
-
 /// The detector. A copy of it can be shown a planted shift: nothing of it is shared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Detector {
@@ -128,19 +105,8 @@ pub struct Detector {
 impl Detector {
     /// A detector that knows nothing. `groups` has the group of each dimension.
     pub fn new(groups: Arc<[u16]>) -> Self {
-        let count = groups.iter().map(|group| usize::from(*group) + 1).max().unwrap_or(0);
-        let watched = (0..count).map(|group| {
-            let dimensions = groups.iter().filter(|of| usize::from(**of) == group).count();
-            Watched {
-                recent: vec![Profile::default(); dimensions],
-                known: Vec::new(),
-                candidate: None,
-                usual_error: vec![RunningMean::new(ERROR_OBSERVATIONS); dimensions],
-                errors: Scale::new(ERROR_REPORTS),
-                reports: 0,
-                clean: 0,
-            }
-        });
+        let count = group_count(&groups);
+        let watched = (0..count).map(|group| Watched::new(members(&groups, group)));
         Self {
             watched: watched.collect(),
             registry: Registry::default(),
@@ -166,17 +132,9 @@ impl Detector {
     }
 
     fn is_valid(&self) -> bool {
-        let fresh = Self::new(Arc::clone(&self.groups));
-        let sound = |(watched, fresh): (&Watched, &Watched)| {
-            let dimensions = fresh.recent.len();
-            let fits = |known: &Known| known.dimensions() == dimensions;
-            watched.recent.len() == dimensions
-                && watched.recent.iter().all(Profile::is_valid)
-                && watched.usual_error.len() == dimensions
-                && watched.known.len() <= MAX_KNOWN
-                && watched.known.iter().chain(&watched.candidate).all(fits)
-        };
-        self.watched.len() == fresh.watched.len() && self.watched.iter().zip(&fresh.watched).all(sound)
+        let count = group_count(&self.groups);
+        let mut each = self.watched.iter().enumerate();
+        self.watched.len() == count && each.all(|(group, watched)| watched.is_valid(members(&self.groups, group)))
     }
 
     /// Judges a report, with the forecasts that were made of its values, and learns from it. A report of another
@@ -203,10 +161,13 @@ impl Detector {
                 continue;
             }
             let reading = watched.judge(&view);
-            let unknown = reading.is_unknown();
+            let was_open = self.registry.is_open(group);
             self.registry.note(&reading, cycle);
-            watched.learn(&view, unknown || self.registry.is_open(group), values);
-            watched.clean = if unknown { 0 } else { watched.clean.saturating_add(1) };
+            match (was_open, reading.is_unknown()) {
+                (false, true) => watched.begin_unknown(),
+                (open, _) => watched.learn(&view, open, values),
+            }
+            watched.count_clean(&reading);
             if watched
                 .candidate
                 .as_ref()
@@ -224,147 +185,12 @@ impl Detector {
     }
 }
 
-/// One group in one report.
-struct View<'a> {
-    cycle: u64,
-    group: u16,
-    members: Vec<usize>,
-    report: &'a CycleReport,
-    scores: &'a [Score],
+fn group_count(groups: &[u16]) -> usize {
+    groups.iter().map(|group| usize::from(*group) + 1).max().unwrap_or(0)
 }
 
-impl View<'_> {
-    /// The place of a dimension in the group.
-    fn place(&self, dimension: usize) -> Option<usize> {
-        self.members.iter().position(|member| *member == dimension)
-    }
-
-    /// Scores of the ways to forecast the group: this level's and the kernel's.
-    fn strategies(&self) -> Vec<f64> {
-        let of_level = self
-            .scores
-            .iter()
-            .filter(|score| self.place(usize::from(score.dimension)).is_some());
-        let level = share_inside(of_level.map(|score| (score.observed - score.forecast, score.half_width)));
-        let rows = 0..self.report.facts.len();
-        let cells = rows.flat_map(|row| {
-            self.members
-                .iter()
-                .map(move |member| row * self.report.dimensions + member)
-        });
-        let of_kernel = cells.filter_map(|cell| {
-            let observed = *self.report.observations.get(cell)?;
-            Some((
-                observed - self.report.forecasts.get(cell)?,
-                *self.report.forecast_half_width.get(cell)?,
-            ))
-        });
-        level.into_iter().chain(share_inside(of_kernel)).collect()
-    }
-}
-
-/// Share of errors within their half width; `None` of fewer than five.
-fn share_inside(errors: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
-    let known = errors.filter(|(error, half_width)| error.is_finite() && half_width.is_finite());
-    let (inside, count) = known.fold((0, 0), |(inside, count), (error, half_width)| {
-        (inside + u32::from(error.abs() <= half_width), count + 1)
-    });
-    (count >= MIN_SCORED).then(|| f64::from(inside) / f64::from(count))
-}
-
-impl Watched {
-    /// Takes the report's values into the recent profiles; gives how many rows had one.
-    fn look(&mut self, view: &View<'_>) -> u32 {
-        let mut rows = 0;
-        for row in 0..view.report.facts.len() {
-            let mut seen = false;
-            for (profile, member) in self.recent.iter_mut().zip(&view.members) {
-                let value = view.report.observations.get(row * view.report.dimensions + member);
-                seen |= value.is_some_and(|value| profile.push(*value));
-            }
-            rows += u32::from(seen);
-        }
-        rows
-    }
-
-    fn judge(&self, view: &View<'_>) -> Reading {
-        let ready = self.reports >= WARM_UP_REPORTS;
-        let nearest = |measure: fn(&[Profile], &Known) -> Option<f64>, better: fn(f64, f64) -> f64| {
-            let each = self.known.iter().filter_map(|known| measure(&self.recent, known));
-            each.reduce(better).filter(|_| ready)
-        };
-        let error_sd = self.relative_error(view).filter(|_| ready).map(|error| {
-            let above = error - self.errors.mean();
-            self.errors.in_sd(above, MAX_RELATIVE_ERROR)
-        });
-        Reading {
-            group: view.group,
-            similarity: nearest(similarity, f64::max),
-            error_sd,
-            best_strategy: best_of(&view.strategies()).filter(|_| ready),
-            divergence: nearest(divergence, f64::min),
-            criteria: [false; 4],
-        }
-        .judged()
-    }
-
-    /// Mean over the report's values of the forecast error in usual errors of the dimension.
-    fn relative_error(&self, view: &View<'_>) -> Option<f64> {
-        let (mut sum, mut count) = (0.0, 0.0);
-        for score in view.scores {
-            let Some(place) = view.place(usize::from(score.dimension)) else {
-                continue;
-            };
-            let error = (score.observed - score.forecast).abs();
-            let usual = self.usual_error[place].get().filter(|usual| *usual > 0.0);
-            if let Some(usual) = usual.filter(|_| error.is_finite()) {
-                sum += (error / usual).min(MAX_RELATIVE_ERROR);
-                count += 1.0;
-            }
-        }
-        (count > 0.0).then(|| sum / count)
-    }
-
-    fn learn(&mut self, view: &View<'_>, unknown: bool, rows: u32) {
-        if let Some(error) = self.relative_error(view) {
-            self.errors.push(error);
-        }
-        for score in view.scores {
-            if let Some(place) = view.place(usize::from(score.dimension)) {
-                self.usual_error[place].push((score.observed - score.forecast).abs());
-            }
-        }
-        self.reports = self.reports.saturating_add(1);
-        let dimensions = self.recent.len();
-        let domain = if unknown {
-            self.candidate.get_or_insert_with(|| Known::new(dimensions))
-        } else {
-            if self.known.is_empty() {
-                self.known.push(Known::new(dimensions));
-            }
-            let similar = |known: &Known| similarity(&self.recent, known).unwrap_or(0.0);
-            let nearest = (0..self.known.len()).max_by(|a, b| {
-                // The earlier of two equally near ones.
-                similar(&self.known[*a])
-                    .total_cmp(&similar(&self.known[*b]))
-                    .then(b.cmp(a))
-            });
-            &mut self.known[nearest.expect("invariant: there is one")]
-        };
-        domain.learn(&self.recent, rows, view.cycle);
-    }
-
-    /// What was learnt of an unknown domain is known from now on.
-    fn adopt(&mut self) {
-        let Some(candidate) = self.candidate.take() else {
-            return;
-        };
-        if self.known.len() >= MAX_KNOWN {
-            let oldest = (0..self.known.len()).min_by_key(|index| self.known[*index].last_met());
-            self.known.remove(oldest.expect("invariant: a full list has an oldest"));
-        }
-        self.known.push(candidate);
-    }
+fn members(groups: &[u16], group: usize) -> usize {
+    groups.iter().filter(|of| usize::from(**of) == group).count()
 }
 
 #[cfg(test)]
