@@ -221,7 +221,7 @@ impl CausalGraph {
         }
         for (value, (sum, count)) in row[DECLARED_NODES..].iter_mut().zip(squares) {
             if count > 0.0 {
-                *value = (sum / count as f64).sqrt() / FULL_ERROR_SD;
+                *value = (sum / count).sqrt() / FULL_ERROR_SD;
             }
         }
         row
