@@ -185,7 +185,8 @@ impl Builder<'_> {
     }
 
     fn level48(&self, record: &Record, warnings: &mut Vec<String>) -> Result<Arc<PartCell>, AgentError> {
-        let kept = record.level48(&self.groups, warnings);
+        let config = setup::world(&self.tree.shared.spec, self.groups.len());
+        let kept = record.level48(config, &self.groups, warnings);
         let part = match usable(kept, "level 4.8", warnings) {
             Some((epoch, orchestrator)) => Part {
                 obeyed: 0,

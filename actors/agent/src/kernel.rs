@@ -1,8 +1,7 @@
 //! The kernel: L3 as an actor. One cycle at each tick of the node's timer wheel; it waits for nobody.
 //!
 //! Supervised by the agent's root; when it ends, the agent is started again from its last snapshot. Decided elsewhere:
-//! the turn by `rungs_mind::l3::Kernel`, what it may do by
-//! `rungs_mind::body`.
+//! the turn by `rungs_mind::l3::Kernel`, what it may do by `rungs_mind::body`.
 //!
 //! Invariants:
 //! 1. A cycle awaits nothing: it reads the authority cell and the desk, turns, acts, and hands reports on without

@@ -15,8 +15,8 @@ use rungs_host::codec::{self, CodecError};
 use rungs_mind::l45::Level45State;
 use rungs_mind::l48::baton::Bundle;
 use rungs_mind::l48::emit::EmitState;
-use rungs_mind::l48::introspect::IntrospectState;
-use rungs_mind::l48::observe::ObserveState;
+use rungs_mind::l48::introspect::{IntrospectState, IntrospectSummary};
+use rungs_mind::l48::observe::{ObserveConfig, ObserveSummary, RestoreError};
 use rungs_mind::l48::verify::VerifyState;
 use rungs_mind::l48::{Introspect, Orchestrator};
 use rungs_mind::ladder::Ladder;
@@ -56,18 +56,29 @@ pub(crate) struct Record {
     pub(crate) level48: Option<Vec<u8>>,
 }
 
-/// Level 4.8 in a record.
+/// Level 4.8 in a record: at most 8 KiB for 8 dimensions, so the world model is in it by its sufficient statistics.
 #[derive(Debug, Serialize, Deserialize)]
 struct Level48Record {
     epoch: Epoch,
     orchestrator: Orchestrator,
     checkpoint: CheckpointId,
     cycle: u64,
-    observe: Arc<ObserveState>,
+    observe: ObserveSummary,
     verify: Arc<VerifyState>,
     emit: Arc<EmitState>,
     /// The self-model, encoded by itself: one that cannot be used is begun anew, and the rest is kept.
     introspect: Option<Vec<u8>>,
+}
+
+/// Why Level 4.8 in a record cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Level48Error {
+    /// It does not decode.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// Its world model is damaged, or of another environment.
+    #[error("the world model: {0}")]
+    World(#[from] RestoreError),
 }
 
 impl Record {
@@ -112,10 +123,10 @@ impl Record {
             orchestrator: orchestrator.clone(),
             checkpoint: bundle.checkpoint,
             cycle: bundle.cycle,
-            observe: Arc::clone(&bundle.observe),
+            observe: bundle.observe.summary(),
             verify: Arc::clone(&bundle.verify),
             emit: Arc::clone(&bundle.emit),
-            introspect: Some(codec::encode(&*bundle.introspect)?),
+            introspect: Some(codec::encode(&bundle.introspect.summary())?),
         };
         self.level48 = Some(codec::encode(&record)?);
         Ok(())
@@ -136,36 +147,37 @@ impl Record {
         decode_part(self.guard.as_deref())
     }
 
-    /// Level 4.8, if it is in the record: its epoch, and where it stands with its last verified states. A self-model that
-    /// is not in it, does not decode, or is of other groups of sensors is begun anew; the latter two with a warning.
+    /// Level 4.8, if it is in the record: its epoch, and where it stands with its last verified states, the world model
+    /// of this configuration. A self-model that is not in it, does not decode, or is of other groups of sensors is begun
+    /// anew; the latter two with a warning.
     pub(crate) fn level48(
         &self,
+        config: ObserveConfig,
         groups: &Arc<[u16]>,
         warnings: &mut Vec<String>,
-    ) -> Result<Option<(Epoch, Orchestrator)>, CodecError> {
-        let record: Option<Level48Record> = decode_part(self.level48.as_deref())?;
-        Ok(record.map(|record| {
-            let introspect = self_model(record.introspect.as_deref(), groups, warnings);
-            let bundle = Bundle {
-                introspect,
-                checkpoint: record.checkpoint,
-                cycle: record.cycle,
-                observe: record.observe,
-                verify: record.verify,
-                emit: record.emit,
-            };
-            (record.epoch, record.orchestrator.with_bundle(bundle))
-        }))
+    ) -> Result<Option<(Epoch, Orchestrator)>, Level48Error> {
+        let Some(record) = decode_part::<Level48Record>(self.level48.as_deref())? else {
+            return Ok(None);
+        };
+        let bundle = Bundle {
+            checkpoint: record.checkpoint,
+            cycle: record.cycle,
+            observe: Arc::new(record.observe.restore(config)?),
+            introspect: self_model(record.introspect.as_deref(), groups, warnings),
+            verify: record.verify,
+            emit: record.emit,
+        };
+        Ok(Some((record.epoch, record.orchestrator.with_bundle(bundle))))
     }
 }
 
 fn self_model(bytes: Option<&[u8]>, groups: &Arc<[u16]>, warnings: &mut Vec<String>) -> Arc<IntrospectState> {
-    let kept = match decode_part::<IntrospectState>(bytes) {
-        Ok(Some(state)) if !state.is_for(groups) => Err("it is damaged, or of other groups of sensors".to_owned()),
-        Ok(state) => Ok(state),
+    let restored = match decode_part::<IntrospectSummary>(bytes) {
+        Ok(Some(summary)) => summary.restore(groups).map(Some).map_err(|refused| refused.to_string()),
+        Ok(None) => Ok(None),
         Err(error) => Err(error.to_string()),
     };
-    let kept = kept.unwrap_or_else(|reason| {
+    let kept = restored.unwrap_or_else(|reason| {
         warnings.push(format!("the self-model in the snapshot is begun anew: {reason}"));
         None
     });
@@ -175,3 +187,6 @@ fn self_model(bytes: Option<&[u8]>, groups: &Arc<[u16]>, warnings: &mut Vec<Stri
 fn decode_part<T: serde::de::DeserializeOwned>(bytes: Option<&[u8]>) -> Result<Option<T>, CodecError> {
     bytes.map(codec::decode).transpose()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! The command line: what can be typed after `rungs`.
 
 use clap::{Args, Parser, Subcommand};
-use rungs_shell::command::duration;
+use rungs_mesh::Role;
+use rungs_shell::command::{duration, rate};
 use rungs_types::Level;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -82,7 +83,7 @@ pub struct Up {
     #[arg(long, default_value = DEFAULT_DATA)]
     pub data: PathBuf,
     /// Cycles per second of each agent, 0.1 to 1000; without it a rate that fits the machine.
-    #[arg(long)]
+    #[arg(long, value_parser = rate)]
     pub rate: Option<f64>,
     /// Print one JSON object a line instead of the live view.
     #[arg(long)]
@@ -285,7 +286,7 @@ pub enum Cert {
         name: rungs_types::NodeName,
         /// voter, member or admin; may be repeated.
         #[arg(long = "role", required = true)]
-        roles: Vec<String>,
+        roles: Vec<Role>,
     },
 }
 

@@ -16,12 +16,12 @@ pub mod up;
 use anyhow::Context as _;
 use args::{Arguments, Cert, Command, Connect};
 use clap::{CommandFactory, Parser};
-use config::NodeConfig;
+use config::{ConfigError, NodeConfig};
 use futures::future::BoxFuture;
-use rungs_mesh::{Ca, Role};
+use rungs_mesh::Ca;
+use rungs_shell::table::Style;
 use rungs_shell::{Options, Session, ShellError};
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// Bad usage.
@@ -64,13 +64,22 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, nodes: &dyn RunNode) 
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(
-                error
-                    .downcast_ref::<ShellError>()
-                    .map_or(EXIT_FAILED, ShellError::exit_code),
-            )
+            match error.downcast_ref::<ShellError>() {
+                Some(error) => eprintln!("{}", error.line()),
+                None => eprintln!("error: {error:#}"),
+            }
+            ExitCode::from(exit_code(&error))
         }
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if let Some(error) = error.downcast_ref::<ShellError>() {
+        return error.exit_code();
+    }
+    match error.downcast_ref::<ConfigError>() {
+        Some(error) if error.is_usage() => EXIT_USAGE,
+        _ => EXIT_FAILED,
     }
 }
 
@@ -120,9 +129,8 @@ async fn shell(connect: Connect) -> anyhow::Result<()> {
 }
 
 fn options(connect: &Connect) -> Options {
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     Options {
-        colour,
+        style: Style::of_output(),
         json: connect.json,
         yes: connect.yes,
     }
@@ -135,7 +143,6 @@ fn cert_command(cert: Cert) -> anyhow::Result<()> {
             println!("certificate authority of cluster {} in {}", ca.cluster(), dir.display());
         }
         Cert::Issue { dir, name, roles } => {
-            let roles: Vec<Role> = roles.iter().map(|role| role.parse()).collect::<Result<_, _>>()?;
             Ca::load(&dir)?.issue(&name, &roles)?.save(&dir)?;
             println!("certificate and key of {name} in {}", dir.join("nodes").display());
         }

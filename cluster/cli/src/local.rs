@@ -1,7 +1,7 @@
 //! A local cluster on disk: `cluster.toml` (members, agents), one folder a node (configuration, certificates, data,
 //! log) and the certificate authority. `up` writes it, `shell` and `exec` read it.
 
-use crate::config::{ConfigError, MAX_CONFIG_BYTES, Member, NodeConfig};
+use crate::config::{ConfigError, Member, NodeConfig, Origin, text_of};
 use rungs_types::{AgentSpec, NodeName};
 use serde::{Deserialize, Serialize};
 use std::net::{SocketAddr, TcpListener};
@@ -64,23 +64,17 @@ impl LocalCluster {
     /// Reads the cluster of a folder.
     pub fn load(dir: &Path) -> Result<Self, LocalError> {
         let file = dir.join(CLUSTER_FILE);
-        let bytes = match std::fs::metadata(&file) {
-            Ok(metadata) => metadata.len(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        let text = match text_of(&file) {
+            Err(ConfigError::Read { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(LocalError::Missing {
                     dir: dir.to_owned(),
                     file,
                 });
             }
-            Err(error) => return Err(io(&file)(error)),
+            text => text?,
         };
-        if bytes > MAX_CONFIG_BYTES {
-            return Err(ConfigError::TooLarge { path: file, bytes }.into());
-        }
-        let text = std::fs::read_to_string(&file).map_err(io(&file))?;
-        let source_name = file.display().to_string();
         Ok(toml::from_str(&text).map_err(|error| ConfigError::Toml {
-            source_name,
+            origin: Origin::File(file.display().to_string()),
             error: Box::new(error),
         })?)
     }

@@ -1,6 +1,6 @@
 //! What an agent knows of itself, for a person: the capability table, then what is unknown, lacking and weak.
 
-use crate::table::{Cell, Table, Tone, clean, paint};
+use crate::table::{Cell, Style, Table, Tone, clean, paint};
 use rungs_agent::self_model::{SelfModel, SkillRow};
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ const BAD_ERROR: f64 = 0.20;
 const MAX_LINES: usize = 8;
 
 /// The self-model.
-pub fn capabilities(model: &SelfModel, colour: bool) -> String {
+pub fn capabilities(model: &SelfModel, style: Style) -> String {
     let mut table = Table::new(&["skill", "domain", "confidence", "success", "error", "trend", "outcomes"]);
     for row in &model.skills {
         table.row([
@@ -27,7 +27,7 @@ pub fn capabilities(model: &SelfModel, colour: bool) -> String {
             Cell::number(row.outcomes),
         ]);
     }
-    let mut out = table.render(colour);
+    let mut out = table.render(style);
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
     let (confidence, mce) = (number(model.confidence), number(model.mce));
     writeln!(
@@ -36,8 +36,8 @@ pub fn capabilities(model: &SelfModel, colour: bool) -> String {
         model.mce_target, model.unknown_registered
     )
     .expect("a string takes all writes");
-    list(&mut out, "gap", &model.gaps, Tone::Warn, colour);
-    list(&mut out, "weakness", &model.weaknesses, Tone::Warn, colour);
+    list(&mut out, "gap", &model.gaps, Tone::Warn, style);
+    list(&mut out, "weakness", &model.weaknesses, Tone::Warn, style);
     out
 }
 
@@ -51,10 +51,10 @@ fn tone(row: &SkillRow, target: f64) -> Tone {
     }
 }
 
-fn list(out: &mut String, name: &str, lines: &[String], tone: Tone, colour: bool) {
+fn list(out: &mut String, name: &str, lines: &[String], tone: Tone, style: Style) {
     for line in lines.iter().take(MAX_LINES) {
         let line = format!("{name}: {}", clean(line));
-        writeln!(out, "{}", paint(&line, tone, colour)).expect("a string takes all writes");
+        writeln!(out, "{}", paint(&line, tone, style.colour)).expect("a string takes all writes");
     }
     if lines.len() > MAX_LINES {
         writeln!(out, "and {} more", lines.len() - MAX_LINES).expect("a string takes all writes");

@@ -9,6 +9,7 @@
 pub mod admin;
 pub mod capabilities;
 pub mod command;
+pub mod completion;
 pub mod event_line;
 pub mod protocol;
 pub mod repl;

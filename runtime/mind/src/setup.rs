@@ -29,13 +29,18 @@ pub fn floor(spec: &AgentSpec, groups: Arc<[u16]>) -> Level45Config {
     }
 }
 
-/// What L4.8 begins with and goes back to before its first verified pass; `groups` has the group of each dimension.
-pub fn first_bundle(spec: &AgentSpec, groups: &Arc<[u16]>) -> Result<Bundle, ConfigError> {
-    let observe = Observe::new(ObserveConfig {
-        dimensions: groups.len(),
+/// L4.8's world model.
+pub fn world(spec: &AgentSpec, dimensions: usize) -> ObserveConfig {
+    ObserveConfig {
+        dimensions,
         particles: spec.particles,
         seed: spec.seed,
-    })?;
+    }
+}
+
+/// What L4.8 begins with and goes back to before its first verified pass; `groups` has the group of each dimension.
+pub fn first_bundle(spec: &AgentSpec, groups: &Arc<[u16]>) -> Result<Bundle, ConfigError> {
+    let observe = Observe::new(world(spec, groups.len()))?;
     Ok(Bundle {
         checkpoint: CheckpointId::default(),
         cycle: 0,

@@ -18,7 +18,7 @@ use crate::args::{Bench, BenchChild, BenchPart};
 use clap::ValueEnum;
 use progress::Progress;
 use report::Figure;
-use std::io::IsTerminal;
+use rungs_shell::table::Style;
 
 /// Runs the parts that were asked for, or all.
 pub async fn run(bench: Bench) -> anyhow::Result<()> {
@@ -35,10 +35,9 @@ pub async fn run(bench: Bench) -> anyhow::Result<()> {
         }
     }
     if !bench.json {
-        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         print!(
             "{}\n{}",
-            report::table(&figures, colour),
+            report::table(&figures, Style::of_output()),
             report::summary(&figures, bench.runs)
         );
     }

@@ -1,6 +1,6 @@
 //! Figures beside their baselines: a row each, as a table or as JSON.
 
-use rungs_shell::table::{Cell, Table, Tone};
+use rungs_shell::table::{Cell, Style, Table, Tone};
 use serde_json::{Value, json};
 
 /// One figure and what it is measured against, both medians of runs in the same minute.
@@ -87,7 +87,7 @@ impl Figure {
 }
 
 /// All figures as a table.
-pub fn table(figures: &[Figure], colour: bool) -> String {
+pub fn table(figures: &[Figure], style: Style) -> String {
     let heading = [
         "id", "what", "value", "unit", "baseline", "value", "ratio", "target", "met",
     ];
@@ -110,7 +110,7 @@ pub fn table(figures: &[Figure], colour: bool) -> String {
             Cell::text(met).tone(tone),
         ]);
     }
-    table.render(colour)
+    table.render(style)
 }
 
 /// How many targets there are and how many are met, in a sentence.
@@ -122,7 +122,13 @@ pub fn summary(figures: &[Figure], runs: u32) -> String {
     } else {
         format!("medians of {runs} runs")
     };
-    format!("{of}; {met} of {} targets met\n", judged.len())
+    let counts_itself = figures.iter().any(|figure| figure.id == "P9");
+    let but = if counts_itself {
+        " (P9: of 100 freezes and 20 pairs of runs)"
+    } else {
+        ""
+    };
+    format!("{of}{but}; {met} of {} targets met\n", judged.len())
 }
 
 /// A ratio: two decimals, more for one that would be nothing.
@@ -202,7 +208,7 @@ mod tests {
     fn a_row_has_value_baseline_ratio_and_verdict() {
         let expected = "id  what  value  unit  baseline  value  ratio  target        met\n\
                         P1  tell  1.20M  1/s   ractor    2.00M   0.60  ratio >= 0.5  yes\n";
-        assert_eq!(table(&[figure()], false), expected);
+        assert_eq!(table(&[figure()], Style::default()), expected);
         assert_eq!(summary(&[figure()], 3), "medians of 3 runs; 1 of 1 targets met\n");
         let json = figure().json();
         assert_eq!((&json["ratio"], &json["met"]), (&Value::from(0.6), &Value::from(true)));

@@ -12,8 +12,9 @@ use crate::args::Replay;
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use rungs_mind::stack::Told;
+use rungs_shell::table::Style;
 use std::fs::File;
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use summary::{Summary, Total};
 
@@ -58,8 +59,7 @@ pub fn run(replay: &Replay) -> anyhow::Result<()> {
         }
         writeln!(out, "{}", serde_json::to_string(&total)?)?;
     } else {
-        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        write!(out, "{}", report::text(&summaries, &total, colour))?;
+        write!(out, "{}", report::text(&summaries, &total, Style::of_output()))?;
     }
     Ok(())
 }

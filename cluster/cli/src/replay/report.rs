@@ -1,12 +1,12 @@
 //! Summaries for people: a row for each recording, then what they come to.
 
 use super::summary::{Rung, Summary, Total};
-use rungs_shell::table::{Cell, Table, Tone};
+use rungs_shell::table::{Cell, Style, Table, Tone};
 use rungs_types::{Authority, Level};
 use std::fmt::Write;
 
 /// A table, and lines below it.
-pub fn text(summaries: &[Summary], total: &Total, colour: bool) -> String {
+pub fn text(summaries: &[Summary], total: &Total, style: Style) -> String {
     let mut table = Table::new(&[
         "recording",
         "rows",
@@ -24,7 +24,7 @@ pub fn text(summaries: &[Summary], total: &Total, colour: bool) -> String {
     for summary in summaries {
         table.row(row(summary));
     }
-    let mut out = table.render(colour);
+    let mut out = table.render(style);
     let rates = &total.alarms_per_10_000;
     let lines = [
         format!(

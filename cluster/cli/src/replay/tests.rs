@@ -89,7 +89,7 @@ fn a_series_that_never_moves_is_no_evidence() {
     assert_eq!((summaries[0].rows, summaries[0].forecast_ratio), (120, None));
     let total = Total::of(&summaries);
     assert_eq!((total.forecast_ratio, total.with_ratio), (None, 0));
-    assert!(report::text(&summaries, &total, false).contains("no evidence"));
+    assert!(report::text(&summaries, &total, Style::default()).contains("no evidence"));
 }
 
 #[test]

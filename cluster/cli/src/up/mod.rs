@@ -18,6 +18,7 @@ use rungs_mesh::{Ca, Role};
 use rungs_shell::event_line::event_line;
 use rungs_shell::protocol::{ListAgents, NodeInfo, Shutdown};
 use rungs_shell::session::admin_of;
+use rungs_shell::table::Style;
 use rungs_shell::views::natural;
 use rungs_types::{AgentSpec, NodeName};
 use std::io::{IsTerminal, Write};
@@ -197,9 +198,9 @@ impl View {
             "chosen for this machine"
         };
         let heading = format!(
-            "{} nodes, {} agents at {rate_hz:.0} cycles/s ({chosen}), data in {}",
-            up.nodes,
-            up.agents,
+            "{}, {} at {rate_hz} cycles/s ({chosen}), data in {}",
+            counted(up.nodes, "node"),
+            counted(up.agents, "agent"),
             dir.display()
         );
         let hints = vec![
@@ -207,7 +208,7 @@ impl View {
             format!("break:  rungs exec{data} 'inject panic ops-1#l48/observe'"),
             "Ctrl-C drains and stops all of it".to_owned(),
         ];
-        let colour = terminal && std::env::var_os("NO_COLOR").is_none();
+        let colour = terminal && Style::of_output().colour;
         Self {
             terminal,
             json: up.json,
@@ -273,7 +274,11 @@ impl View {
         let look = look(joined, self.began.elapsed(), self.limit).await;
         self.show(&look)?;
         if !self.json {
-            writeln!(std::io::stdout(), "stopping {} nodes", look.nodes.len())?;
+            writeln!(
+                std::io::stdout(),
+                "stopping {}",
+                counted(look.nodes.len() as u32, "node")
+            )?;
         }
         Ok(())
     }
@@ -294,13 +299,20 @@ impl View {
         if self.json {
             out.write_all(look.json().as_bytes())?;
         } else if self.terminal {
-            let screen = look.screen(&self.news, &self.hints, self.colour);
-            write!(out, "\x1b[2J\x1b[H{}\n{screen}", self.heading)?;
+            let screen = look.screen(&self.heading, &self.news, &self.hints, Style::of_output());
+            // Over the screen before, line by line: a screen that is cleared first flickers.
+            write!(out, "\x1b[H{}\x1b[J", screen.replace('\n', "\x1b[K\n"))?;
         } else {
             writeln!(out, "{}", look.line())?;
         }
         out.flush()
     }
+}
+
+/// Such as `1 node` or `3 nodes`.
+fn counted(count: u32, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 async fn until(end: Option<Instant>) {

@@ -14,7 +14,7 @@ pub mod regression;
 mod search;
 mod summary;
 
-pub use summary::{CausalError, CausalSummary};
+pub use summary::{CausalSummary, MAX_KEPT};
 
 use crate::l48::observe::Score;
 use crate::report::{CycleFacts, CycleReport};
@@ -124,10 +124,8 @@ const fn declared(cause: Node, effect: Node, lag: u16, strength: f64) -> Edge {
     }
 }
 
-/// The graph. Its serde form has the learnt edges and the activity; the regression behind them starts anew and the edges
-/// stand until it has as much evidence again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "CausalSummary", into = "CausalSummary")]
+/// The graph.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CausalGraph {
     groups: u16,
     learnt: Vec<Edge>,

@@ -101,7 +101,7 @@ impl Emit {
     /// Packs one pass.
     pub fn step(&mut self, pass: Pass, parts: Parts) -> L48Output {
         let state = Arc::make_mut(&mut self.state);
-        state.outputs += 1;
+        state.outputs = state.outputs.saturating_add(1);
         let visible = pass.authority >= Authority::Advisory && parts.stability.response != Response::Freeze;
         let advice = visible.then(|| Arc::new(advise(pass, &parts)));
         let Parts {
@@ -130,7 +130,7 @@ fn advise(pass: Pass, parts: &Parts) -> Advice {
         authority: pass.authority,
         checkpoint: pass.checkpoint,
         from_cycle: pass.cycle,
-        effective_at: pass.cycle + REPORT_CYCLES as u64,
+        effective_at: pass.cycle.saturating_add(REPORT_CYCLES as u64),
         forecast: world.forecasts.iter().map(|forecast| forecast.mean).collect(),
         variance: world.variance.clone(),
         confidence: parts.capability.confidence,

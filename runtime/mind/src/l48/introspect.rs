@@ -15,8 +15,11 @@ pub mod capability;
 pub mod dependency;
 pub mod evidence;
 pub mod gap;
+mod summary;
 pub mod unknown;
 pub mod weakness;
+
+pub use summary::IntrospectSummary;
 
 use super::observe::ObserveOutput;
 use super::scenario;

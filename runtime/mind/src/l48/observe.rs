@@ -2,8 +2,10 @@
 //! agent is (MSCP Level 4.8, section 3).
 
 mod state;
+mod summary;
 
 pub use state::ObserveState;
+pub use summary::{ObserveSummary, RestoreError};
 
 use super::belief::Scratch;
 use super::causal::Causes;
@@ -42,6 +44,20 @@ pub enum ConfigError {
         /// How many.
         found: u32,
     },
+}
+
+impl ObserveConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        let found = self.dimensions;
+        if !(1..=MAX_DIMENSIONS).contains(&found) {
+            return Err(ConfigError::Dimensions { found });
+        }
+        let found = self.particles;
+        if !PARTICLES_RANGE.contains(&found) {
+            return Err(ConfigError::Particles { found });
+        }
+        Ok(())
+    }
 }
 
 /// Why a report is refused; the phase is as before.
@@ -159,16 +175,7 @@ pub struct Observe {
 impl Observe {
     /// A world model that has seen nothing.
     pub fn new(config: ObserveConfig) -> Result<Self, ConfigError> {
-        if !(1..=MAX_DIMENSIONS).contains(&config.dimensions) {
-            return Err(ConfigError::Dimensions {
-                found: config.dimensions,
-            });
-        }
-        if !PARTICLES_RANGE.contains(&config.particles) {
-            return Err(ConfigError::Particles {
-                found: config.particles,
-            });
-        }
+        config.check()?;
         Ok(Self::from_state(Arc::new(ObserveState::new(config))))
     }
 

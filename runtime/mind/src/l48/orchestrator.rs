@@ -115,14 +115,14 @@ impl Orchestrator {
         if self.standing.authority() == Authority::Frozen {
             return Turn::Idle(self.watch_floor(&floor));
         }
-        self.passes += 1;
+        self.passes = self.passes.wrapping_add(1);
         self.in_flight = Some(self.passes);
         let pass = Pass {
             number: self.passes,
             epoch: self.epoch,
             authority: self.authority,
             cycle: floor.cycle,
-            checkpoint: CheckpointId(self.checkpoint.0 + 1),
+            checkpoint: CheckpointId(self.checkpoint.0.saturating_add(1)),
             structural_permitted: self.structural_permitted,
         };
         Turn::Begin(Box::new(Baton::new(pass, report, floor)))

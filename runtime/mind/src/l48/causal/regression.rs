@@ -8,6 +8,7 @@
 //! Invariant: all numbers are finite; the state's size is fixed by the number of nodes.
 
 use crate::numeric::running::Scale;
+use serde::Serialize;
 
 /// Cycles by which a cause may precede its effect; 0 is for the covariances of one and the same cycle.
 pub const LAGS: [u16; 7] = [0, 1, 2, 5, 10, 15, 20];
@@ -40,7 +41,7 @@ pub struct Found {
 }
 
 /// The covariances.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Regression {
     nodes: usize,
     scales: Vec<Scale>,

@@ -1,56 +1,69 @@
-//! The stored form of the graph.
+//! What a snapshot keeps of the graph: the strongest learnt edges. The regression behind them starts anew, and the edges
+//! stand until it has as much evidence again.
 
 use super::regression::MAX_LAG;
-use super::{ACTIVITY_REPORTS, CausalGraph, Edge, MAX_LEARNT, Origin, index};
+use super::{CausalGraph, DECLARED_NODES, Edge, MAX_NODES, Origin, index, node};
+use crate::numeric::condense::Refused;
 use serde::{Deserialize, Serialize};
 
-/// What [`CausalGraph`] reads and writes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Most edges that are kept.
+pub const MAX_KEPT: usize = 8;
+/// Steps of a strength of 1.
+const STEPS: f64 = 127.0;
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CausalSummary {
-    pub(super) groups: u16,
-    pub(super) learnt: Vec<Edge>,
-    pub(super) activity: Vec<Vec<f64>>,
+    pub(super) groups: u8,
+    pub(super) learnt: Vec<KeptEdge>,
 }
 
-/// A stored graph is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the causal graph has {edges} learnt edges, or one that cannot have been learnt, or a damaged activity")]
-pub struct CausalError {
-    edges: usize,
+/// One edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptEdge {
+    pub(super) cause: u8,
+    pub(super) effect: u8,
+    pub(super) lag: u8,
+    /// In 127ths.
+    pub(super) strength: i8,
 }
 
-impl TryFrom<CausalSummary> for CausalGraph {
-    type Error = CausalError;
-
-    fn try_from(summary: CausalSummary) -> Result<Self, CausalError> {
-        let mut graph = Self::new(usize::from(summary.groups));
-        let nodes = graph.len();
-        let sound = |edge: &Edge| {
-            let known = index(edge.cause) < nodes && index(edge.effect) < nodes && edge.cause != edge.effect;
-            let lag = (1..=MAX_LAG as u16).contains(&edge.lag);
-            known && lag && (-1.0..=1.0).contains(&edge.strength) && edge.origin == Origin::Learnt
-        };
-        let share = |value: &f64| (0.0..=1.0).contains(value);
-        let row = |row: &Vec<f64>| row.len() == nodes && row.iter().all(share);
-        let bounded = summary.learnt.len() <= MAX_LEARNT && summary.activity.len() <= ACTIVITY_REPORTS;
-        let whole = graph.groups == summary.groups;
-        if whole && bounded && summary.learnt.iter().all(sound) && summary.activity.iter().all(row) {
-            (graph.learnt, graph.activity) = (summary.learnt, summary.activity);
-            Ok(graph)
-        } else {
-            Err(CausalError {
-                edges: summary.learnt.len(),
-            })
+impl CausalGraph {
+    /// What a snapshot keeps of it.
+    pub fn summary(&self) -> CausalSummary {
+        let kept = self.learnt.iter().take(MAX_KEPT).map(|edge| KeptEdge {
+            cause: index(edge.cause) as u8,
+            effect: index(edge.effect) as u8,
+            lag: edge.lag as u8,
+            strength: (edge.strength * STEPS).round() as i8,
+        });
+        CausalSummary {
+            groups: self.groups as u8,
+            learnt: kept.collect(),
         }
     }
-}
 
-impl From<CausalGraph> for CausalSummary {
-    fn from(graph: CausalGraph) -> Self {
-        Self {
-            groups: graph.groups,
-            learnt: graph.learnt,
-            activity: graph.activity,
+    /// The graph that goes on from a summary.
+    pub fn from_summary(summary: &CausalSummary) -> Result<Self, Refused> {
+        let nodes = DECLARED_NODES + usize::from(summary.groups);
+        if nodes > MAX_NODES || summary.learnt.len() > MAX_KEPT {
+            return Err(Refused("more causes than there can be"));
         }
+        let mut graph = Self::new(usize::from(summary.groups));
+        for kept in &summary.learnt {
+            let (cause, effect) = (usize::from(kept.cause), usize::from(kept.effect));
+            let sound = cause < nodes && effect < nodes && cause != effect;
+            if !sound || !(1..=MAX_LAG).contains(&usize::from(kept.lag)) {
+                return Err(Refused("a cause that cannot have been learnt"));
+            }
+            graph.learnt.push(Edge {
+                cause: node(cause),
+                effect: node(effect),
+                lag: u16::from(kept.lag),
+                strength: (f64::from(kept.strength) / STEPS).clamp(-1.0, 1.0),
+                origin: Origin::Learnt,
+            });
+        }
+        Ok(graph)
     }
 }

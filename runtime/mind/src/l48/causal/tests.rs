@@ -181,43 +181,39 @@ fn groups_that_move_one_another_are_learnt_from_reports() {
 }
 
 #[test]
-fn a_stored_graph_keeps_what_was_learnt_and_a_broken_one_is_refused() {
+fn a_snapshot_keeps_the_strongest_edges_and_a_broken_one_is_refused() {
     let mut graph = active(&[(Node::Group(0), 0.9)]);
-    graph.learnt = vec![learnt(Node::Group(0), Node::Group(1), 2, 0.5)];
-    let summary = CausalSummary::from(graph.clone());
-    assert_eq!(CausalGraph::try_from(summary.clone()), Ok(graph));
-    let refused = |edge: Edge| {
+    graph.learnt = vec![learnt(Node::Group(0), Node::Group(1), 2, 0.5); MAX_KEPT + 1];
+    let summary = graph.summary();
+    let restored = CausalGraph::from_summary(&summary).expect("undamaged");
+    assert_eq!(restored.learnt().len(), MAX_KEPT);
+    let edge = restored.learnt()[0];
+    assert_eq!(
+        (edge.cause, edge.effect, edge.lag, edge.origin),
+        (Node::Group(0), Node::Group(1), 2, Origin::Learnt)
+    );
+    assert!((edge.strength - 64.0 / 127.0).abs() < 1e-12, "a half to the next 127th");
+    let sound = summary.learnt[0];
+    let refused = |edge: summary::KeptEdge| {
         let broken = CausalSummary {
             learnt: vec![edge],
             ..summary.clone()
         };
-        assert!(CausalGraph::try_from(broken).is_err(), "{edge:?}");
+        assert!(CausalGraph::from_summary(&broken).is_err(), "{edge:?}");
     };
-    let sound = learnt(Node::Group(0), Node::Group(1), 2, 0.5);
-    refused(Edge { lag: 0, ..sound });
-    refused(Edge { lag: 21, ..sound });
-    refused(Edge {
-        strength: f64::NAN,
-        ..sound
-    });
-    refused(Edge {
-        effect: Node::Group(3),
-        ..sound
-    });
-    refused(Edge {
-        effect: Node::Group(0),
+    refused(summary::KeptEdge { lag: 0, ..sound });
+    refused(summary::KeptEdge { lag: 21, ..sound });
+    refused(summary::KeptEdge { effect: 7, ..sound });
+    refused(summary::KeptEdge {
+        effect: sound.cause,
         ..sound
     });
     let many = CausalSummary {
-        learnt: vec![sound; MAX_LEARNT + 1],
+        learnt: vec![sound; MAX_KEPT + 1],
         ..summary.clone()
     };
-    assert!(CausalGraph::try_from(many).is_err());
-    let damaged = CausalSummary {
-        activity: vec![vec![f64::NAN; 7]],
-        ..summary
-    };
-    assert!(CausalGraph::try_from(damaged).is_err());
+    assert!(CausalGraph::from_summary(&many).is_err());
+    assert!(CausalGraph::from_summary(&CausalSummary { groups: 13, ..summary }).is_err());
 }
 
 #[test]

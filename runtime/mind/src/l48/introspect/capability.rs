@@ -12,9 +12,11 @@
 
 mod record;
 mod skill;
+mod summary;
 
 pub use record::{MIN_SAMPLES, OUTCOMES, Record, RecordError};
 pub use skill::{Domain, General, Skill};
+pub use summary::MatrixSummary;
 
 use super::calibration::{Correction, correct};
 use crate::l48::scenario;

@@ -17,10 +17,12 @@
 
 mod profile;
 mod registry;
+mod summary;
 mod watched;
 
 pub use profile::{Known, Profile, divergence, similarity};
 pub use registry::{Fate, MAX_REGISTERED, Registry, UnknownDomain};
+pub use summary::{DetectorSummary, MAX_KEPT_DOMAINS};
 
 use crate::l48::observe::Score;
 use crate::report::CycleReport;

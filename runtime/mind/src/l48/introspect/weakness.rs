@@ -4,6 +4,10 @@
 //! succeeded is a weakness: a coin that fails so often in 16 throws is one in ten, and a skill that fails so often is no
 //! longer one. What a freeze interrupts counts as failed (section 6.4, stage 0).
 
+mod summary;
+
+pub use summary::WeaknessSummary;
+
 use super::capability::{Outcome, Skill};
 use crate::l48::scenario;
 use serde::{Deserialize, Serialize};

@@ -10,10 +10,11 @@ use crate::l48::scenario::{Anchor, Scenarios};
 use crate::report::CycleReport;
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-/// The world model. Its serde form is its whole state, particles included.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The world model. Its serde form is its whole state, particles included, to compare; it is stored as its
+/// [`summary`](ObserveState::summary), and there is no other way to read one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ObserveState {
     pub(super) config: ObserveConfig,
     /// The last cycle known.
@@ -74,7 +75,7 @@ impl ObserveState {
             .zip(report.observations.chunks_exact(self.config.dimensions))
         {
             // A cycle number that does not rise comes from a host that counts anew: no time has passed unseen.
-            let unseen = facts.cycle.saturating_sub(self.cycle + 1);
+            let unseen = facts.cycle.saturating_sub(self.cycle.saturating_add(1));
             self.cycle = facts.cycle;
             realised.clear();
             for (index, (dimension, &y)) in self.dimensions.iter_mut().zip(row).enumerate() {

@@ -30,6 +30,11 @@ impl Record {
         self.len = (self.len + 1).min(OUTCOMES as u8);
     }
 
+    /// The outcomes, the newest lowest.
+    pub(super) fn bits(&self) -> u64 {
+        self.bits
+    }
+
     /// Outcomes held.
     pub fn len(&self) -> u32 {
         u32::from(self.len)

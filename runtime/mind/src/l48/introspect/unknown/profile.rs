@@ -1,6 +1,8 @@
 //! How a group of sensors behaves, in three numbers per dimension: level, dispersion around it, and step from one value
 //! to the next.
 
+use super::summary::{resume_mean, resume_scale};
+use crate::numeric::condense::{Refused, narrow};
 use crate::numeric::running::{RunningMean, Scale};
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +106,16 @@ pub struct Known {
     met: u64,
 }
 
+/// What a snapshot keeps of a known domain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KnownSummary {
+    /// Level, its variance, variance around it, and mean square step.
+    dimensions: Vec<[f32; 4]>,
+    /// Reports that it was learnt from, up to 255.
+    reports: u8,
+    met: u64,
+}
+
 impl Known {
     /// A domain of which nothing is known yet.
     pub fn new(dimensions: usize) -> Self {
@@ -112,6 +124,52 @@ impl Known {
             observations: 0,
             met: 0,
         }
+    }
+
+    /// What a snapshot keeps of it.
+    pub(super) fn summary(&self) -> KnownSummary {
+        let dimensions = self.dimensions.iter().map(|usual| {
+            let [within, step] = [usual.within, usual.step].map(|mean| mean.get().unwrap_or(0.0));
+            [usual.level.mean(), usual.level.variance(), within, step].map(narrow)
+        });
+        KnownSummary {
+            dimensions: dimensions.collect(),
+            reports: self.reports().min(u32::from(u8::MAX)) as u8,
+            met: self.met,
+        }
+    }
+
+    /// The domain that goes on from a summary.
+    pub(super) fn from_summary(summary: &KnownSummary, dimensions: usize) -> Result<Self, Refused> {
+        let mut known = Self::new(dimensions);
+        if summary.dimensions.len() != dimensions {
+            return Err(Refused("a known domain with other sensors"));
+        }
+        let reports = u32::from(summary.reports);
+        for (usual, kept) in known.dimensions.iter_mut().zip(&summary.dimensions) {
+            let [level, wander, within, step] = kept.map(f64::from);
+            let squares = [wander, within, step]
+                .iter()
+                .all(|square| (0.0..=f64::MAX).contains(square));
+            if !level.is_finite() || !squares {
+                return Err(Refused("a known domain that cannot have been met"));
+            }
+            resume_scale(&mut usual.level, level, wander, reports);
+            resume_mean(&mut usual.within, within, reports);
+            resume_mean(&mut usual.step, step, reports);
+        }
+        known.met = summary.met;
+        known.observations = 10 * reports;
+        Ok(known)
+    }
+
+    /// Reports that it was learnt from.
+    fn reports(&self) -> u32 {
+        self.dimensions
+            .iter()
+            .map(|usual| usual.within.count())
+            .max()
+            .unwrap_or(0)
     }
 
     /// Dimensions of the group.

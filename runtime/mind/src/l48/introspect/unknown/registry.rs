@@ -63,6 +63,14 @@ pub struct RegistryError {
 }
 
 impl Registry {
+    /// A registry whose entries are these, which are open; `None` where they cannot be.
+    pub(super) fn of_open(entries: &[UnknownDomain], registered: u64) -> Option<Self> {
+        let open = entries.iter().all(|entry| entry.fate == Fate::Open);
+        let entries = entries.to_vec();
+        let registry = Self::try_from(RawRegistry { entries, registered }).ok();
+        registry.filter(|_| open)
+    }
+
     /// All entries, oldest first.
     pub fn entries(&self) -> &[UnknownDomain] {
         &self.entries

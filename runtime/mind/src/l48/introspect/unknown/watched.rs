@@ -27,8 +27,8 @@ pub(super) struct Watched {
     /// Usual absolute forecast error, by dimension.
     pub(super) usual_error: Vec<RunningMean>,
     /// Error of a report relative to the usual one.
-    errors: Scale,
-    reports: u32,
+    pub(super) errors: Scale,
+    pub(super) reports: u32,
     pub(super) clean: u8,
 }
 
