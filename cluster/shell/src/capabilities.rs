@@ -93,7 +93,7 @@ mod tests {
                 .collect(),
             weaknesses: vec!["forecast\x1b[2J disk".to_owned()],
         };
-        let text = capabilities(&model, false);
+        let text = capabilities(&model, Style::default());
         let lines: Vec<&str> = text.lines().collect();
         assert!(
             lines[1].starts_with("forecast cpu   forecasting         0.50        -"),

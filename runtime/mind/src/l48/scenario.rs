@@ -256,7 +256,7 @@ impl Scenarios {
         for (window, means) in scenarios.fits.iter_mut().zip(&summary.fits) {
             (0..rows).for_each(|row| window.push(f64::from(means[row / KEPT_TOGETHER])));
         }
-        scenarios.reweigh();
+        scenarios.reweigh(0.0);
         Ok(scenarios)
     }
 }
