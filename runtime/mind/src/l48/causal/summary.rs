@@ -20,7 +20,7 @@ pub struct CausalSummary {
 
 /// One edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptEdge {
+pub(super) struct KeptEdge {
     pub(super) cause: u8,
     pub(super) effect: u8,
     pub(super) lag: u8,

@@ -108,7 +108,7 @@ pub struct Known {
 
 /// What a snapshot keeps of a known domain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct KnownSummary {
+pub(super) struct KnownSummary {
     /// Level, its variance, variance around it, and mean square step.
     dimensions: Vec<[f32; 4]>,
     /// Reports that it was learnt from, up to 255.
