@@ -34,6 +34,14 @@ async fn an_agent_cycles_and_its_levels_run() {
         ]
     );
     assert_eq!(description.levels.len(), 3);
+    let model = description.self_model.expect("level 4.8 has passed");
+    assert!(
+        model
+            .skills
+            .iter()
+            .any(|row| row.skill == "logical reasoning" && row.outcomes > 0),
+        "{model:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

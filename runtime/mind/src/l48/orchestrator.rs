@@ -17,6 +17,8 @@ use rungs_types::{Authority, Cause, CheckpointId, Epoch, EventKind, Level, RoleP
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+/// Bytes of an actor's last words that are kept: a record may be stored for each of 10,000 agents every few seconds.
+const MAX_CAUSE_BYTES: usize = 200;
 /// The guard's critical stage.
 const GUARD_CRITICAL: u8 = 3;
 
@@ -242,11 +244,22 @@ impl Orchestrator {
             } => self.authority = *to,
             Action::Revert { level: Level::L48, .. } => return self.verified.clone(),
             Action::Emit(EventKind::Frozen { level, cause, .. }) if *level <= Level::L48 => {
-                self.cause = Some(cause.clone());
+                self.cause = Some(brief(cause));
             }
             _ => {}
         }
         None
+    }
+}
+
+/// The cause with at most [`MAX_CAUSE_BYTES`] of an actor's last words.
+fn brief(cause: &Cause) -> Cause {
+    match cause {
+        Cause::Panic { role, message } => Cause::Panic {
+            role: role.clone(),
+            message: message[..message.floor_char_boundary(MAX_CAUSE_BYTES)].to_owned(),
+        },
+        cause => cause.clone(),
     }
 }
 

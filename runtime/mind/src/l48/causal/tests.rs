@@ -149,8 +149,8 @@ fn a_group_is_a_sixth_of_its_error_in_standard_deviations_from_normal() {
 fn groups_that_move_one_another_are_learnt_from_reports() {
     let mut graph = CausalGraph::new(2);
     let mut scores = Vec::new();
-    // Group 0 is surprised every seventh cycle or so, group 1 two cycles later.
-    let surprised = |cycle: u64| cycle * 2_654_435_761 % 7 == 0;
+    // Group 0 is surprised every seventh cycle, group 1 two cycles later.
+    let surprised = |cycle: u64| cycle.is_multiple_of(7);
     for last in (10..=1_000).step_by(10) {
         let report = fixtures::report(last, 2, |_, _| 0.0);
         let report = CycleReport {

@@ -1,9 +1,11 @@
 //! What a snapshot keeps of the self-model: sufficient statistics in few bytes, as there may be 10,000 agents.
 //!
-//! Kept to the precision of an `f32`: confidences, what is usual in the two known domains met last, usual errors. Kept by
-//! their distribution, not their order in time: the outcomes of a skill, by halves. Kept of the weakness map: the 16
-//! cells used last; of the registry: the domains that are still unknown, and the count. Not kept: the last values, what
+//! Kept to two bytes or four: confidences, what is usual in the two known domains met last, usual errors. Kept by
+//! their distribution, not their order in time: the outcomes of a skill, by halves. Kept of the weakness map: the 8
+//! cells used last; of the registry: up to 4 domains that are still unknown, and the count. Not kept: the last values, what
 //! was being learnt of an unknown domain, and actions on trial, which are not judged.
+
+pub(super) mod half;
 
 use super::capability::{Matrix, MatrixSummary};
 use super::evidence::trials::Trials;

@@ -228,7 +228,18 @@ fn a_baton_that_skipped_a_phase_is_a_fault_of_that_phase() {
         skipped.to_string(),
         "the baton came to verify without having passed observe"
     );
+    let skipped = level.introspect.carry(&mut baton).expect_err("observe was left out");
+    assert_eq!(
+        skipped.to_string(),
+        "the baton came to introspect without having passed observe"
+    );
     level.observe.carry(&mut baton, &Unlimited).expect("a good report");
+    level.verify.carry(&mut baton).expect("in order");
+    let skipped = level.emit.carry(&mut baton).expect_err("introspect was left out");
+    assert_eq!(
+        skipped.to_string(),
+        "the baton came to emit without having passed introspect"
+    );
     let requests = level.orchestrator.on_baton(&baton);
     let [Request::Fault(Fault::Panic { role, .. })] = &requests[..] else {
         panic!("{requests:?}");

@@ -1,7 +1,8 @@
 //! What a snapshot keeps of the matrix: the skills that were used.
 
 use super::{MAX_SKILLS, Matrix, OUTCOMES, Record, Row, Skill};
-use crate::numeric::condense::{Refused, narrow};
+use crate::l48::introspect::summary::half::Share;
+use crate::numeric::condense::Refused;
 use serde::{Deserialize, Serialize};
 
 /// See the module.
@@ -12,7 +13,7 @@ pub struct MatrixSummary(Vec<KeptRow>);
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct KeptRow {
     skill: Skill,
-    confidence: f32,
+    confidence: Share,
     outcomes: u8,
     /// Successes of the newer half, and of the rest.
     successes: [u8; 2],
@@ -25,7 +26,7 @@ impl Matrix {
         let used = self.rows.iter().filter(|row| !row.record.is_empty());
         let kept = used.map(|row| KeptRow {
             skill: row.skill,
-            confidence: narrow(row.confidence),
+            confidence: Share::of(row.confidence),
             outcomes: row.record.len() as u8,
             successes: row.record.successes_by_half(),
             overconfident_since: row.overconfident_since,
@@ -40,9 +41,9 @@ impl Matrix {
         }
         let mut matrix = Self::new(groups);
         for kept in &summary.0 {
-            let confidence = f64::from(kept.confidence);
+            let confidence = kept.confidence.get();
             let record = Record::of_halves(u32::from(kept.outcomes), kept.successes);
-            let Some(record) = record.filter(|_| (0.0..=1.0).contains(&confidence)) else {
+            let Some(record) = record else {
                 return Err(Refused("a skill that cannot have been used so"));
             };
             let row = Row {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 const GROUPS: [u16; 8] = [0, 0, 1, 1, 2, 2, 3, 3];
 /// What of the 8 KiB of a stored Level 4.8 the self-model may have, for 8 dimensions.
-const MOST_BYTES: usize = 900;
+const MOST_BYTES: usize = 500;
 
 fn config() -> bincode::config::Configuration {
     bincode::config::standard()

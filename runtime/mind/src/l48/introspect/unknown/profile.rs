@@ -2,6 +2,7 @@
 //! to the next.
 
 use super::summary::{resume_mean, resume_scale};
+use crate::l48::introspect::summary::half::Half;
 use crate::numeric::condense::{Refused, narrow};
 use crate::numeric::running::{RunningMean, Scale};
 use serde::{Deserialize, Serialize};
@@ -110,10 +111,9 @@ pub struct Known {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct KnownSummary {
     /// Level, its variance, variance around it, and mean square step.
-    dimensions: Vec<[f32; 4]>,
+    dimensions: Vec<(f32, [Half; 3])>,
     /// Reports that it was learnt from, up to 255.
     reports: u8,
-    met: u64,
 }
 
 impl Known {
@@ -130,24 +130,24 @@ impl Known {
     pub(super) fn summary(&self) -> KnownSummary {
         let dimensions = self.dimensions.iter().map(|usual| {
             let [within, step] = [usual.within, usual.step].map(|mean| mean.get().unwrap_or(0.0));
-            [usual.level.mean(), usual.level.variance(), within, step].map(narrow)
+            let squares = [usual.level.variance(), within, step].map(Half::of);
+            (narrow(usual.level.mean()), squares)
         });
         KnownSummary {
             dimensions: dimensions.collect(),
             reports: self.reports().min(u32::from(u8::MAX)) as u8,
-            met: self.met,
         }
     }
 
-    /// The domain that goes on from a summary.
-    pub(super) fn from_summary(summary: &KnownSummary, dimensions: usize) -> Result<Self, Refused> {
+    /// The domain that goes on from a summary, met at this cycle.
+    pub(super) fn from_summary(summary: &KnownSummary, dimensions: usize, met: u64) -> Result<Self, Refused> {
         let mut known = Self::new(dimensions);
         if summary.dimensions.len() != dimensions {
             return Err(Refused("a known domain with other sensors"));
         }
         let reports = u32::from(summary.reports);
         for (usual, kept) in known.dimensions.iter_mut().zip(&summary.dimensions) {
-            let [level, wander, within, step] = kept.map(f64::from);
+            let (level, [wander, within, step]) = (f64::from(kept.0), kept.1.map(Half::get));
             let squares = [wander, within, step]
                 .iter()
                 .all(|square| (0.0..=f64::MAX).contains(square));
@@ -158,7 +158,7 @@ impl Known {
             resume_mean(&mut usual.within, within, reports);
             resume_mean(&mut usual.step, step, reports);
         }
-        known.met = summary.met;
+        known.met = met;
         known.observations = 10 * reports;
         Ok(known)
     }

@@ -3,6 +3,7 @@
 use super::profile::{Known, KnownSummary};
 use super::watched::Watched;
 use super::{Detector, Registry, UnknownDomain, WARM_UP_REPORTS, group_count, members};
+use crate::l48::introspect::summary::half::Half;
 use crate::numeric::condense::Refused;
 use crate::numeric::running::{RunningMean, Scale};
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,9 @@ use std::sync::Arc;
 
 /// Known domains of a group that are kept: those met last.
 pub const MAX_KEPT_DOMAINS: usize = 2;
+
+/// Unknown domains that are kept, the oldest.
+const MAX_KEPT_OPEN: usize = 4;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,10 +27,10 @@ pub struct DetectorSummary {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct GroupSummary {
     known: Vec<KnownSummary>,
-    /// Usual absolute error of each dimension; NaN where it is not known.
-    usual_error: Vec<f32>,
+    /// Usual absolute error of each dimension; 0 where it is not known.
+    usual_error: Vec<Half>,
     /// Mean and variance of a report's relative error.
-    errors: [f32; 2],
+    errors: [Half; 2],
     /// Reports watched, up to the warm-up.
     reports: u8,
 }
@@ -36,7 +40,7 @@ impl Detector {
     pub fn summary(&self) -> DetectorSummary {
         DetectorSummary {
             groups: self.watched.iter().map(Watched::summary).collect(),
-            open: self.registry.open().copied().collect(),
+            open: self.registry.open().take(MAX_KEPT_OPEN).copied().collect(),
             registered: self.registry.registered(),
         }
     }
@@ -64,10 +68,8 @@ impl Watched {
         let usual = self.usual_error.iter();
         GroupSummary {
             known: known.into_iter().take(MAX_KEPT_DOMAINS).map(Known::summary).collect(),
-            usual_error: usual
-                .map(|mean| mean.get().map_or(f32::NAN, |value| value as f32))
-                .collect(),
-            errors: [self.errors.mean() as f32, self.errors.variance() as f32],
+            usual_error: usual.map(|mean| Half::of(mean.get().unwrap_or(0.0))).collect(),
+            errors: [self.errors.mean(), self.errors.variance()].map(Half::of),
             reports: self.reports.min(WARM_UP_REPORTS) as u8,
         }
     }
@@ -77,16 +79,20 @@ impl Watched {
         if kept.known.len() > MAX_KEPT_DOMAINS || kept.usual_error.len() != dimensions {
             return Err(Refused("a group with other sensors"));
         }
-        for known in &kept.known {
-            watched.known.push(Known::from_summary(known, dimensions)?);
+        // Met last first; of the cycles at which they were met only the order counts.
+        for (order, known) in kept.known.iter().rev().enumerate() {
+            watched
+                .known
+                .push(Known::from_summary(known, dimensions, order as u64)?);
         }
         watched.reports = u32::from(kept.reports).min(WARM_UP_REPORTS);
-        for (mean, &error) in watched.usual_error.iter_mut().zip(&kept.usual_error) {
-            if error >= 0.0 && error.is_finite() {
-                resume_mean(mean, f64::from(error), watched.reports);
+        for (mean, kept) in watched.usual_error.iter_mut().zip(&kept.usual_error) {
+            let error = kept.get();
+            if error > 0.0 && error.is_finite() {
+                resume_mean(mean, error, watched.reports);
             }
         }
-        let [mean, variance] = kept.errors.map(f64::from);
+        let [mean, variance] = kept.errors.map(Half::get);
         let sound = mean.is_finite() && mean >= 0.0 && variance.is_finite() && variance >= 0.0;
         if !sound {
             return Err(Refused("errors that cannot have been"));

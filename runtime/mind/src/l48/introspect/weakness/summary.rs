@@ -7,7 +7,7 @@ use crate::numeric::condense::Refused;
 use serde::{Deserialize, Serialize};
 
 /// Most cells that are kept.
-const MAX_KEPT: usize = 16;
+const MAX_KEPT: usize = 8;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
