@@ -174,6 +174,6 @@ fn a_self_model_that_is_missing_or_cannot_be_used_is_begun_anew_and_the_rest_kep
     );
     assert_eq!(
         warnings[1],
-        "the self-model in the snapshot is begun anew: a group with other sensors"
+        "the self-model in the snapshot is begun anew: a group's number of sensors is out of range"
     );
 }

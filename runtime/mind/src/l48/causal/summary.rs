@@ -47,14 +47,14 @@ impl CausalGraph {
     pub fn from_summary(summary: &CausalSummary) -> Result<Self, Refused> {
         let nodes = DECLARED_NODES + usize::from(summary.groups);
         if nodes > MAX_NODES || summary.learnt.len() > MAX_KEPT {
-            return Err(Refused("more causes than there can be"));
+            return Err(Refused("the number of causes"));
         }
         let mut graph = Self::new(usize::from(summary.groups));
         for kept in &summary.learnt {
             let (cause, effect) = (usize::from(kept.cause), usize::from(kept.effect));
             let sound = cause < nodes && effect < nodes && cause != effect;
             if !sound || !(1..=MAX_LAG).contains(&usize::from(kept.lag)) {
-                return Err(Refused("a cause that cannot have been learnt"));
+                return Err(Refused("a learnt cause"));
             }
             graph.learnt.push(Edge {
                 cause: node(cause),

@@ -37,14 +37,14 @@ impl Matrix {
     /// The matrix that goes on from a summary, of an agent that watches this many groups.
     pub fn from_summary(summary: &MatrixSummary, groups: u16) -> Result<Self, Refused> {
         if summary.0.len() > MAX_SKILLS {
-            return Err(Refused("more skills than there can be"));
+            return Err(Refused("the number of skills"));
         }
         let mut matrix = Self::new(groups);
         for kept in &summary.0 {
             let confidence = kept.confidence.get();
             let record = Record::of_halves(u32::from(kept.outcomes), kept.successes);
             let Some(record) = record else {
-                return Err(Refused("a skill that cannot have been used so"));
+                return Err(Refused("a skill's outcomes"));
             };
             let row = Row {
                 confidence,
@@ -58,7 +58,7 @@ impl Matrix {
                 Err(index) if kept.skill.is_learnt() && matrix.rows.len() < MAX_SKILLS => {
                     matrix.rows.insert(index, row)
                 }
-                Err(_) => return Err(Refused("a skill that the agent does not have")),
+                Err(_) => return Err(Refused("a skill")),
             }
         }
         Ok(matrix)

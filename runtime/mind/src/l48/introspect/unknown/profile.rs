@@ -143,7 +143,7 @@ impl Known {
     pub(super) fn from_summary(summary: &KnownSummary, dimensions: usize, met: u64) -> Result<Self, Refused> {
         let mut known = Self::new(dimensions);
         if summary.dimensions.len() != dimensions {
-            return Err(Refused("a known domain with other sensors"));
+            return Err(Refused("a known domain's number of sensors"));
         }
         let reports = u32::from(summary.reports);
         for (usual, kept) in known.dimensions.iter_mut().zip(&summary.dimensions) {
@@ -152,7 +152,7 @@ impl Known {
                 .iter()
                 .all(|square| (0.0..=f64::MAX).contains(square));
             if !level.is_finite() || !squares {
-                return Err(Refused("a known domain that cannot have been met"));
+                return Err(Refused("a known domain"));
             }
             resume_scale(&mut usual.level, level, wander, reports);
             resume_mean(&mut usual.within, within, reports);

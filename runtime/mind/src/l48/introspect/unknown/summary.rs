@@ -48,14 +48,13 @@ impl Detector {
     /// The detector that goes on from a summary; `groups` has the group of each dimension.
     pub fn from_summary(summary: &DetectorSummary, groups: Arc<[u16]>) -> Result<Self, Refused> {
         if summary.groups.len() != group_count(&groups) {
-            return Err(Refused("a self-model of other groups of sensors"));
+            return Err(Refused("the number of groups"));
         }
         let each = summary.groups.iter().enumerate();
         let watched = each.map(|(group, kept)| Watched::from_summary(kept, members(&groups, group)));
         Ok(Self {
             watched: watched.collect::<Result<_, _>>()?,
-            registry: Registry::of_open(&summary.open, summary.registered)
-                .ok_or(Refused("unknown domains that cannot have been registered"))?,
+            registry: Registry::of_open(&summary.open, summary.registered).ok_or(Refused("an unknown domain"))?,
             groups,
         })
     }
@@ -77,7 +76,7 @@ impl Watched {
     fn from_summary(kept: &GroupSummary, dimensions: usize) -> Result<Self, Refused> {
         let mut watched = Self::new(dimensions);
         if kept.known.len() > MAX_KEPT_DOMAINS || kept.usual_error.len() != dimensions {
-            return Err(Refused("a group with other sensors"));
+            return Err(Refused("a group's number of sensors"));
         }
         // Met last first; of the cycles at which they were met only the order counts.
         for (order, known) in kept.known.iter().rev().enumerate() {
@@ -95,7 +94,7 @@ impl Watched {
         let [mean, variance] = kept.errors.map(Half::get);
         let sound = mean.is_finite() && mean >= 0.0 && variance.is_finite() && variance >= 0.0;
         if !sound {
-            return Err(Refused("errors that cannot have been"));
+            return Err(Refused("a group's usual error"));
         }
         resume_scale(&mut watched.errors, mean, variance, watched.reports);
         Ok(watched)

@@ -42,6 +42,6 @@ impl WeaknessMap {
             last_used: summary.newest,
         };
         let cells: Vec<Cell> = summary.cells.iter().map(cell).collect();
-        Self::try_from(cells).map_err(|_| Refused("a weakness that cannot have been noted"))
+        Self::try_from(cells).map_err(|_| Refused("a weakness"))
     }
 }
