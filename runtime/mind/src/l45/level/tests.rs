@@ -1,5 +1,5 @@
 use super::*;
-use crate::report::{DivergenceBand, MAX_REPORT_CYCLES, Resource};
+use crate::report::{CycleFacts, DivergenceBand, MAX_REPORT_CYCLES, REPORT_CYCLES, Resource};
 use proptest::prelude::*;
 
 const GROUPS: [u16; 2] = [0, 1];
