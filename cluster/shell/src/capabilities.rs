@@ -96,7 +96,7 @@ mod tests {
         let text = capabilities(&model, Style::default());
         let lines: Vec<&str> = text.lines().collect();
         assert!(
-            lines[1].starts_with("forecast cpu   forecasting         0.50        -"),
+            lines[1].starts_with("forecast cpu   forecasting        0.50        -"),
             "{text}"
         );
         assert!(lines[2].contains("unknown     0.90   0.40   0.10"), "{text}");
