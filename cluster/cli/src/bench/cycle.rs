@@ -69,6 +69,12 @@ impl LowerLevels {
         })
     }
 
+    /// The group of each dimension.
+    pub fn groups(&self) -> Arc<[u16]> {
+        let dimensions = &self.world.describe().dimensions;
+        dimensions.iter().map(|dimension| dimension.group).collect()
+    }
+
     fn observe(&mut self) -> anyhow::Result<()> {
         self.cycle += 1;
         self.row.fill(f64::NAN);

@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64Mcg;
 use rungs_mind::budget::Unlimited;
+use rungs_mind::l48::Introspect;
 use rungs_mind::l48::ar::{Model, Transition};
 use rungs_mind::l48::baton::{Baton, Pass};
 use rungs_mind::l48::belief::{Belief, Scratch};
@@ -181,6 +182,7 @@ fn pass_us(seed: u64) -> anyhow::Result<f64> {
         particles: PARTICLES as u32,
         seed,
     })?;
+    let mut introspect = Introspect::new(lower.groups());
     let (mut verify, mut emit) = (Verify::new(), Emit::new());
     let mut times = Vec::new();
     for number in 1..=2 * PASSES {
@@ -194,6 +196,7 @@ fn pass_us(seed: u64) -> anyhow::Result<f64> {
         let mut baton = Baton::new(pass, Arc::new(report), Arc::new(floor));
         let began = Instant::now();
         observe.carry(&mut baton, &Unlimited)?;
+        introspect.carry(&mut baton)?;
         verify.carry(&mut baton)?;
         emit.carry(&mut baton)?;
         if number > PASSES {

@@ -57,9 +57,15 @@ pub struct Levels {
 }
 
 impl Levels {
-    /// Codes these values by their distance from `centre`.
+    /// Codes these values by their distance from `centre`. What is written here passes [`Levels::check`], whatever it is.
     pub fn around(centre: f64, values: impl Iterator<Item = f64> + Clone) -> Self {
-        let reach = values.clone().map(|value| (value - centre).abs()).fold(0.0, f64::max);
+        let centre = if centre.is_nan() {
+            0.0
+        } else {
+            centre.clamp(-MAX_VALUE, MAX_VALUE)
+        };
+        let distances = values.clone().map(|value| (value - centre).abs());
+        let reach = distances.fold(0.0, f64::max).min(2.0 * MAX_VALUE);
         let codes = values.map(|value| encode(value - centre, reach)).collect();
         Self { centre, reach, codes }
     }

@@ -182,8 +182,8 @@ fn a_level_that_was_never_at_full_recovers_to_shadow() {
     let mut standing = Standing::default();
     run(&mut standing, 1_000..=1_300);
     standing.freeze(1_305, false);
-    let changes = watch(&mut standing, 1_310..=1_350, &[]);
-    assert_eq!(changes, [(1_350, recovered(Authority::Shadow))]);
+    let changes = watch(&mut standing, 1_310..=1_360, &[]);
+    assert_eq!(changes, [(1_360, recovered(Authority::Shadow))]);
 }
 
 #[test]
