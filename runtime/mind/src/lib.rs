@@ -11,6 +11,7 @@
 //! [`ladder`] (where a freeze is decided).
 
 pub mod budget;
+pub mod goals;
 pub mod l3;
 pub mod l45;
 pub mod l48;

@@ -4,7 +4,9 @@
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, LogNormal, StandardNormal};
 use rand_pcg::Pcg64Mcg;
-use rungs_mind::l3::{Action, Available, Floor, GroupSet, IdentityId, Input, Kernel, KernelConfig, Outcomes, Pace, Step};
+use rungs_mind::l3::{
+    Action, Available, Floor, GroupSet, IdentityId, Input, Kernel, KernelConfig, Outcomes, Pace, Step,
+};
 use rungs_mind::l45::{Level45, Level45Config};
 use rungs_mind::report::{CycleReport, DivergenceBand, FloorReport, REPORT_CYCLES, RhoState};
 use std::sync::Arc;
