@@ -15,6 +15,7 @@ pub mod forecast;
 pub mod invariants;
 pub mod observe;
 pub mod orchestrator;
+pub mod plan;
 pub mod risk;
 pub mod scenario;
 pub mod standing;
