@@ -3,7 +3,6 @@
 //! Nothing is decided about cognition here. What of a snapshot cannot be used is told and left out: an agent starts
 //! anew rather than not at all, unless its environment does not open.
 
-use crate::body::Body;
 use crate::environment::{Description, Environment, EnvironmentError};
 use crate::error::AgentError;
 use crate::guard::GuardState;
@@ -12,12 +11,12 @@ use crate::level45::Level45Start;
 use crate::level48::{Part, PartCell};
 use crate::snapshot::{NEWEST_VERSION, Record};
 use crate::tree::Tree;
-use rungs_mind::l3::{self, IdentityId, KernelConfig};
+use rungs_mind::body::Body;
+use rungs_mind::l3;
 use rungs_mind::l45::{Level45, Level45Config, Level45Error};
-use rungs_mind::l48::baton::Bundle;
-use rungs_mind::l48::observe::ObserveConfig;
-use rungs_mind::l48::{Emit, Observe, Orchestrator, Verify};
-use rungs_types::{CheckpointId, Epoch, Level};
+use rungs_mind::l48::Orchestrator;
+use rungs_mind::setup;
+use rungs_types::{Epoch, Level};
 use std::fmt::Display;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -143,13 +142,8 @@ impl Builder<'_> {
         warnings: &mut Vec<String>,
     ) -> Result<KernelStart, AgentError> {
         let spec = &self.tree.shared.spec;
-        let config = KernelConfig {
-            identity: IdentityId::of(&format!("{}/{}", spec.agent.tenant.as_str(), spec.agent.name.as_str())),
-            groups: Arc::clone(&self.groups),
-            seed: spec.seed,
-            exploration_rate: EXPLORATION_RATE,
-        };
-        let body = Body::new(spec.agent.tenant.clone(), self.description);
+        let config = setup::kernel(spec, Arc::clone(&self.groups));
+        let body = Body::new(spec.agent.tenant.clone(), &self.description.surroundings());
         let restored = usable(record.kernel(), "kernel", warnings).and_then(|part| {
             let kernel = l3::Kernel::restore(config.clone(), part.kernel.clone());
             usable(kernel.map(|kernel| Some((part, kernel))), "kernel", warnings)
@@ -175,10 +169,7 @@ impl Builder<'_> {
     }
 
     fn floor(&self, record: &Record, warnings: &mut Vec<String>) -> Result<Level45Start, AgentError> {
-        let config = Level45Config {
-            groups: Arc::clone(&self.groups),
-            seed: self.tree.shared.spec.seed,
-        };
+        let config = setup::floor(&self.tree.shared.spec, Arc::clone(&self.groups));
         let restored = usable(record.floor(), "floor", warnings).and_then(|state| {
             let level = Level45::restore(config.clone(), state);
             usable(level.map(Some), "floor", warnings)
@@ -194,27 +185,16 @@ impl Builder<'_> {
     }
 
     fn level48(&self, record: &Record, warnings: &mut Vec<String>) -> Result<Arc<PartCell>, AgentError> {
-        let spec = &self.tree.shared.spec;
-        let config = ObserveConfig {
-            dimensions: self.groups.len(),
-            particles: spec.particles,
-            seed: spec.seed,
-        };
-        let part = match usable(record.level48(), "level 4.8", warnings) {
+        let config = setup::world(&self.tree.shared.spec, self.groups.len());
+        let part = match usable(record.level48(config), "level 4.8", warnings) {
             Some((epoch, orchestrator)) => Part {
                 obeyed: 0,
                 epoch,
                 orchestrator,
             },
             None => {
-                let observe = Observe::new(config).map_err(|error| self.not_started(error))?;
-                let first = Bundle {
-                    checkpoint: CheckpointId::default(),
-                    cycle: 0,
-                    observe: observe.state(),
-                    verify: Verify::new().state(),
-                    emit: Emit::new().state(),
-                };
+                let first = setup::first_bundle(&self.tree.shared.spec, self.groups.len());
+                let first = first.map_err(|error| self.not_started(error))?;
                 Part {
                     obeyed: 0,
                     epoch: Epoch::default(),
@@ -225,9 +205,6 @@ impl Builder<'_> {
         Ok(Arc::new(Mutex::new(Arc::new(part))))
     }
 }
-
-/// Probability per cycle that the kernel tries something other than what looks best.
-const EXPLORATION_RATE: f64 = 0.02;
 
 /// The guard as it was in the last record, for its restart; a new one if there is none.
 pub(crate) async fn last_guard(tree: &Tree) -> GuardState {

@@ -1,125 +1,39 @@
-//! The kernel's desk: what the levels above have laid on it. The kernel looks at it at the start of each cycle and never
-//! waits for anybody; a withdrawal takes away what lies there.
-//!
-//! Invariant: at most [`MAX_ADVICE`] pieces lie on the desk; the oldest go first.
+//! The kernel's desk behind a lock: the levels lay down, the kernel reads at the start of each cycle and never waits for
+//! anybody. What lies there and what counts is decided in `rungs_mind::desk`.
 
+use rungs_mind::desk;
 use rungs_mind::l3::Floor;
 use rungs_mind::report::Advice;
 use rungs_types::{Epoch, Level};
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// Pieces of advice on the desk: one in force, one that takes effect ten cycles later, and room for a slow kernel.
-pub(crate) const MAX_ADVICE: usize = 4;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(crate) struct Desk(Mutex<Laid>);
-
-#[derive(Debug, Default)]
-struct Laid {
-    floor: Floor,
-    advice: VecDeque<Arc<Advice>>,
-}
+pub(crate) struct Desk(Mutex<desk::Desk>);
 
 impl Desk {
     // Nothing can panic while it is held: only values are moved.
-    fn lock(&self) -> MutexGuard<'_, Laid> {
+    fn lock(&self) -> MutexGuard<'_, desk::Desk> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What L4.5 says now.
     pub(crate) fn set_floor(&self, floor: Floor) {
-        self.lock().floor = floor;
+        self.lock().set_floor(floor);
     }
 
     /// Lays advice on the desk.
     pub(crate) fn lay(&self, advice: Arc<Advice>) {
-        let mut laid = self.lock();
-        if laid.advice.len() == MAX_ADVICE {
-            laid.advice.pop_front();
-        }
-        laid.advice.push_back(advice);
+        self.lock().lay(advice);
     }
 
     /// Takes away what a level laid there, and says how many pieces it was.
     pub(crate) fn withdraw(&self, level: Level) -> u32 {
-        let mut laid = self.lock();
-        let before = laid.advice.len();
-        laid.advice.retain(|advice| advice.level != level);
-        (before - laid.advice.len()) as u32
+        self.lock().withdraw(level)
     }
 
-    /// What the kernel goes by in a cycle: what L4.5 says, and of the advice of the current epoch the newest that takes
-    /// effect by then. Advice that a newer one has replaced is cleared away.
+    /// What the kernel goes by in a cycle.
     pub(crate) fn read(&self, cycle: u64, epoch: Epoch) -> (Floor, Option<Arc<Advice>>) {
-        let mut laid = self.lock();
-        let newest = laid
-            .advice
-            .iter()
-            .rposition(|advice| advice.effective_at <= cycle && advice.epoch == epoch);
-        let advice = newest.map(|index| {
-            laid.advice.drain(..index);
-            Arc::clone(&laid.advice[0])
-        });
-        (laid.floor, advice)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rungs_types::{Authority, CheckpointId};
-
-    fn advice(from_cycle: u64, epoch: u64) -> Arc<Advice> {
-        Arc::new(Advice {
-            level: Level::L48,
-            epoch: Epoch(epoch),
-            authority: Authority::Full,
-            checkpoint: CheckpointId(from_cycle),
-            from_cycle,
-            effective_at: from_cycle + 10,
-            forecast: Vec::new(),
-            variance: Vec::new(),
-            confidence: None,
-            eu: 0.0,
-            res: 0.0,
-            rdf: 0.0,
-            structural_permitted: true,
-        })
-    }
-
-    fn read(desk: &Desk, cycle: u64, epoch: u64) -> Option<u64> {
-        desk.read(cycle, Epoch(epoch)).1.map(|advice| advice.from_cycle)
-    }
-
-    #[test]
-    fn the_newest_advice_that_takes_effect_counts_and_the_next_waits() {
-        let desk = Desk::default();
-        desk.lay(advice(10, 0));
-        assert_eq!(read(&desk, 19, 0), None);
-        assert_eq!(read(&desk, 20, 0), Some(10));
-        desk.lay(advice(20, 0));
-        assert_eq!(read(&desk, 29, 0), Some(10), "in force until the next takes effect");
-        assert_eq!(read(&desk, 30, 0), Some(20));
-        assert_eq!(read(&desk, 300, 0), Some(20), "how old is too old, the kernel decides");
-    }
-
-    #[test]
-    fn advice_of_another_epoch_is_ignored_and_a_withdrawal_counts_it() {
-        let desk = Desk::default();
-        desk.lay(advice(10, 0));
-        desk.lay(advice(20, 0));
-        assert_eq!(read(&desk, 40, 1), None);
-        assert_eq!(desk.withdraw(Level::L49), 0);
-        assert_eq!(desk.withdraw(Level::L48), 2);
-        assert_eq!(read(&desk, 40, 0), None);
-    }
-
-    #[test]
-    fn the_desk_holds_four_pieces() {
-        let desk = Desk::default();
-        (1..=10).for_each(|i| desk.lay(advice(10 * i, 0)));
-        assert_eq!(desk.withdraw(Level::L48), MAX_ADVICE as u32);
+        self.lock().read(cycle, epoch)
     }
 }

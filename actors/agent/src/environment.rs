@@ -4,6 +4,7 @@
 //! Contract: no method blocks. An environment that must wait for something (a device, a network) samples in the
 //! background and hands out what it has; between samples a dimension is missing.
 
+use rungs_mind::body::Surroundings;
 use std::time::Duration;
 
 /// What an environment is made of. Constant for its lifetime.
@@ -42,6 +43,16 @@ impl Description {
             dimensions,
             groups,
             adjustable: false,
+        }
+    }
+
+    /// What an agent's body needs to know of it.
+    pub fn surroundings(&self) -> Surroundings {
+        Surroundings {
+            groups: self.groups.clone(),
+            group_of: self.dimensions.iter().map(|dimension| dimension.group).collect(),
+            capacities: self.dimensions.iter().map(|dimension| dimension.capacity).collect(),
+            adjustable: self.adjustable,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! own. It reads the kernel's raw reports and nothing that a level could have smoothed.
 //!
 //! Supervised by the agent's root and restarted one for one. Decided elsewhere: the stages by
-//! `rungs_mind::l45::guard`, what follows from them by `rungs_mind::ladder`.
+//! `rungs_mind::l45::sentry`, what follows from them by `rungs_mind::ladder`.
 //!
 //! Invariants:
 //! 1. Each report that it has read is a heartbeat. The kernel counts those that are missing; three in a row are treated
@@ -13,11 +13,9 @@ use crate::messages::{GetRoleState, RoleState};
 use crate::tree::{Registered, Tree, role};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use rungs_host::{Delivered, EndpointBuilder, Handle, Mailbox, Request};
-use rungs_mind::l45::growth::Growth;
-use rungs_mind::l45::{EthicalKernel, ExistentialGuard, Stage};
-use rungs_mind::ladder::Fault;
-use rungs_mind::report::{CycleReport, GuardReadings};
-use serde::{Deserialize, Serialize};
+use rungs_mind::l45::EthicalKernel;
+pub(crate) use rungs_mind::l45::Sentry as GuardState;
+use rungs_mind::report::CycleReport;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,15 +25,6 @@ pub(crate) const ROLE: &str = "guard";
 const MAX_MESSAGES: u32 = 16;
 /// Bytes that they may weigh.
 const MAX_BYTES: u64 = 1024 * 1024;
-
-/// What the guard knows.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct GuardState {
-    growth: Growth,
-    guard: ExistentialGuard,
-    cycle: u64,
-    reports: u64,
-}
 
 /// The guard's last heartbeat, as the last cycle that it has read; the kernel watches it.
 #[derive(Debug, Default)]
@@ -49,43 +38,6 @@ impl Beat {
 
     fn beat(&self, cycle: u64) {
         self.0.store(cycle, Ordering::Release);
-    }
-}
-
-impl GuardState {
-    /// Reads one report and gives the faults that it shows.
-    fn read(&mut self, report: &CycleReport, ethics: &EthicalKernel) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        for facts in &report.facts {
-            let readings = GuardReadings {
-                rod: facts.self_reference_depth,
-                cas: self.growth.update(facts).slope,
-                ..GuardReadings::default()
-            };
-            let before = self.guard.stage();
-            let stage = self.guard.update(&readings);
-            if stage == Stage::Critical && before < Stage::Critical {
-                faults.push(Fault::GuardCritical {
-                    metric: worst(&readings),
-                });
-            }
-            self.cycle = facts.cycle;
-        }
-        self.reports += 1;
-        if !ethics.is_intact() {
-            faults.push(Fault::EthicsHash);
-        }
-        faults
-    }
-}
-
-/// The metric that calls for the critical stage, with its value.
-fn worst(readings: &GuardReadings) -> String {
-    let alone = GuardReadings { cas: None, ..*readings };
-    if rungs_mind::l45::guard::stage_of(&alone) == Stage::Critical {
-        format!("depth of self-reference {}", readings.rod)
-    } else {
-        format!("slope of confidence {:.4} per cycle", readings.cas.unwrap_or(f64::NAN))
     }
 }
 
@@ -165,18 +117,21 @@ impl Actor for Guard {
             GuardMessage::Report { report, cut } => {
                 let faults = state.read(&report, ethics);
                 for fault in faults {
-                    self.tree.shared.governor.fault(&fault, self.tree.at_cycle(state.cycle));
+                    self.tree
+                        .shared
+                        .governor
+                        .fault(&fault, self.tree.at_cycle(state.cycle()));
                 }
-                self.tree.guard_beat.beat(state.cycle);
+                self.tree.guard_beat.beat(state.cycle());
                 if cut {
                     self.tree.parts().guard = Some(state.clone());
                 }
             }
             GuardMessage::State(request) => request.reply.send(Ok(RoleState {
                 role: ROLE.to_owned(),
-                cycle: state.cycle,
-                steps: state.reports,
-                detail: format!("stage {:?}", state.guard.stage()).to_lowercase(),
+                cycle: state.cycle(),
+                steps: state.reports(),
+                detail: format!("stage {:?}", state.stage()).to_lowercase(),
             })),
         }
         Ok(())
@@ -185,54 +140,5 @@ impl Actor for Guard {
     async fn post_stop(&self, _: ActorRef<Self::Msg>, guarding: &mut Guarding) -> Result<(), ActorProcessingErr> {
         self.tree.parts().guard = Some(guarding.state.clone());
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rungs_mind::l45::ethics::Predicate;
-    use rungs_mind::report::CycleFacts;
-
-    fn report(cycles: std::ops::Range<u64>, depth: u8) -> CycleReport {
-        let facts = |cycle| CycleFacts {
-            cycle,
-            self_reference_depth: depth,
-            confidence: 0.5,
-            ..CycleFacts::default()
-        };
-        CycleReport {
-            facts: cycles.map(facts).collect(),
-            ..CycleReport::default()
-        }
-    }
-
-    #[test]
-    fn the_critical_stage_is_told_once_until_it_was_left() {
-        let ethics = EthicalKernel::default();
-        let mut state = GuardState::default();
-        assert_eq!(state.read(&report(1..11, 1), &ethics), []);
-        let metric = "depth of self-reference 4".to_owned();
-        assert_eq!(
-            state.read(&report(11..21, 4), &ethics),
-            [Fault::GuardCritical { metric: metric.clone() }]
-        );
-        assert_eq!(state.read(&report(21..31, 4), &ethics), []);
-        // 300 clean cycles lead out of it.
-        assert_eq!(state.read(&report(31..331, 0), &ethics), []);
-        assert_eq!(
-            state.read(&report(331..332, 4), &ethics),
-            [Fault::GuardCritical { metric }]
-        );
-        assert_eq!((state.cycle, state.reports), (331, 5));
-    }
-
-    #[test]
-    fn an_ethical_kernel_that_is_not_the_builds_is_a_fault_at_each_report() {
-        let shorter = EthicalKernel::with_predicates(Predicate::ALL[1..].to_vec());
-        let mut state = GuardState::default();
-        for from in [1, 11] {
-            assert_eq!(state.read(&report(from..from + 10, 0), &shorter), [Fault::EthicsHash]);
-        }
     }
 }

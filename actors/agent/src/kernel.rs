@@ -1,7 +1,7 @@
 //! The kernel: L3 as an actor. One cycle at each tick of the node's timer wheel; it waits for nobody.
 //!
 //! Supervised by the agent's root; when it ends, the agent is started again from its last snapshot. Decided elsewhere:
-//! the turn by `rungs_mind::l3::Kernel`, what it may do by [`crate::body`].
+//! the turn by `rungs_mind::l3::Kernel`, what it may do by `rungs_mind::body`.
 //!
 //! Invariants:
 //! 1. A cycle awaits nothing: it reads the authority cell and the desk, turns, acts, and hands reports on without
@@ -9,7 +9,6 @@
 //! 2. At most one tick is in the mailbox; those that came meanwhile are counted as late cycles and not made up for.
 //! 3. No action is carried out that the body's gate has not granted.
 
-use crate::body::{Body, BodyState};
 use crate::environment::{Command, Environment, EnvironmentError, Observed};
 use crate::guard::GuardMessage;
 use crate::level45::{Cut, Level45Message};
@@ -19,7 +18,8 @@ use crate::track::Track;
 use crate::tree::{Registered, Tree, role};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use rungs_host::{Delivered, EndpointBuilder, Handle, Mailbox, Request, Tick, Timer};
-use rungs_mind::l3::{self, Action, Input, KernelState, Outcomes, Pace, PeriodChange};
+use rungs_mind::body::{self, Body, BodyState, Perceived};
+use rungs_mind::l3::{self, Action, KernelState, Outcomes, PeriodChange};
 use rungs_mind::l45::Heartbeat;
 use rungs_mind::l45::guard::MAX_MISSED_BEATS;
 use rungs_mind::ladder::Fault;
@@ -247,24 +247,16 @@ impl KernelActor {
         start.late_cycles += missed;
         let standing = shared.governor.reader().read(Level::L48);
         let (floor, advice) = self.tree.desk.read(start.cycle, standing.epoch);
-        let available = start.body.begin_cycle();
-        let pace = Pace {
+        let perceived = Perceived {
+            cycle: start.cycle,
+            row: &state.row,
+            outcomes: Outcomes::default(),
+            floor,
+            advice: advice.as_deref().map(|advice| (advice, standing.authority)),
             late: missed > 0,
-            stretched: start.body.stretch() > 1,
             quota_share: state.quota.share(),
         };
-        let resources = start.body.resources(start.cycle, &state.row).to_vec();
-        let input = Input {
-            cycle: start.cycle,
-            observation: &state.row,
-            outcomes: Outcomes::default(),
-            advice: advice.as_deref().map(|advice| (advice, standing.authority)),
-            floor,
-            pace,
-            resources: &resources,
-            available,
-        };
-        let step = start.kernel.step(&input, &mut start.body.gate());
+        let step = start.body.turn(&mut start.kernel, &perceived);
         shared.set_cycle(start.cycle);
         self.perform(step.action, state)?;
         if state.start.cycle.is_multiple_of(REPORT_CYCLES as u64) {
@@ -315,15 +307,13 @@ impl KernelActor {
     /// Carries out an action that the gate has granted.
     fn perform(&self, action: Action, state: &mut Cycling) -> Result<(), ActorProcessingErr> {
         let start = &mut state.start;
-        let incident = |raised, summary| {
-            self.tree
-                .shared
-                .log
-                .emit(start.cycle, EventKind::Incident { raised, summary })
-        };
+        if let Some(incident) = body::incident(action, &start.environment.describe().groups) {
+            self.tree.shared.log.emit(start.cycle, incident);
+        }
         match action {
             // A switch of forecaster the kernel has carried out itself, and no peer is ever on offer.
             Action::Hold | Action::SwitchForecaster { .. } | Action::AskPeer { .. } => {}
+            Action::RaiseIncident { .. } | Action::ClearIncident => {}
             Action::SampleFaster { group } => {
                 let done = start.environment.act(Command::SampleFaster { group }).is_ok();
                 start.body.sampled(action, done);
@@ -332,12 +322,6 @@ impl KernelActor {
                 let done = start.environment.act(Command::SampleSlower { group }).is_ok();
                 start.body.sampled(action, done);
             }
-            Action::RaiseIncident { group } => {
-                let groups = &start.environment.describe().groups;
-                let name = groups.get(usize::from(group)).map_or("?", String::as_str);
-                incident(true, format!("{name} behaves other than expected"));
-            }
-            Action::ClearIncident => incident(false, "as expected again".to_owned()),
             Action::ChangePeriod { change } => self.change_period(change, state)?,
         }
         Ok(())

@@ -13,7 +13,6 @@
 use crate::agent::AgentMessage;
 use crate::kernel::KernelPart;
 use crate::level48::Level48Message;
-use crate::merge::Pending;
 use crate::messages::{GetRoleState, RoleState};
 use crate::tree::{Registered, Tree, role};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
@@ -21,6 +20,7 @@ use rungs_host::compute::ComputeError;
 use rungs_host::{Credit, Delivered, EndpointBuilder, Handle, Mailbox, Request};
 use rungs_mind::l3::Floor;
 use rungs_mind::l45::{Level45, Level45State};
+use rungs_mind::merge::Pending;
 use rungs_mind::report::{CycleReport, FloorReport};
 use rungs_types::{Address, Authority, Level};
 use std::sync::Arc;

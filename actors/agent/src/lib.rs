@@ -7,7 +7,7 @@
 //! agents                       the hosts' top                                          hosts
 //! └─ agents/0                  a host: up to 256 agents, restarts each by its ladder   hosts::host
 //!    └─ ops-1                  an agent's root: address, orders, decisions carried out agent, carry, orders
-//!       ├─ kernel              L3: one cycle a tick, waits for nobody                  kernel, body
+//!       ├─ kernel              L3: one cycle a tick, waits for nobody                  kernel
 //!       ├─ guard               existential guard, ethical kernel's hash                guard
 //!       ├─ l45                 the floor                                               level45
 //!       └─ l48                 orchestrator and supervisor of its phases               level48
@@ -31,14 +31,13 @@
 //!    starts with the level demoted (`carry`, `keeper`, `snapshot`).
 //! 5. A phase's state is where its last verified bundle says; there is no side channel between phases (`level48`).
 //! 6. Every queue has a bound: reports wait merged for a level that is busy, one baton is under way, one tick is in the
-//!    kernel's mailbox (`merge`, `level48`, `kernel`).
+//!    kernel's mailbox (`level45`, `level48`, `kernel`).
 //! 7. One agent's failure never reaches another (`hosts`).
 //!
 //! Start reading at [`handle`] (how an agent is used), then [`hosts`] (where agents live), then `agent` (the root).
 
 mod agent;
 pub mod authority;
-pub mod body;
 mod boot;
 mod carry;
 mod desk;
@@ -54,7 +53,6 @@ mod kernel;
 mod level45;
 mod level48;
 mod log;
-mod merge;
 pub mod messages;
 mod orders;
 mod quota;

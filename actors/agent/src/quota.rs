@@ -3,7 +3,7 @@
 //!
 //! Decided elsewhere: a longer period by `rungs_mind::l3`, which is told the share; parking by `rungs_mind::ladder`.
 
-use crate::body::MAX_STRETCH;
+use rungs_mind::body::MAX_STRETCH;
 use std::time::Duration;
 
 /// Looks in a row, a second each, at which an agent whose period cannot get longer may be over its quota.

@@ -16,7 +16,7 @@ use rungs_mind::l45::Level45State;
 use rungs_mind::l48::Orchestrator;
 use rungs_mind::l48::baton::Bundle;
 use rungs_mind::l48::emit::EmitState;
-use rungs_mind::l48::observe::ObserveState;
+use rungs_mind::l48::observe::{ObserveConfig, ObserveSummary, RestoreError};
 use rungs_mind::l48::verify::VerifyState;
 use rungs_mind::ladder::Ladder;
 use rungs_types::{AgentId, CheckpointId, Epoch};
@@ -55,16 +55,27 @@ pub(crate) struct Record {
     pub(crate) level48: Option<Vec<u8>>,
 }
 
-/// Level 4.8 in a record.
+/// Level 4.8 in a record: at most 8 KiB for 8 dimensions, so the world model is in it by its sufficient statistics.
 #[derive(Debug, Serialize, Deserialize)]
 struct Level48Record {
     epoch: Epoch,
     orchestrator: Orchestrator,
     checkpoint: CheckpointId,
     cycle: u64,
-    observe: Arc<ObserveState>,
+    observe: ObserveSummary,
     verify: Arc<VerifyState>,
     emit: Arc<EmitState>,
+}
+
+/// Why Level 4.8 in a record cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Level48Error {
+    /// It does not decode.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// Its world model is damaged, or of another environment.
+    #[error("the world model: {0}")]
+    World(#[from] RestoreError),
 }
 
 impl Record {
@@ -109,7 +120,7 @@ impl Record {
             orchestrator: orchestrator.clone(),
             checkpoint: bundle.checkpoint,
             cycle: bundle.cycle,
-            observe: Arc::clone(&bundle.observe),
+            observe: bundle.observe.summary(),
             verify: Arc::clone(&bundle.verify),
             emit: Arc::clone(&bundle.emit),
         };
@@ -132,22 +143,26 @@ impl Record {
         decode_part(self.guard.as_deref())
     }
 
-    /// Level 4.8, if it is in the record: its epoch, and where it stands with its last verified states.
-    pub(crate) fn level48(&self) -> Result<Option<(Epoch, Orchestrator)>, CodecError> {
-        let record: Option<Level48Record> = decode_part(self.level48.as_deref())?;
-        Ok(record.map(|record| {
-            let bundle = Bundle {
-                checkpoint: record.checkpoint,
-                cycle: record.cycle,
-                observe: record.observe,
-                verify: record.verify,
-                emit: record.emit,
-            };
-            (record.epoch, record.orchestrator.with_bundle(bundle))
-        }))
+    /// Level 4.8, if it is in the record: its epoch, and where it stands with its last verified states, the world model
+    /// of this configuration.
+    pub(crate) fn level48(&self, config: ObserveConfig) -> Result<Option<(Epoch, Orchestrator)>, Level48Error> {
+        let Some(record) = decode_part::<Level48Record>(self.level48.as_deref())? else {
+            return Ok(None);
+        };
+        let bundle = Bundle {
+            checkpoint: record.checkpoint,
+            cycle: record.cycle,
+            observe: Arc::new(record.observe.restore(config)?),
+            verify: record.verify,
+            emit: record.emit,
+        };
+        Ok(Some((record.epoch, record.orchestrator.with_bundle(bundle))))
     }
 }
 
 fn decode_part<T: serde::de::DeserializeOwned>(bytes: Option<&[u8]>) -> Result<Option<T>, CodecError> {
     bytes.map(codec::decode).transpose()
 }
+
+#[cfg(test)]
+mod tests;

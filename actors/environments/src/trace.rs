@@ -82,16 +82,26 @@ impl Trace {
     /// for each column of values, rows aligned by their number. Symbolic links are passed over. A file that has ended is missing from then on; the
     /// recording ends with the longest.
     pub fn stack(directory: &Path) -> Result<Self, EnvironmentError> {
+        let files = csv_files(directory)?;
+        if files.len() > MAX_DIMENSIONS {
+            let reason = format!("more than {MAX_DIMENSIONS} CSV files; each is at least one dimension");
+            return Err(broken(directory, reason));
+        }
+        Self::side_by_side(directory, &files)
+    }
+
+    /// The same of any CSV files; the recording is named, and told of in errors, as `path`.
+    pub fn side_by_side(path: &Path, files: &[PathBuf]) -> Result<Self, EnvironmentError> {
         let mut description = Description {
-            name: file_stem(directory),
+            name: file_stem(path),
             dimensions: Vec::new(),
             groups: Vec::new(),
             adjustable: false,
         };
         let mut parts = Vec::new();
-        for path in csv_files(directory)? {
-            let part = Part::open(&path)?;
-            let stem = file_stem(&path);
+        for file in files {
+            let part = Part::open(file)?;
+            let stem = file_stem(file);
             let group = u16::try_from(description.groups.len()).expect("at most MAX_DIMENSIONS files");
             let names = part.table.names();
             for name in names {
@@ -102,7 +112,7 @@ impl Trace {
                 };
                 if description.dimensions.iter().any(|d| d.name == name) {
                     return Err(broken(
-                        directory,
+                        path,
                         format!("two columns are named {name:?}; expected distinct names"),
                     ));
                 }
@@ -110,7 +120,7 @@ impl Trace {
             }
             if description.dimensions.len() > MAX_DIMENSIONS {
                 let reason = format!("more than {MAX_DIMENSIONS} columns of values in its CSV files");
-                return Err(broken(directory, reason));
+                return Err(broken(path, reason));
             }
             description.groups.push(stem);
             parts.push(part);
@@ -210,8 +220,8 @@ impl Part {
     }
 }
 
-/// The CSV files of a directory, in the order of their names.
-fn csv_files(directory: &Path) -> Result<Vec<PathBuf>, EnvironmentError> {
+/// The CSV files of a directory, in the order of their names. Symbolic links are passed over.
+pub fn csv_files(directory: &Path) -> Result<Vec<PathBuf>, EnvironmentError> {
     let cannot = |error: std::io::Error| broken(directory, format!("cannot be listed: {error}"));
     let mut files = Vec::new();
     for (index, entry) in std::fs::read_dir(directory).map_err(cannot)?.enumerate() {
@@ -227,15 +237,11 @@ fn csv_files(directory: &Path) -> Result<Vec<PathBuf>, EnvironmentError> {
         if is_csv && entry.file_type().map_err(cannot)?.is_file() {
             files.push(path);
         }
-        if files.len() > MAX_DIMENSIONS {
-            let reason = format!("more than {MAX_DIMENSIONS} CSV files; each is at least one dimension");
-            return Err(broken(directory, reason));
-        }
     }
     if files.is_empty() {
         return Err(broken(
             directory,
-            "no file in it ends in .csv; expected 1 to 64".to_owned(),
+            "no file in it ends in .csv; expected at least one".to_owned(),
         ));
     }
     files.sort();

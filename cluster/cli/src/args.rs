@@ -1,7 +1,9 @@
 //! The command line: what can be typed after `rungs`.
 
 use clap::{Args, Parser, Subcommand};
-use rungs_shell::command::duration;
+use rungs_mesh::Role;
+use rungs_shell::command::{duration, rate};
+use rungs_types::Level;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,9 +44,18 @@ pub enum Command {
         after_help = "Examples:\n  rungs exec nodes\n  rungs exec 'call ops-1 agent.status' --json\n  rungs exec 'inject panic ops-1#l48/observe'"
     )]
     Exec(Exec),
+    /// Run agents over recorded time series as fast as it goes; print how well they forecast, what they raised and how
+    /// far they rose.
+    #[command(
+        after_help = "Examples:\n  rungs replay cpu.csv disk.csv\n  rungs replay --dir traces --seed 7\n  rungs replay --dir traces --stack --events events.jsonl\n\nA CSV file has a line of column names, an optional first column of times, and 1 to 64 columns of numbers."
+    )]
+    Replay(Replay),
     /// Measure this build on this machine, each figure beside its baseline in the same run.
-    #[command(after_help = "Examples:\n  rungs bench\n  rungs bench local cycle\n  rungs bench --json")]
+    #[command(after_help = "Examples:\n  rungs bench\n  rungs bench mesh filter\n  rungs bench local --runs 5 --json")]
     Bench(Bench),
+    /// One process of a measurement; prints a line for `bench`.
+    #[command(subcommand, hide = true)]
+    BenchChild(BenchChild),
     /// Make a certificate authority and node certificates.
     #[command(subcommand)]
     Cert(Cert),
@@ -72,7 +83,7 @@ pub struct Up {
     #[arg(long, default_value = DEFAULT_DATA)]
     pub data: PathBuf,
     /// Cycles per second of each agent, 0.1 to 1000; without it a rate that fits the machine.
-    #[arg(long)]
+    #[arg(long, value_parser = rate)]
     pub rate: Option<f64>,
     /// Print one JSON object a line instead of the live view.
     #[arg(long)]
@@ -94,6 +105,9 @@ pub struct Node {
     /// End when the standard input is closed: how `up` makes sure that its nodes never outlive it.
     #[arg(long, hide = true)]
     pub follow_stdin: bool,
+    /// Take the listening socket from the standard input, a Unix socket: how `up` keeps the ports of its nodes.
+    #[arg(long, hide = true)]
+    pub socket_on_stdin: bool,
 }
 
 /// How the shell finds the cluster.
@@ -123,11 +137,40 @@ pub struct Exec {
     pub connect: Connect,
 }
 
+/// Arguments of `replay`.
+#[derive(Debug, Clone, Args)]
+pub struct Replay {
+    /// CSV files, each watched by an agent of its own.
+    #[arg(value_name = "TRACE", required_unless_present = "dir")]
+    pub traces: Vec<PathBuf>,
+    /// All CSV files of this folder, after those named.
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+    /// One agent watches all files side by side, a row of each in every cycle; a file is a group of dimensions.
+    #[arg(long)]
+    pub stack: bool,
+    /// Seed of all the agents' randomness: the same seed and files give the same output.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Particles of the belief filter, 10 to 10000.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(10..=10_000))]
+    pub particles: u32,
+    /// Print one JSON object a line: each recording, then the total.
+    #[arg(long)]
+    pub json: bool,
+    /// Write the agents' events to this file, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Stop after so many rows of each recording.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+}
+
 /// Arguments of `bench`.
 #[derive(Debug, Clone, Args)]
 pub struct Bench {
-    /// Which; all without it.
-    #[arg(value_enum)]
+    /// Which; all without it, in about ten minutes.
+    #[arg(value_enum, value_name = "PART")]
     pub parts: Vec<BenchPart>,
     /// Print one JSON object a line.
     #[arg(long)]
@@ -142,8 +185,84 @@ pub struct Bench {
 pub enum BenchPart {
     /// Tell and ask on one node, against raw ractor (P1).
     Local,
-    /// One L3 + L4.5 cycle (P6).
+    /// Ask and tell between two node processes over mutual TLS, against raw ractor_cluster (P2, P3).
+    Mesh,
+    /// One cycle of L3 and L4.5 (P6).
     Cycle,
+    /// The world model of L4.8, against a bootstrap filter and the exact posterior (P7).
+    Filter,
+    /// Memory and computing of active agents (P5).
+    Agents,
+    /// What a freeze takes, and what L3 notices of it: 100 freezes, 20 pairs of runs, four minutes (P9).
+    Freeze,
+}
+
+/// Roles of the processes of a measurement.
+#[derive(Debug, Clone, Subcommand)]
+pub enum BenchChild {
+    /// Answer and count messages until the input ends.
+    Serve {
+        /// Over what.
+        link: Link,
+        /// Certificates.
+        dir: PathBuf,
+    },
+    /// Send messages and measure.
+    Send {
+        /// Over what.
+        link: Link,
+        /// Certificates.
+        dir: PathBuf,
+        /// Of the process that serves.
+        address: SocketAddr,
+    },
+    /// Run many agents and measure.
+    Crowd {
+        /// The highest level of each.
+        level: CrowdLevel,
+    },
+}
+
+/// What carries the messages of a measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Link {
+    /// ractor_cluster alone.
+    Raw,
+    /// Directory and mesh.
+    Mesh,
+}
+
+impl std::fmt::Display for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Raw => "raw",
+            Self::Mesh => "mesh",
+        })
+    }
+}
+
+/// What a measured crowd consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum CrowdLevel {
+    /// Agents up to Level 4.5.
+    #[value(name = "L4.5")]
+    L45,
+    /// Agents up to Level 4.8.
+    #[value(name = "L4.8")]
+    L48,
+    /// Bare actors.
+    None,
+}
+
+impl CrowdLevel {
+    /// The level, if they are agents.
+    pub fn level(self) -> Option<Level> {
+        match self {
+            Self::L45 => Some(Level::L45),
+            Self::L48 => Some(Level::L48),
+            Self::None => None,
+        }
+    }
 }
 
 /// Arguments of `cert`.
@@ -167,7 +286,7 @@ pub enum Cert {
         name: rungs_types::NodeName,
         /// voter, member or admin; may be repeated.
         #[arg(long = "role", required = true)]
-        roles: Vec<String>,
+        roles: Vec<Role>,
     },
 }
 
@@ -183,7 +302,7 @@ mod tests {
         command.build();
         for sub in command
             .get_subcommands_mut()
-            .filter(|sub| !matches!(sub.get_name(), "help" | "cert"))
+            .filter(|sub| !matches!(sub.get_name(), "help" | "cert" | "bench-child"))
         {
             let help = sub.render_long_help().to_string();
             assert!(help.contains("Example"), "{}: {help}", sub.get_name());

@@ -1,6 +1,6 @@
 //! The command line: what `rungs` does for each of its commands.
 //!
-//! It owns arguments, the configuration file, local clusters on disk, the live view and benchmarks. It does not
+//! It owns arguments, the configuration file, local clusters on disk, the live view, replays and benchmarks. It does not
 //! assemble nodes: the program that contains it does, behind [`RunNode`].
 //!
 //! Start reading at [`args`] (what can be typed), then [`up`] (the local cluster).
@@ -10,17 +10,18 @@ pub mod bench;
 pub mod config;
 pub mod join;
 pub mod local;
+pub mod replay;
 pub mod up;
 
 use anyhow::Context as _;
 use args::{Arguments, Cert, Command, Connect};
 use clap::{CommandFactory, Parser};
-use config::NodeConfig;
+use config::{ConfigError, NodeConfig};
 use futures::future::BoxFuture;
-use rungs_mesh::{Ca, Role};
+use rungs_mesh::Ca;
+use rungs_shell::table::Style;
 use rungs_shell::{Options, Session, ShellError};
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// Bad usage.
@@ -31,7 +32,16 @@ const EXIT_FAILED: u8 = 1;
 /// Runs a node: the assembly, which is above this crate.
 pub trait RunNode: Send + Sync {
     /// Runs until the node is told to stop.
-    fn run(&self, config: NodeConfig, follow_stdin: bool) -> BoxFuture<'_, anyhow::Result<()>>;
+    fn run(&self, config: NodeConfig, launch: Launch) -> BoxFuture<'_, anyhow::Result<()>>;
+}
+
+/// How a node process was started, beside its configuration.
+#[derive(Debug, Default)]
+pub struct Launch {
+    /// It ends when its standard input does.
+    pub follow_stdin: bool,
+    /// The socket it was given; without it, it listens where the configuration says.
+    pub socket: Option<std::net::TcpListener>,
 }
 
 /// The whole program.
@@ -55,12 +65,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, nodes: &dyn RunNode) 
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::from(
-                error
-                    .downcast_ref::<ShellError>()
-                    .map_or(EXIT_FAILED, ShellError::exit_code),
-            )
+            ExitCode::from(exit_code(&error))
         }
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if let Some(error) = error.downcast_ref::<ShellError>() {
+        return error.exit_code();
+    }
+    match error.downcast_ref::<ConfigError>() {
+        Some(error) if error.is_usage() => EXIT_USAGE,
+        _ => EXIT_FAILED,
     }
 }
 
@@ -73,7 +89,14 @@ async fn run(command: Command, nodes: &dyn RunNode) -> anyhow::Result<()> {
                 print!("{}", config.to_toml());
                 return Ok(());
             }
-            nodes.run(config, node.follow_stdin).await
+            let socket = node.socket_on_stdin.then(|| up::socket::receive(std::io::stdin()));
+            let launch = Launch {
+                follow_stdin: node.follow_stdin,
+                socket: socket
+                    .transpose()
+                    .context("no listening socket on the standard input")?,
+            };
+            nodes.run(config, launch).await
         }
         Command::Shell(connect) => shell(connect).await,
         Command::Exec(exec) => {
@@ -83,7 +106,9 @@ async fn run(command: Command, nodes: &dyn RunNode) -> anyhow::Result<()> {
             joined.leave().await;
             Ok(result.map(drop)?)
         }
+        Command::Replay(replay) => tokio::task::block_in_place(|| replay::run(&replay)),
         Command::Bench(bench) => bench::run(bench).await,
+        Command::BenchChild(child) => bench::child(child).await,
         Command::Cert(cert) => cert_command(cert),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "rungs", &mut std::io::stdout());
@@ -101,9 +126,8 @@ async fn shell(connect: Connect) -> anyhow::Result<()> {
 }
 
 fn options(connect: &Connect) -> Options {
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     Options {
-        colour,
+        style: Style::of_output(),
         json: connect.json,
         yes: connect.yes,
     }
@@ -116,7 +140,6 @@ fn cert_command(cert: Cert) -> anyhow::Result<()> {
             println!("certificate authority of cluster {} in {}", ca.cluster(), dir.display());
         }
         Cert::Issue { dir, name, roles } => {
-            let roles: Vec<Role> = roles.iter().map(|role| role.parse()).collect::<Result<_, _>>()?;
             Ca::load(&dir)?.issue(&name, &roles)?.save(&dir)?;
             println!("certificate and key of {name} in {}", dir.join("nodes").display());
         }

@@ -1,7 +1,7 @@
 //! A local cluster on disk: `cluster.toml` (members, agents), one folder a node (configuration, certificates, data,
 //! log) and the certificate authority. `up` writes it, `shell` and `exec` read it.
 
-use crate::config::{ConfigError, MAX_CONFIG_BYTES, Member, NodeConfig};
+use crate::config::{ConfigError, Member, NodeConfig, Origin, text_of};
 use rungs_types::{AgentSpec, NodeName};
 use serde::{Deserialize, Serialize};
 use std::net::{SocketAddr, TcpListener};
@@ -10,12 +10,25 @@ use std::path::{Path, PathBuf};
 /// The file that makes a folder a cluster.
 pub const CLUSTER_FILE: &str = "cluster.toml";
 
+/// Ports from which those of new clusters are chosen: below those that systems give to outgoing connections, so that
+/// none of these takes the port of a member that starts later.
+const PORTS: std::ops::RangeInclusive<u16> = 20_000..=31_999;
+
 /// What `cluster.toml` says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LocalCluster {
     /// Its members.
     pub members: Vec<Member>,
+}
+
+/// A cluster whose ports are held: no other program gets one of them while these sockets live.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The cluster as `cluster.toml` says.
+    pub cluster: LocalCluster,
+    /// A listening socket for each member, in the order of the members.
+    pub sockets: Vec<TcpListener>,
 }
 
 /// Why a folder is not usable as a cluster.
@@ -51,46 +64,38 @@ impl LocalCluster {
     /// Reads the cluster of a folder.
     pub fn load(dir: &Path) -> Result<Self, LocalError> {
         let file = dir.join(CLUSTER_FILE);
-        let bytes = match std::fs::metadata(&file) {
-            Ok(metadata) => metadata.len(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        let text = match text_of(&file) {
+            Err(ConfigError::Read { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(LocalError::Missing {
                     dir: dir.to_owned(),
                     file,
                 });
             }
-            Err(error) => return Err(io(&file)(error)),
+            text => text?,
         };
-        if bytes > MAX_CONFIG_BYTES {
-            return Err(ConfigError::TooLarge { path: file, bytes }.into());
-        }
-        let text = std::fs::read_to_string(&file).map_err(io(&file))?;
-        let source_name = file.display().to_string();
         Ok(toml::from_str(&text).map_err(|error| ConfigError::Toml {
-            source_name,
+            origin: Origin::File(file.display().to_string()),
             error: Box::new(error),
         })?)
     }
 
     /// The cluster of the folder with so many nodes: the one that is there with its ports, as far as they are free,
-    /// or a new one.
-    pub fn prepare(dir: &Path, nodes: u32) -> Result<Self, LocalError> {
+    /// or a new one. Its ports are taken from now on.
+    pub fn prepare(dir: &Path, nodes: u32) -> Result<Prepared, LocalError> {
         let before = match Self::load(dir) {
             Ok(cluster) => Some(cluster),
             Err(LocalError::Missing { .. }) => None,
             Err(error) => return Err(error),
         };
-        // Held until all ports are chosen, so that no two nodes get the same.
-        let mut held = Vec::new();
-        let mut members = Vec::new();
+        let (mut sockets, mut members) = (Vec::new(), Vec::new());
         for index in 1..=nodes {
             let name = NodeName::new(&format!("n{index}")).expect("n and digits are a name");
             let old = before
                 .iter()
                 .flat_map(|cluster| &cluster.members)
                 .find(|member| member.name == name);
-            let (listener, address) = free_port(old.map(|member| member.address)).map_err(io(dir))?;
-            held.push(listener);
+            let (socket, address) = take_port(old.map(|member| member.address), dir).map_err(io(dir))?;
+            sockets.push(socket);
             members.push(Member {
                 name,
                 address,
@@ -99,7 +104,7 @@ impl LocalCluster {
         }
         let cluster = Self { members };
         cluster.save(dir)?;
-        Ok(cluster)
+        Ok(Prepared { cluster, sockets })
     }
 
     /// Writes `cluster.toml`, so that a shell finds the cluster.
@@ -143,14 +148,28 @@ pub fn node_home(dir: &Path, node: &NodeName) -> PathBuf {
     dir.join(node.as_str())
 }
 
-fn free_port(wanted: Option<SocketAddr>) -> std::io::Result<(TcpListener, SocketAddr)> {
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let listener = match wanted.map(TcpListener::bind) {
-        Some(Ok(listener)) => listener,
-        _ => TcpListener::bind(any)?,
-    };
-    let address = listener.local_addr()?;
-    Ok((listener, address))
+/// Listens on the wanted address, or on the first free port of loopback from one that the folder's name chooses, so
+/// that two clusters seldom want the same.
+fn take_port(wanted: Option<SocketAddr>, dir: &Path) -> std::io::Result<(TcpListener, SocketAddr)> {
+    let first = dir
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .fold(0_u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(u16::from(*byte)));
+    let (from, count) = (*PORTS.start(), PORTS.end() - PORTS.start());
+    let ports = (0..count).map(|step| from + (first % count + step) % count);
+    let chosen = ports.chain([0]).map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    let mut last = std::io::ErrorKind::AddrInUse.into();
+    for address in wanted.into_iter().chain(chosen) {
+        match TcpListener::bind(address) {
+            Ok(socket) => {
+                let address = socket.local_addr()?;
+                return Ok((socket, address));
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// Writes beside the target and renames, so that a reader never sees half a file.
@@ -167,13 +186,27 @@ mod tests {
     #[test]
     fn a_second_start_keeps_names_and_ports() {
         let dir = tempfile::tempdir().expect("a folder");
-        let first = LocalCluster::prepare(dir.path(), 3).expect("prepared");
-        let second = LocalCluster::prepare(dir.path(), 3).expect("prepared");
+        let first = LocalCluster::prepare(dir.path(), 3).expect("prepared").cluster;
+        let second = LocalCluster::prepare(dir.path(), 3).expect("prepared").cluster;
         assert_eq!(first, second);
         assert_eq!(LocalCluster::load(dir.path()).expect("there"), first);
         let mut ports: Vec<_> = first.members.iter().map(|member| member.address.port()).collect();
         ports.dedup();
         assert_eq!(ports.len(), 3);
+    }
+
+    #[test]
+    fn ports_are_held_as_long_as_their_sockets_live() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let first = LocalCluster::prepare(dir.path(), 3).expect("prepared");
+        let taken =
+            |cluster: &LocalCluster| -> Vec<_> { cluster.members.iter().map(|member| member.address).collect() };
+        let second = LocalCluster::prepare(dir.path(), 3).expect("prepared").cluster;
+        let both: std::collections::BTreeSet<_> = taken(&first.cluster).into_iter().chain(taken(&second)).collect();
+        assert_eq!(both.len(), 6, "no port is given out twice");
+        for address in both {
+            assert!(PORTS.contains(&address.port()), "{address}");
+        }
     }
 
     #[test]
@@ -186,7 +219,7 @@ mod tests {
     #[test]
     fn each_node_gets_a_configuration_that_loads() {
         let dir = tempfile::tempdir().expect("a folder");
-        let cluster = LocalCluster::prepare(dir.path(), 2).expect("prepared");
+        let cluster = LocalCluster::prepare(dir.path(), 2).expect("prepared").cluster;
         let agents = [AgentSpec::new(rungs_shell::command::default_agent(1))];
         for (name, file) in cluster.configure(dir.path(), &agents).expect("written") {
             let config = NodeConfig::load(&file, [], &[]).expect("valid");

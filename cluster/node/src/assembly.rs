@@ -95,7 +95,7 @@ impl Parts {
 }
 
 /// Starts everything.
-pub(crate) async fn start(builder: NodeBuilder, name: NodeName, identity: Identity) -> crate::Result<Node> {
+pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Identity) -> crate::Result<Node> {
     let clock = Clock::system();
     let timers = Timers::start();
     let endpoints = Arc::new(Endpoints::new());
@@ -109,7 +109,7 @@ pub(crate) async fn start(builder: NodeBuilder, name: NodeName, identity: Identi
     let compute = compute_pool(&faults, &stop)?;
     let snapshots = Snapshots::new(FileSnapshots::open(&builder.data.join("snapshots"))?);
     let roles: Vec<String> = identity.roles().iter().map(|role| role.as_str().to_owned()).collect();
-    let (transport, mesh) = connect(&builder, &name, identity, &clock, &timers, &endpoints, &events).await?;
+    let (transport, mesh) = connect(&mut builder, &name, identity, &clock, &timers, &endpoints, &events).await?;
     let members = members(&builder, &name);
     let placement = StaticPlacement::new(members.clone())?;
     let directory = Directory::new(mesh.clone(), Arc::new(placement));
@@ -166,7 +166,7 @@ fn compute_pool(faults: &Arc<Faults>, stop: &watch::Sender<bool>) -> crate::Resu
 }
 
 async fn connect(
-    builder: &NodeBuilder,
+    builder: &mut NodeBuilder,
     name: &NodeName,
     identity: Identity,
     clock: &Clock,
@@ -192,12 +192,10 @@ async fn connect(
     let cluster = ClusterConfig {
         identity,
         incarnation,
-        listen: Some(builder.listen),
+        listen: builder.listen.take(),
         seeds: seeds.collect(),
     };
-    let transport = ClusterTransport::bind(cluster, timers.clone(), None)
-        .await
-        .with_context(|| format!("cannot listen on {}", builder.listen))?;
+    let transport = ClusterTransport::bind(cluster, timers.clone(), None).await?;
     let mesh = Mesh::start(
         config,
         Arc::clone(&transport) as _,

@@ -8,7 +8,7 @@ use rungs_cli::config::Member;
 use rungs_cli::local::LocalCluster;
 use rungs_environments::Factory;
 use rungs_host::telemetry::Telemetry;
-use rungs_mesh::{Ca, Identity, Role};
+use rungs_mesh::{Ca, Identity, Listen, Role};
 use rungs_types::{AgentId, NodeName};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,8 @@ const DEFAULT_NAME: &str = "n1";
 pub struct NodeBuilder {
     pub(crate) name: Option<String>,
     pub(crate) data: PathBuf,
-    pub(crate) listen: SocketAddr,
+    /// Taken when the node starts.
+    pub(crate) listen: Option<Listen>,
     pub(crate) members: Vec<Member>,
     pub(crate) identity: Option<Identity>,
     pub(crate) allow_faults: bool,
@@ -35,7 +36,7 @@ impl Default for NodeBuilder {
         Self {
             name: None,
             data: PathBuf::from(rungs_cli::args::DEFAULT_DATA),
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            listen: Some(Listen::At(SocketAddr::from(([127, 0, 0, 1], 0)))),
             members: Vec::new(),
             identity: None,
             allow_faults: false,
@@ -63,7 +64,7 @@ impl NodeBuilder {
     /// Where it listens for other nodes and shells; port 0 takes a free one.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
-        self.listen = address;
+        self.listen = Some(Listen::At(address));
         self
     }
 
@@ -111,22 +112,27 @@ impl NodeBuilder {
     /// makes the authority. The members may be processes of their own, and `rungs shell --data FOLDER` reaches them.
     pub fn local_member(dir: impl AsRef<Path>, name: &str, nodes: u32) -> crate::Result<Self> {
         let dir = dir.as_ref();
-        let cluster = match LocalCluster::load(dir) {
-            Ok(cluster) => cluster,
-            Err(_) => LocalCluster::prepare(dir, nodes)?,
+        let (cluster, sockets) = match LocalCluster::load(dir) {
+            Ok(cluster) => (cluster, Vec::new()),
+            Err(_) => {
+                let prepared = LocalCluster::prepare(dir, nodes)?;
+                (prepared.cluster, prepared.sockets)
+            }
         };
         let name = NodeName::new(name)?;
-        let member = cluster.members.iter().find(|member| member.name == name);
-        let listen = member
-            .with_context(|| format!("{} has no member {name}", dir.display()))?
-            .address;
+        let member = cluster.members.iter().position(|member| member.name == name);
+        let member = member.with_context(|| format!("{} has no member {name}", dir.display()))?;
+        let listen = match sockets.into_iter().nth(member) {
+            Some(socket) => Listen::On(socket),
+            None => Listen::At(cluster.members[member].address),
+        };
         let identity = Ca::create_or_load(dir)?.issue(&name, &[Role::Voter])?;
         let data = dir.join(name.as_str());
         let name = Some(name.to_string());
         Ok(Self {
             name,
             data,
-            listen,
+            listen: Some(listen),
             members: cluster.members,
             identity: Some(identity),
             ..Self::default()

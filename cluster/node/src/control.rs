@@ -203,7 +203,10 @@ impl NodeControl for Control {
                     branch("system", String::new(), parts.system.view().snapshot()),
                     branch(
                         "agents",
-                        format!("{} agents", parts.hosts.list().len()),
+                        match parts.hosts.list().len() {
+                            1 => "1 agent".to_owned(),
+                            count => format!("{count} agents"),
+                        },
                         parts.hosts.view().snapshot(),
                     ),
                     branch("users", String::new(), parts.users.view().snapshot()),

@@ -2,9 +2,10 @@
 
 use crate::builder::NodeBuilder;
 use futures::future::BoxFuture;
+use rungs_cli::Launch;
 use rungs_cli::config::{LogFormat, NodeConfig};
 use rungs_host::telemetry::{self, Telemetry};
-use rungs_mesh::Identity;
+use rungs_mesh::{Identity, Listen};
 use tokio::io::AsyncReadExt;
 
 /// Runs nodes for the command line.
@@ -12,12 +13,12 @@ use tokio::io::AsyncReadExt;
 pub struct Daemon;
 
 impl rungs_cli::RunNode for Daemon {
-    fn run(&self, config: NodeConfig, follow_stdin: bool) -> BoxFuture<'_, anyhow::Result<()>> {
-        Box::pin(run(config, follow_stdin))
+    fn run(&self, config: NodeConfig, launch: Launch) -> BoxFuture<'_, anyhow::Result<()>> {
+        Box::pin(run(config, launch))
     }
 }
 
-async fn run(config: NodeConfig, follow_stdin: bool) -> anyhow::Result<()> {
+async fn run(config: NodeConfig, launch: Launch) -> anyhow::Result<()> {
     let format = match config.log_format {
         LogFormat::Text => telemetry::LogFormat::Text,
         LogFormat::Json => telemetry::LogFormat::Json,
@@ -28,7 +29,7 @@ async fn run(config: NodeConfig, follow_stdin: bool) -> anyhow::Result<()> {
     let builder = NodeBuilder {
         name: Some(config.name.to_string()),
         data: config.data,
-        listen: config.listen,
+        listen: Some(launch.socket.map_or(Listen::At(config.listen), Listen::On)),
         members: config.members,
         identity: Some(identity),
         allow_faults: config.allow_faults,
@@ -45,7 +46,7 @@ async fn run(config: NodeConfig, follow_stdin: bool) -> anyhow::Result<()> {
             "interrupted"
         }
         () = terminated() => "terminated",
-        () = stdin_closed(), if follow_stdin => "standard input closed",
+        () = stdin_closed(), if launch.follow_stdin => "standard input closed",
     };
     tracing::info!(why, "node stops");
     node.shutdown().await

@@ -49,7 +49,7 @@ pub enum Command {
         /// The agent.
         agent: AgentId,
     },
-    /// Show the busiest agents, again and again until a key is pressed (once when piped).
+    /// Show the busiest agents, again and again until Ctrl-C (once when piped).
     #[command(after_help = "Example: top --count 5")]
     Top {
         /// How many refreshes; endless on a terminal, 1 when piped.
@@ -188,13 +188,13 @@ pub struct Spawn {
     #[arg(long, value_parser = environment, default_value = "host")]
     pub env: EnvironmentSpec,
     /// Cycles per second, 0.1 to 1000.
-    #[arg(long, default_value_t = 10.0)]
+    #[arg(long, value_parser = rate, default_value_t = 10.0)]
     pub rate: f64,
     /// Seed of all its randomness.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     /// Particles of the belief filter, 10 to 10000.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(10..=10_000))]
     pub particles: u32,
 }
 
@@ -350,6 +350,19 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     };
     let value: f64 = digits.trim().parse().map_err(|_| expected())?;
     Duration::try_from_secs_f64(value * unit_s).map_err(|_| expected())
+}
+
+/// Reads a rate in cycles per second.
+pub fn rate(text: &str) -> Result<f64, String> {
+    let range = rungs_types::spec::RATE_RANGE_HZ;
+    let value = text.parse().ok().filter(|rate| range.contains(rate));
+    value.ok_or_else(|| {
+        format!(
+            "{text:?} is not a rate; expected a number from {} to {}, in cycles per second",
+            range.start(),
+            range.end()
+        )
+    })
 }
 
 /// Reads `host`, `sim:DIMENSIONS:SEED`, `trace:FILE` or `custom:NAME`.

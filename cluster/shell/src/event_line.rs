@@ -33,7 +33,10 @@ fn describe(kind: &EventKind) -> (Tone, String) {
             count,
         } => (
             Tone::Warn,
-            format!("{level} advice since {checkpoint} withdrawn: {count}"),
+            match count {
+                0 => format!("{level} had given no advice since {checkpoint}"),
+                _ => format!("{level} advice since {checkpoint} withdrawn: {count}"),
+            },
         ),
         EventKind::Authority {
             level,

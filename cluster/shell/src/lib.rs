@@ -8,6 +8,7 @@
 
 pub mod admin;
 pub mod command;
+pub mod completion;
 pub mod event_line;
 pub mod protocol;
 pub mod repl;

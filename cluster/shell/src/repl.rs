@@ -1,6 +1,7 @@
 //! The reader of lines: `reedline` on a terminal (history, completion, hints), plain lines when piped.
 
 use crate::command;
+use crate::completion;
 use crate::session::{Flow, Session, ShellError};
 use reedline::{
     ColumnarMenu, Completer, CompletionResult, DefaultHinter, DefaultPrompt, DefaultPromptSegment, Emacs,
@@ -34,10 +35,8 @@ impl WordCompleter {
         let before = line.get(..position).unwrap_or(line);
         let start = before.rfind(char::is_whitespace).map_or(0, |blank| blank + 1);
         let word = &before[start..];
-        let candidates = match start {
-            0 => command::names(),
-            _ => self.names.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-        };
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let candidates = completion::candidates(&before[..start], word, &names);
         let matching = candidates
             .into_iter()
             .filter(|name| name.starts_with(word))
@@ -103,7 +102,11 @@ async fn run_terminal(session: &mut Session, history: Option<&Path>) -> Result<(
             Signal::Success(line) => match session.run(&line, &mut out).await {
                 Ok(Flow::Exit) => return Ok(()),
                 Ok(Flow::Next) => {}
-                Err(error) => writeln!(out, "{error}")?,
+                Err(error) => {
+                    let text = error.to_string();
+                    let mark = if text.starts_with("error: ") { "" } else { "error: " };
+                    writeln!(out, "{mark}{text}")?;
+                }
             },
             Signal::CtrlC => {}
             _ => return Ok(()),
@@ -119,6 +122,9 @@ fn editor(names: &Names, history: Option<&Path>) -> Reedline {
         .with_completer(Box::new(WordCompleter {
             names: Arc::clone(names),
         }))
+        // One that is left is taken at once, and what all have in common is written out.
+        .with_quick_completions(true)
+        .with_partial_completions(true)
         .with_menu(ReedlineMenu::EngineCompleter(Box::new(
             ColumnarMenu::default().with_name("names"),
         )))
@@ -138,11 +144,16 @@ mod tests {
 
     #[test]
     fn the_first_word_completes_to_commands_and_the_others_to_names() {
-        let names: Names = Arc::new(Mutex::new(vec!["ops-1".into(), "ops-2".into(), "n1".into()]));
+        let names = ["ops-1", "ops-2", "n1", "@n1/admin"].map(str::to_owned);
+        let names: Names = Arc::new(Mutex::new(names.to_vec()));
         let completer = WordCompleter { names };
         let values = |found: Vec<Suggestion>| found.into_iter().map(|s| s.value).collect::<Vec<_>>();
         assert_eq!(values(completer.suggest("fre", 3)), ["freeze"]);
         assert_eq!(values(completer.suggest("freeze op", 9)), ["ops-1", "ops-2"]);
         assert_eq!(values(completer.suggest("freeze é", 9)), Vec::<String>::new());
+        assert_eq!(
+            values(completer.suggest("freeze ops-1 L4", 15)),
+            ["L4.5", "L4.8", "L4.9"]
+        );
     }
 }

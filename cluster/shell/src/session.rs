@@ -7,8 +7,10 @@ use crate::protocol::{
     ADMIN_ROLE, AGENTS_ROLE, AgentRow, Describe, FaultSpec, InjectFault, ListActors, ListAgents, NodeInfo, NodeReport,
     SetLog,
 };
+use crate::table::Style;
 use crate::views;
 use futures::future::join_all;
+use rungs_agent::messages::LevelStanding;
 use rungs_host::{EventFilter, Format, Payload, Refusal, Router, Watched, Wire};
 use rungs_types::{Address, AgentId, AgentSpec, ErrorCode, NodeName, RolePath};
 use std::borrow::Cow;
@@ -72,8 +74,8 @@ pub enum Flow {
 /// How answers are shown.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// With colours.
-    pub colour: bool,
+    /// Colours and width.
+    pub style: Style,
     /// As JSON, one object or array a line.
     pub json: bool,
     /// Do not ask before destructive commands.
@@ -112,7 +114,7 @@ impl Session {
         for (_, actors) in self.ask_all(&ListActors {}).await {
             names.extend(actors.unwrap_or_default().iter().map(ToString::to_string));
         }
-        names.sort();
+        names.sort_by_cached_key(|name| views::natural(name));
         Ok(names)
     }
 
@@ -123,7 +125,7 @@ impl Session {
             Command::Agents { filter } => self.agents(filter.as_deref(), out).await,
             Command::Agent { agent } => self.agent(&agent, out).await,
             Command::Top { count } => self.top(count, out).await,
-            Command::Send(message) => self.send(&message).await,
+            Command::Send(message) => self.send(&message, out).await,
             Command::Call { message, timeout } => self.call(&message, timeout, out).await,
             Command::Describe { target, schema } => self.describe(target, schema, out).await,
             Command::Spawn(spawn) => self.spawn(spawn, out).await,
@@ -187,21 +189,24 @@ impl Session {
         join_all(asks).await
     }
 
-    async fn order<W: Wire>(
+    /// Orders something of a level of an agent, and tells how the level stands then.
+    async fn order<W: Wire<Reply = LevelStanding>>(
         &self,
         agent: AgentId,
         message: &W,
         out: &mut (impl Write + Send),
     ) -> Result<(), ShellError> {
-        let answer = self.ask(agent.into(), message, NODE_DEADLINE).await?;
-        self.print_json_or(out, &answer, |_| "done\n".to_owned())
+        let answer = self.ask(agent.clone().into(), message, NODE_DEADLINE).await?;
+        self.print_json_or(out, &answer, |now| {
+            format!("done: {} of {agent} is at {} now\n", now.level, now.authority)
+        })
     }
 
     async fn nodes(&self, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
         let answers = self.ask_all(&NodeInfo {}).await;
         let reports: Vec<(NodeName, Option<NodeReport>)> =
             answers.into_iter().map(|(node, answer)| (node, answer.ok())).collect();
-        self.print_json_or(out, &reports, |reports| views::nodes(reports, self.options.colour))
+        self.print_json_or(out, &reports, |reports| views::nodes(reports, self.options.style))
     }
 
     async fn tree(&self, target: Option<&str>, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
@@ -223,7 +228,7 @@ impl Session {
             let tree = self
                 .ask_node(&node, &crate::protocol::Tree { agent: agent.clone() })
                 .await?;
-            self.print_json_or(out, &tree, |tree| views::tree(tree, self.options.colour))?;
+            self.print_json_or(out, &tree, |tree| views::tree(tree, self.options.style))?;
         }
         Ok(())
     }
@@ -246,7 +251,7 @@ impl Session {
         if let Some(filter) = filter {
             rows.retain(|row| row.node.as_str() == filter || row.agent.to_string().contains(filter));
         }
-        self.print_json_or(out, &rows, |rows| views::agents(rows, self.options.colour))?;
+        self.print_json_or(out, &rows, |rows| views::agents(rows, self.options.style))?;
         for (node, refusal) in silent {
             eprintln!("{node} does not answer: {refusal}");
         }
@@ -257,7 +262,7 @@ impl Session {
         let about = self
             .ask(agent.clone().into(), &rungs_agent::messages::Describe {}, NODE_DEADLINE)
             .await?;
-        self.print_json_or(out, &about, |about| views::agent(about, self.options.colour))
+        self.print_json_or(out, &about, |about| views::agent(about, self.options.style))
     }
 
     async fn top(&self, count: Option<u32>, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
@@ -275,13 +280,14 @@ impl Session {
             if terminal && !self.options.json {
                 write!(out, "\x1b[2J\x1b[H")?;
             }
-            self.print_json_or(out, &rows, |rows| views::agents(rows, self.options.colour))?;
+            self.print_json_or(out, &rows, |rows| views::agents(rows, self.options.style))?;
         }
         Ok(())
     }
 
-    async fn send(&self, message: &Message) -> Result<(), ShellError> {
-        Ok(self.router.tell(message.target.clone(), json_payload(message)?).await?)
+    async fn send(&self, message: &Message, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
+        self.router.tell(message.target.clone(), json_payload(message)?).await?;
+        self.print_json_or(out, &(), |()| "sent\n".to_owned())
     }
 
     async fn call(
@@ -371,7 +377,9 @@ impl Session {
                 Some(Watched::Lagged(lost)) => writeln!(out, "(lagged: {lost} events lost)")?,
                 Some(Watched::Event(event)) => {
                     left -= 1;
-                    self.print_json_or(out, &*event, |event| event_line(event, self.options.colour) + "\n")?;
+                    self.print_json_or(out, &*event, |event| {
+                        event_line(event, self.options.style.colour) + "\n"
+                    })?;
                 }
             }
             out.flush()?;
@@ -388,7 +396,10 @@ impl Session {
         let nodes = node.map_or_else(|| self.router.members(), |node| vec![node]);
         for node in nodes {
             self.ask_node(&node, message).await?;
-            self.print_json_or(out, &node, |node| format!("{node} logs {}\n", message.level))?;
+            self.print_json_or(out, &node, |node| {
+                let what = message.target.as_deref().unwrap_or("everything");
+                format!("{node} logs {what} at {}\n", message.level)
+            })?;
         }
         Ok(())
     }

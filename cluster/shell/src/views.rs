@@ -1,15 +1,18 @@
 //! What the answers look like to a person.
 
 use crate::protocol::{AgentRow, NodeReport};
-use crate::table::{Cell, Table, Tone, paint};
+use crate::table::{Cell, Style, Table, Tone, paint};
 use rungs_agent::messages::AgentDescription;
 use rungs_host::supervisor::NodeState;
 use rungs_host::{KindDescription, TreeNode};
 use rungs_types::{Address, AgentStatus, Authority, NodeName};
 use std::fmt::Write;
 
+/// Characters of "waits for ", under which the second and further things that a level waits for stand.
+const WAITS_FOR_CHARS: usize = 10;
+
 /// The nodes: who answers, what runs there, which links are up.
-pub fn nodes(reports: &[(NodeName, Option<NodeReport>)], colour: bool) -> String {
+pub fn nodes(reports: &[(NodeName, Option<NodeReport>)], style: Style) -> String {
     let mut table = Table::new(&[
         "node",
         "state",
@@ -55,11 +58,11 @@ pub fn nodes(reports: &[(NodeName, Option<NodeReport>)], colour: bool) -> String
             links,
         ]);
     }
-    table.render(colour)
+    table.render(style)
 }
 
 /// The agents, one a row.
-pub fn agents(rows: &[AgentRow], colour: bool) -> String {
+pub fn agents(rows: &[AgentRow], style: Style) -> String {
     let mut table = Table::new(&[
         "agent",
         "node",
@@ -101,12 +104,12 @@ pub fn agents(rows: &[AgentRow], colour: bool) -> String {
     if table.is_empty() {
         "no agents\n".to_owned()
     } else {
-        table.render(colour)
+        table.render(style)
     }
 }
 
 /// One agent: the ladder from the top, then the figures.
-pub fn agent(about: &AgentDescription, colour: bool) -> String {
+pub fn agent(about: &AgentDescription, style: Style) -> String {
     let environment = serde_json::to_string(&about.spec.environment).unwrap_or_default();
     let mut out = format!(
         "{} on {}, watching {} ({} dimensions) at {} cycles/s\n\n",
@@ -125,11 +128,18 @@ pub fn agent(about: &AgentDescription, colour: bool) -> String {
         };
         let bar = "#".repeat(usize::from(authority.as_byte()) * 3);
         let name = level.standing.level.to_string();
-        let line = format!("  {name:<5} {:<9} {bar:<12} {}", authority.to_string(), level.state);
-        writeln!(out, "{}", paint(line.trim_end(), tone, colour)).expect("a string takes all writes");
+        // What a level waits for is a list: a line each.
+        let mut parts = level.state.split(", ");
+        let first = parts.next().unwrap_or_default();
+        let line = format!("  {name:<5} {:<9} {bar:<12} {first}", authority.to_string());
+        writeln!(out, "{}", paint(line.trim_end(), tone, style.colour)).expect("a string takes all writes");
+        for part in parts {
+            let line = format!("{:31}{:WAITS_FOR_CHARS$}{part}", "", "");
+            writeln!(out, "{}", paint(&line, tone, style.colour)).expect("a string takes all writes");
+        }
     }
     out.push('\n');
-    out + &figures(&about.status).render(colour)
+    out + &figures(&about.status).render(style)
 }
 
 fn figures(status: &AgentStatus) -> Table {
@@ -162,10 +172,10 @@ fn figures(status: &AgentStatus) -> Table {
 }
 
 /// A supervision tree, indented.
-pub fn tree(root: &TreeNode, colour: bool) -> String {
+pub fn tree(root: &TreeNode, style: Style) -> String {
     let mut table = Table::new(&["actor", "state", "restarts", "mailbox", "note"]);
     add_branch(&mut table, root, String::new(), "");
-    table.render(colour)
+    table.render(style)
 }
 
 fn add_branch(table: &mut Table, node: &TreeNode, indent: String, joint: &str) {
@@ -273,7 +283,7 @@ mod tests {
         inner.children = vec![leaf("observe"), leaf("verify")];
         let mut root = leaf("ops-1");
         root.children = vec![inner, leaf("kernel")];
-        let lines: Vec<String> = tree(&root, false)
+        let lines: Vec<String> = tree(&root, Style::default())
             .lines()
             .map(|l| l.split("  ").next().unwrap_or("").into())
             .collect();

@@ -107,6 +107,11 @@ impl Telemetry {
     }
 }
 
+/// Whether a text is a log filter as [`Telemetry::install`] takes it.
+pub fn check_filter(text: &str) -> Result<(), TelemetryError> {
+    parse(text).map(drop)
+}
+
 /// Later directives win over earlier ones of the same target.
 fn join(base: &str, overrides: &BTreeMap<String, String>) -> String {
     overrides

@@ -4,11 +4,11 @@
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, LogNormal, StandardNormal};
 use rand_pcg::Pcg64Mcg;
-use rungs_mind::l3::{
-    Action, Available, Floor, GroupSet, IdentityId, Input, Kernel, KernelConfig, Outcomes, Pace, Step,
-};
-use rungs_mind::l45::{Level45, Level45Config};
-use rungs_mind::report::{CycleReport, DivergenceBand, FloorReport, REPORT_CYCLES, RhoState};
+use rungs_mind::Stack;
+use rungs_mind::body::Surroundings;
+use rungs_mind::l3::Outcomes;
+use rungs_mind::report::{DivergenceBand, FloorReport, RhoState};
+use rungs_types::{AgentSpec, Level};
 use std::sync::Arc;
 
 /// Cycles (for the fourth: checks) that each criterion must be sustained.
@@ -94,61 +94,37 @@ impl World {
     }
 }
 
+/// L3 and L4.5 of an agent, with its body: what it does costs what it costs.
 struct Agent {
-    kernel: Kernel,
-    level: Level45,
-    spent: CycleReport,
-    floor: FloorReport,
-    heard: Floor,
+    stack: Stack,
+    floor: Arc<FloorReport>,
 }
 
 impl Agent {
     fn new(sensors: &[Sensor]) -> Self {
-        let groups: Arc<[u16]> = sensors.iter().map(|Sensor(group, ..)| *group).collect();
-        let identity = IdentityId::of("default/healthy");
-        let config = KernelConfig {
-            identity,
-            groups: Arc::clone(&groups),
+        let group_of: Vec<u16> = sensors.iter().map(|Sensor(group, ..)| *group).collect();
+        let groups = group_of.iter().max().map_or(0, |last| usize::from(*last) + 1);
+        let surroundings = Surroundings {
+            groups: (0..groups).map(|group| format!("g{group}")).collect(),
+            capacities: vec![None; group_of.len()],
+            group_of,
+            adjustable: true,
+        };
+        let spec = AgentSpec {
             seed: 1,
-            exploration_rate: 0.01,
+            highest: Level::L45,
+            ..AgentSpec::new("healthy".parse().expect("a name"))
         };
         Self {
-            kernel: Kernel::new(config).expect("valid"),
-            level: Level45::new(Level45Config { groups, seed: 1 }).expect("valid"),
-            spent: CycleReport::default(),
-            floor: FloorReport::default(),
-            heard: Floor::Silent,
+            stack: Stack::new(&spec, &surroundings).expect("valid"),
+            floor: Arc::default(),
         }
     }
 
-    fn cycle(&mut self, cycle: u64, row: &[f64], late: bool, outcomes: Outcomes) -> Step {
-        let input = Input {
-            cycle,
-            observation: row,
-            outcomes,
-            advice: None,
-            floor: self.heard,
-            pace: Pace {
-                late,
-                ..Pace::default()
-            },
-            resources: &[],
-            available: Available {
-                faster: GroupSet::first(8),
-                slower: GroupSet::first(8),
-                incidents: true,
-                peers: false,
-                longer_period: true,
-                shorter_period: true,
-            },
-        };
-        let step = self.kernel.step(&input, &mut |_: &Action| Ok(()));
-        if cycle.is_multiple_of(REPORT_CYCLES as u64) {
-            self.kernel.swap_report(&mut self.spent);
-            self.level.step_into(&self.spent, &mut self.floor);
-            self.heard = Floor::from(&self.floor);
+    fn cycle(&mut self, row: &[f64], late: bool, outcomes: Outcomes) {
+        if let Some(floor) = self.stack.step_with(row, outcomes, late).floor {
+            self.floor = floor;
         }
-        step
     }
 
     fn risen(&self) -> bool {
@@ -165,7 +141,7 @@ fn rises_at(sensors: &[Sensor], seed: u64, cycles: u64) -> Option<u64> {
     let (mut world, mut agent) = (World::new(sensors, seed), Agent::new(sensors));
     (1..=cycles).find(|cycle| {
         let row = world.row(*cycle);
-        agent.cycle(*cycle, &row, false, Outcomes::default());
+        agent.cycle(&row, false, Outcomes::default());
         agent.risen()
     })
 }
@@ -201,7 +177,7 @@ fn once_risen_it_stays_up() {
     let (mut up, mut checks) = (0, 0);
     for cycle in 1..=8000 {
         let row = world.row(cycle);
-        agent.cycle(cycle, &row, false, Outcomes::default());
+        agent.cycle(&row, false, Outcomes::default());
         if cycle > RISEN_BY && cycle.is_multiple_of(10) {
             checks += 1;
             up += u32::from(agent.risen());
@@ -220,9 +196,9 @@ fn once_risen_it_stays_up() {
 fn a_blind_agent_does_not_rise() {
     let mut agent = Agent::new(&MACHINE);
     let row = [f64::NAN; MACHINE.len()];
-    (1..=2000).for_each(|cycle| {
-        agent.cycle(cycle, &row, false, Outcomes::default());
-    });
+    for _ in 1..=2000 {
+        agent.cycle(&row, false, Outcomes::default());
+    }
     assert_eq!((agent.floor.uncertainty, agent.floor.divergence), (1.0, 1.0));
     assert_eq!(agent.floor.divergence_band, DivergenceBand::Frozen);
     let [_, _, _, checks, adapted, _] = agent.floor.sustained;
@@ -235,7 +211,7 @@ fn an_agent_that_is_late_once_in_a_hundred_cycles_does_not_rise() {
     let (mut world, mut agent) = (World::new(&MACHINE, 2), Agent::new(&MACHINE));
     for cycle in 1..=2500 {
         let row = world.row(cycle);
-        agent.cycle(cycle, &row, cycle.is_multiple_of(100), Outcomes::default());
+        agent.cycle(&row, cycle.is_multiple_of(100), Outcomes::default());
         assert!(!agent.risen());
     }
     assert!(agent.floor.sustained[0] >= NEEDED[0] && agent.floor.sustained[5] < NEEDED[5]);
@@ -249,7 +225,7 @@ fn a_world_that_gets_wilder_by_and_by_is_a_divergence_and_a_calm_one_is_none() {
         let mut scale = 1.0;
         for cycle in 1..=2000 {
             let row: Vec<f64> = world.row(cycle).iter().map(|v| v * scale).collect();
-            agent.cycle(cycle, &row, false, Outcomes::default());
+            agent.cycle(&row, false, Outcomes::default());
             if cycle > 1500 {
                 scale *= growth;
             }
@@ -274,7 +250,7 @@ fn denials_depart_from_the_identity_and_tasks_that_fail_are_noticed() {
             denied: if cycle > 2500 { 2 } else { 0 },
             ..Outcomes::default()
         };
-        agent.cycle(cycle, &row, false, outcomes);
+        agent.cycle(&row, false, outcomes);
         if cycle <= 2000 {
             assert!(!agent.floor.success_fall);
         }

@@ -7,37 +7,8 @@ use super::phase::PhaseMessage;
 use crate::track::Track;
 use rungs_host::Handle;
 use rungs_mind::l48::Baton;
+pub(super) use rungs_mind::l48::PhaseName as Leg;
 use std::sync::Arc;
-
-/// The phases in the order of the baton.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Leg {
-    /// Phase 1.
-    Observe,
-    /// Phase 4.
-    Verify,
-    /// Phase 5.
-    Emit,
-}
-
-impl Leg {
-    /// In the order of the baton.
-    pub(super) const ALL: [Leg; 3] = [Leg::Observe, Leg::Verify, Leg::Emit];
-
-    /// Its place in [`Leg::ALL`].
-    pub(super) fn index(self) -> usize {
-        self as usize
-    }
-
-    /// The role of the phase's actor in the agent's tree.
-    pub(super) fn role(self) -> &'static str {
-        match self {
-            Leg::Observe => "l48/observe",
-            Leg::Verify => "l48/verify",
-            Leg::Emit => "l48/emit",
-        }
-    }
-}
 
 /// The phases of one generation.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! The agent's tree, through its handles: in memory, in paused time unless a thread has to spin.
 
 mod authority;
+mod driver;
 mod faults;
 mod freeze;
 mod lifecycle;

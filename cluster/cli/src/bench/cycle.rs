@@ -5,7 +5,7 @@ use rungs_agent::Environment;
 use rungs_environments::Sim;
 use rungs_mind::l3::{Action, Available, Floor, IdentityId, Input, Kernel, KernelConfig, Outcomes, Pace};
 use rungs_mind::l45::{Level45, Level45Config};
-use rungs_mind::report::{CycleReport, REPORT_CYCLES};
+use rungs_mind::report::{CycleReport, FloorReport, REPORT_CYCLES};
 use rungs_types::spec::SimSpec;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub fn measure(runs: u32) -> anyhow::Result<Vec<Figure>> {
         .collect::<anyhow::Result<Vec<f64>>>()?;
     Ok(vec![Figure {
         id: "P6",
-        what: "cycle of L3 and L4.5, 8 dimensions, median",
+        what: "cycle of L3 and L4.5, 8 dimensions",
         value: median(times),
         unit: "us",
         baseline: "",
@@ -34,46 +34,88 @@ pub fn measure(runs: u32) -> anyhow::Result<Vec<Figure>> {
     }])
 }
 
-fn run(seed: u64) -> anyhow::Result<f64> {
-    let mut world = Sim::new(&SimSpec::new(DIMENSIONS, seed))?;
-    let groups: Arc<[u16]> = world
-        .describe()
-        .dimensions
-        .iter()
-        .map(|dimension| dimension.group)
-        .collect();
-    let identity = IdentityId::of("bench");
-    let config = KernelConfig {
-        identity,
-        groups: Arc::clone(&groups),
-        seed,
-        exploration_rate: 0.02,
-    };
-    let mut kernel = Kernel::new(config)?;
-    let mut level45 = Level45::new(Level45Config { groups, seed })?;
-    let mut row = vec![f64::NAN; DIMENSIONS as usize];
-    let mut spent = CycleReport::default();
-    let mut floor = Floor::Silent;
-    let mut times = Vec::with_capacity(CYCLES as usize);
-    for cycle in 1..=WARM_UP + CYCLES {
-        row.fill(f64::NAN);
-        world.observe(Duration::from_millis(100 * cycle), &mut row)?;
-        let began = Instant::now();
+/// L3 and L4.5 of one agent in a simulated world.
+pub struct LowerLevels {
+    world: Sim,
+    kernel: Kernel,
+    level45: Level45,
+    spent: CycleReport,
+    floor: Floor,
+    row: Vec<f64>,
+    cycle: u64,
+}
+
+impl LowerLevels {
+    /// At their first cycle.
+    pub fn new(seed: u64) -> anyhow::Result<Self> {
+        let world = Sim::new(&SimSpec::new(DIMENSIONS, seed))?;
+        let dimensions = &world.describe().dimensions;
+        let groups: Arc<[u16]> = dimensions.iter().map(|dimension| dimension.group).collect();
+        let config = KernelConfig {
+            identity: IdentityId::of("bench"),
+            groups: Arc::clone(&groups),
+            seed,
+            exploration_rate: 0.02,
+        };
+        Ok(Self {
+            world,
+            kernel: Kernel::new(config)?,
+            level45: Level45::new(Level45Config { groups, seed })?,
+            spent: CycleReport::default(),
+            floor: Floor::Silent,
+            row: vec![f64::NAN; DIMENSIONS as usize],
+            cycle: 0,
+        })
+    }
+
+    fn observe(&mut self) -> anyhow::Result<()> {
+        self.cycle += 1;
+        self.row.fill(f64::NAN);
+        self.world
+            .observe(Duration::from_millis(100 * self.cycle), &mut self.row)?;
+        Ok(())
+    }
+
+    /// One cycle; every tenth ends with a pass of L4.5.
+    fn step(&mut self) -> Option<FloorReport> {
         let input = Input {
-            cycle,
-            observation: &row,
+            cycle: self.cycle,
+            observation: &self.row,
             outcomes: Outcomes::default(),
             advice: None,
-            floor,
+            floor: self.floor,
             pace: Pace::default(),
             resources: &[],
             available: Available::default(),
         };
-        kernel.step(&input, &mut |_: &Action| Ok(()));
-        if cycle.is_multiple_of(REPORT_CYCLES as u64) {
-            kernel.swap_report(&mut spent);
-            floor = Floor::from(&level45.step(&spent));
+        self.kernel.step(&input, &mut |_: &Action| Ok(()));
+        if !self.cycle.is_multiple_of(REPORT_CYCLES as u64) {
+            return None;
         }
+        self.kernel.swap_report(&mut self.spent);
+        let answer = self.level45.step(&self.spent);
+        self.floor = Floor::from(&answer);
+        Some(answer)
+    }
+
+    /// Runs to the next pass of L4.5: what L3 reported, and L4.5's answer.
+    pub fn report(&mut self) -> anyhow::Result<(CycleReport, FloorReport)> {
+        loop {
+            self.observe()?;
+            if let Some(answer) = self.step() {
+                return Ok((self.spent.clone(), answer));
+            }
+        }
+    }
+}
+
+fn run(seed: u64) -> anyhow::Result<f64> {
+    let mut levels = LowerLevels::new(seed)?;
+    let mut times = Vec::with_capacity(CYCLES as usize);
+    for cycle in 1..=WARM_UP + CYCLES {
+        levels.observe()?;
+        let began = Instant::now();
+        levels.step();
         if cycle > WARM_UP {
             times.push(began.elapsed().as_secs_f64() * 1e6);
         }

@@ -1,6 +1,6 @@
 //! P1: tell and ask on one node, by address through the router with credit, against raw ractor.
 
-use super::report::{Figure, Target, median};
+use super::report::{Figure, Target, median_of};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use rungs_host::{Context, Format};
 use rungs_host::{Delivered, EndpointBuilder, Endpoints, Handle, Mailbox, Payload, Request, Wire};
@@ -193,21 +193,21 @@ pub async fn measure(runs: u32) -> anyhow::Result<Vec<Figure>> {
         raw.push(raw_run().await?);
         own.push(own_run().await?);
     }
-    let tells = |runs: &[(f64, f64)]| median(runs.iter().map(|run| run.0).collect());
-    let asks = |runs: &[(f64, f64)]| median(runs.iter().map(|run| run.1).collect());
+    let tells = |runs: &[(f64, f64)]| median_of(runs, |run| run.0);
+    let asks = |runs: &[(f64, f64)]| median_of(runs, |run| run.1);
     Ok(vec![
         Figure {
             id: "P1",
-            what: "tell by address, one node, encoded, with credit",
+            what: "tell by address, 1 node, encoded, with credit",
             value: tells(&own),
             unit: "1/s",
             baseline: "raw ractor",
             baseline_value: Some(tells(&raw)),
-            target: Target::AtLeast(0.5),
+            target: Target::RatioAtLeast(0.5),
         },
         Figure {
             id: "P1",
-            what: "ask by address, one node",
+            what: "ask by address, 1 node",
             value: asks(&own),
             unit: "us",
             baseline: "raw ractor",

@@ -3,30 +3,73 @@
 //! Ratios are what counts: a busy machine is busy for both sides. The benches of single crates (`cargo bench`) go
 //! deeper; these go end to end.
 
+pub mod agents;
 pub mod cycle;
+pub mod filter;
+pub mod freeze;
 pub mod local;
+pub mod mesh;
+pub mod process;
+pub mod progress;
 pub mod report;
+pub mod resources;
 
-use crate::args::{Bench, BenchPart};
-use std::io::IsTerminal;
+use crate::args::{Bench, BenchChild, BenchPart};
+use clap::ValueEnum;
+use progress::Progress;
+use report::Figure;
+use rungs_shell::table::Style;
 
 /// Runs the parts that were asked for, or all.
 pub async fn run(bench: Bench) -> anyhow::Result<()> {
-    let wanted = |part| bench.parts.is_empty() || bench.parts.contains(&part);
     let mut figures = Vec::new();
-    if wanted(BenchPart::Local) {
-        figures.extend(local::measure(bench.runs).await?);
-    }
-    if wanted(BenchPart::Cycle) {
-        figures.extend(tokio::task::block_in_place(|| cycle::measure(bench.runs))?);
-    }
-    if bench.json {
-        for figure in &figures {
-            println!("{}", serde_json::to_string(figure)?);
+    for part in BenchPart::value_variants() {
+        if bench.parts.is_empty() || bench.parts.contains(part) {
+            let of_part = measure(*part, bench.runs).await?;
+            if bench.json {
+                for figure in &of_part {
+                    println!("{}", figure.json());
+                }
+            }
+            figures.extend(of_part);
         }
-    } else {
-        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        print!("{}", report::table(&figures, colour));
+    }
+    if !bench.json {
+        print!(
+            "{}\n{}",
+            report::table(&figures, Style::of_output()),
+            report::summary(&figures, bench.runs)
+        );
     }
     Ok(())
+}
+
+async fn measure(part: BenchPart, runs: u32) -> anyhow::Result<Vec<Figure>> {
+    let progress = Progress::default();
+    match part {
+        BenchPart::Local => {
+            progress.say("messages on one node");
+            local::measure(runs).await
+        }
+        BenchPart::Mesh => mesh::measure(runs, &progress).await,
+        BenchPart::Cycle => {
+            progress.say("the cycle of L3 and L4.5");
+            tokio::task::block_in_place(|| cycle::measure(runs))
+        }
+        BenchPart::Filter => {
+            progress.say("the filter of L4.8");
+            tokio::task::block_in_place(|| filter::measure(runs))
+        }
+        BenchPart::Agents => agents::measure(runs, &progress).await,
+        BenchPart::Freeze => freeze::measure(&progress).await,
+    }
+}
+
+/// One process of a measurement.
+pub async fn child(child: BenchChild) -> anyhow::Result<()> {
+    match child {
+        BenchChild::Serve { link, dir } => mesh::serve_until_closed(link, &dir).await,
+        BenchChild::Send { link, dir, address } => mesh::send(link, &dir, address).await,
+        BenchChild::Crowd { level } => agents::crowd(level.level()).await,
+    }
 }

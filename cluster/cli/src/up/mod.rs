@@ -5,18 +5,20 @@
 
 pub mod processes;
 pub mod rate;
+pub mod socket;
 pub mod view;
 
 use crate::args::Up;
 use crate::join::{self, Joined};
-use crate::local::{LocalCluster, node_home};
+use crate::local::{LocalCluster, Prepared, node_home};
 use anyhow::Context as _;
-use processes::{ProcessEvent, Processes};
+use processes::{NODE_LOG, NodeProcess, ProcessEvent, Processes};
 use rungs_host::{EventFilter, EventStream, Format, Payload, Refusal, Watched, Wire};
 use rungs_mesh::{Ca, Role};
 use rungs_shell::event_line::event_line;
 use rungs_shell::protocol::{ListAgents, NodeInfo, Shutdown};
 use rungs_shell::session::admin_of;
+use rungs_shell::table::Style;
 use rungs_shell::views::natural;
 use rungs_types::{AgentSpec, NodeName};
 use std::io::{IsTerminal, Write};
@@ -46,7 +48,7 @@ pub async fn run(up: Up) -> anyhow::Result<()> {
         .canonicalize()
         .with_context(|| format!("cannot open {}", up.data.display()))?;
     let _lock = lock(&dir)?;
-    let cluster = LocalCluster::prepare(&dir, up.nodes)?;
+    let Prepared { cluster, sockets } = LocalCluster::prepare(&dir, up.nodes)?;
     issue_certificates(&dir, &cluster)?;
     let rate_hz = up.rate.unwrap_or_else(|| rate::that_fits(up.agents));
     let agents: Vec<AgentSpec> = (1..=up.agents).map(|index| agent(index, rate_hz)).collect();
@@ -56,7 +58,9 @@ pub async fn run(up: Up) -> anyhow::Result<()> {
     let files = cluster.configure(&dir, &agents)?;
     let (sender, process_events) = mpsc::channel(NEWS_BUFFER);
     let program = std::env::current_exe().context("cannot find this program")?;
-    let processes = Processes::start(&program, &files, &sender)?;
+    let nodes = files.into_iter().zip(sockets);
+    let nodes = nodes.map(|((node, config), socket)| NodeProcess { node, config, socket });
+    let processes = Processes::start(&program, nodes, &sender)?;
     let result = watch_cluster(&up, &dir, rate_hz, began, process_events).await;
     processes.stop().await;
     result
@@ -118,10 +122,10 @@ async fn wait_until_up(
             let asked = ask(joined, &node, &NodeInfo {}).await;
             let Err(refusal) = asked else { break };
             while let Ok(event) = process_events.try_recv() {
-                if let ProcessEvent::Ended { node, how, .. } = event {
-                    let log = node_home(dir, &node).join("node.log");
+                if let ProcessEvent::Ended { node, how, last, .. } = event {
+                    let log = node_home(dir, &node).join(NODE_LOG);
                     anyhow::bail!(
-                        "node {node} ended at its start with {how}; its log is {}",
+                        "node {node} ended at its start with {how}: {last} (its log is {})",
                         log.display()
                     );
                 }
@@ -204,7 +208,7 @@ impl View {
             format!("break:  rungs exec{data} 'inject panic ops-1#l48/observe'"),
             "Ctrl-C drains and stops all of it".to_owned(),
         ];
-        let colour = terminal && std::env::var_os("NO_COLOR").is_none();
+        let colour = terminal && Style::of_output().colour;
         Self {
             terminal,
             json: up.json,
@@ -291,8 +295,9 @@ impl View {
         if self.json {
             out.write_all(look.json().as_bytes())?;
         } else if self.terminal {
-            let screen = look.screen(&self.news, &self.hints, self.colour);
-            write!(out, "\x1b[2J\x1b[H{}\n{screen}", self.heading)?;
+            let screen = look.screen(&self.heading, &self.news, &self.hints, Style::of_output());
+            // Over the screen before, line by line: a screen that is cleared first flickers.
+            write!(out, "\x1b[H{}\x1b[J", screen.replace('\n', "\x1b[K\n"))?;
         } else {
             writeln!(out, "{}", look.line())?;
         }
@@ -310,11 +315,20 @@ async fn until(end: Option<Instant>) {
 fn process_line(event: &ProcessEvent) -> String {
     match event {
         ProcessEvent::Started { node, pid } => format!("{node} process {pid} started"),
-        ProcessEvent::Ended { node, how, again: true } => format!("{node} ENDED by {how}; starting it again"),
-        ProcessEvent::Ended {
-            node,
-            how,
-            again: false,
-        } => format!("{node} ENDED by {how}; it is left alone"),
+        ProcessEvent::Ended { node, how, again, last } => {
+            let next = if *again {
+                "starting it again"
+            } else {
+                "it is left alone"
+            };
+            // One that was killed had nothing to say.
+            let last = if how.starts_with("signal") { "" } else { last };
+            let said = if last.is_empty() {
+                String::new()
+            } else {
+                format!(" ({last})")
+            };
+            format!("{node} ENDED by {how}{said}; {next}")
+        }
     }
 }

@@ -1,12 +1,21 @@
-//! The node processes of a local cluster: started, watched, started again, ended. A node never outlives its `up`: its
-//! standard input is a pipe from here, and it ends when that closes, however `up` ends.
+//! The node processes of a local cluster: started, watched, started again, ended.
+//!
+//! Invariants:
+//! 1. A node never outlives its `up`: its standard input is a socket from here, and it ends when that closes, however
+//!    `up` ends.
+//! 2. A node's port is taken from before its first start until it is left alone, also while no process of it runs: the
+//!    listening socket is made here and given to each start of the node (see [`super::socket`]).
 
+use super::socket;
 use rungs_types::NodeName;
 use std::collections::{BTreeMap, VecDeque};
+use std::io::{Read, Seek, SeekFrom};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -20,6 +29,24 @@ pub const RESTART_DELAY: Duration = Duration::from_secs(1);
 pub const STOP_DEADLINE: Duration = Duration::from_secs(15);
 /// Largest log file of a node that is kept from before; a larger one is begun anew.
 const MAX_LOG_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The file in a node's folder that has its output.
+pub const NODE_LOG: &str = "node.log";
+/// How much of the end of a log is searched for its last line.
+const TAIL_BYTES: u64 = 8 * 1024;
+/// Longest last line that is shown, in characters.
+const MAX_LAST_CHARS: usize = 300;
+
+/// What is needed to run a node.
+#[derive(Debug)]
+pub struct NodeProcess {
+    /// Which node.
+    pub node: NodeName,
+    /// Its configuration.
+    pub config: PathBuf,
+    /// Where it listens.
+    pub socket: TcpListener,
+}
 
 /// What became of a node process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +66,8 @@ pub enum ProcessEvent {
         how: String,
         /// It will be started again.
         again: bool,
+        /// The last line of its log; empty if there is none.
+        last: String,
     },
 }
 
@@ -51,17 +80,20 @@ pub struct StartError {
 }
 
 /// How a node process is started.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Recipe {
     node: NodeName,
     program: PathBuf,
     config: PathBuf,
     log: PathBuf,
+    socket: TcpListener,
 }
 
 impl Recipe {
     fn start(&self) -> Result<Running, StartError> {
         let start = || {
+            let (leash, theirs) = UnixStream::pair()?;
+            socket::send(&leash, &self.socket)?;
             let keep = std::fs::metadata(&self.log).is_ok_and(|log| log.len() < MAX_LOG_BYTES);
             let mut options = std::fs::OpenOptions::new();
             let log = options
@@ -74,26 +106,42 @@ impl Recipe {
                 .arg("node")
                 .arg("--config")
                 .arg(&self.config)
-                .arg("--follow-stdin")
-                .stdin(Stdio::piped())
+                .args(["--follow-stdin", "--socket-on-stdin"])
+                .stdin(OwnedFd::from(theirs))
                 .stdout(log.try_clone()?)
                 .stderr(log)
                 .kill_on_drop(true)
                 .spawn()
+                .map(|child| Running { child, leash })
         };
-        let mut child = start().map_err(|error| StartError {
+        start().map_err(|error| StartError {
             node: self.node.clone(),
             error,
-        })?;
-        let leash = child.stdin.take();
-        Ok(Running { child, leash })
+        })
     }
 }
 
-/// A node process and the pipe whose end ends it. Apart, because waiting for a child closes the pipe it still has.
+/// A node process and the socket whose end ends it.
 struct Running {
     child: Child,
-    leash: Option<ChildStdin>,
+    leash: UnixStream,
+}
+
+/// The last line of a log that says something, without what only colours it.
+fn last_line(log: &Path) -> String {
+    let tail = || {
+        let mut file = std::fs::File::open(log)?;
+        let bytes = file.metadata()?.len();
+        file.seek(SeekFrom::Start(bytes.saturating_sub(TAIL_BYTES)))?;
+        let mut tail = Vec::new();
+        file.take(TAIL_BYTES).read_to_end(&mut tail)?;
+        Ok::<_, std::io::Error>(tail)
+    };
+    let tail = tail().unwrap_or_default();
+    let text = String::from_utf8_lossy(&tail);
+    let last = text.lines().rev().map(str::trim).find(|line| !line.is_empty());
+    let shown = last.unwrap_or_default().trim_start_matches("error: ").chars();
+    shown.filter(|c| !c.is_control()).take(MAX_LAST_CHARS).collect()
 }
 
 /// All node processes of a local cluster.
@@ -105,23 +153,23 @@ impl Processes {
     /// Starts a process for each configuration; what becomes of them arrives in `events`.
     pub fn start(
         program: &Path,
-        nodes: &[(NodeName, PathBuf)],
+        nodes: impl IntoIterator<Item = NodeProcess>,
         events: &mpsc::Sender<ProcessEvent>,
     ) -> Result<Self, StartError> {
         let mut tasks = BTreeMap::new();
-        for (node, config) in nodes {
-            let log = config.with_file_name("node.log");
+        for NodeProcess { node, config, socket } in nodes {
             let recipe = Recipe {
                 node: node.clone(),
                 program: program.to_owned(),
-                config: config.clone(),
-                log,
+                log: config.with_file_name(NODE_LOG),
+                config,
+                socket,
             };
             let running = recipe.start()?;
             let (stop, stopped) = mpsc::channel(1);
             let keeper = keep_running(recipe, running, stopped, events.clone());
             tasks.insert(
-                node.clone(),
+                node,
                 (stop, rungs_host::tasks::spawn("keep a node process running", keeper)),
             );
         }
@@ -168,6 +216,7 @@ async fn keep_running(
                     node: recipe.node.clone(),
                     how,
                     again,
+                    last: last_line(&recipe.log),
                 })
                 .await,
         );
@@ -185,6 +234,7 @@ async fn keep_running(
                     node: recipe.node.clone(),
                     how: error.to_string(),
                     again: false,
+                    last: String::new(),
                 };
                 drop(events.send(event).await);
                 return;
@@ -208,5 +258,19 @@ fn describe(status: std::process::ExitStatus) -> String {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => "unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_of_a_log_is_found() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let log = dir.path().join(NODE_LOG);
+        assert_eq!(last_line(&log), "");
+        std::fs::write(&log, "x\n".repeat(10_000) + "INFO up\nerror: cannot listen\x07\n\n").expect("written");
+        assert_eq!(last_line(&log), "cannot listen");
     }
 }

@@ -2,7 +2,7 @@
 //! request.
 
 use rungs_shell::protocol::{AgentRow, NodeReport};
-use rungs_shell::table::{Tone, paint};
+use rungs_shell::table::{Style, Tone, fit, paint};
 use rungs_shell::views;
 use rungs_types::NodeName;
 use std::collections::VecDeque;
@@ -11,8 +11,10 @@ use std::time::Duration;
 
 /// News lines kept under the table.
 const NEWS_LINES: usize = 8;
-/// Agents shown in the table.
+/// Agents shown in the table where there is room.
 const MAX_ROWS: usize = 30;
+/// Agents shown on the smallest terminal.
+const MIN_ROWS: usize = 3;
 
 /// One look at the cluster.
 #[derive(Debug, Clone, Default)]
@@ -40,7 +42,11 @@ impl Look {
     }
 
     fn cycles_per_s(&self) -> f64 {
-        self.agents.iter().map(|row| row.cycles_per_s).sum()
+        // The sum of nothing is -0.
+        self.agents
+            .iter()
+            .map(|row| row.cycles_per_s)
+            .fold(0.0, |sum, rate| sum + rate)
     }
 
     fn freezes(&self) -> u32 {
@@ -70,6 +76,14 @@ impl Look {
         )
     }
 
+    /// Agents for which there is room beside the rest.
+    fn rows(&self, news: &News, hints: &[String], style: Style) -> usize {
+        // Heading, line, headings of two tables, "and more", four blank lines, and the line of the cursor.
+        let others = 10 + self.nodes.len() + news.lines.len() + hints.len();
+        let room = style.lines.map_or(MAX_ROWS, |lines| lines.saturating_sub(others));
+        self.agents.len().min(room.clamp(MIN_ROWS, MAX_ROWS))
+    }
+
     /// One JSON object per agent, each on its line.
     pub fn json(&self) -> String {
         let mut out = String::new();
@@ -85,18 +99,22 @@ impl Look {
         out
     }
 
-    /// The live view: heading, nodes, agents, news.
-    pub fn screen(&self, news: &News, hints: &[String], colour: bool) -> String {
-        let mut out = paint(&self.line(), Tone::Good, colour);
+    /// The live view: heading, nodes, as many agents as there is room for, news.
+    pub fn screen(&self, heading: &str, news: &News, hints: &[String], style: Style) -> String {
+        let mut out = format!(
+            "{heading}\n{}",
+            paint(self.line().trim_start(), Tone::Good, style.colour)
+        );
         if let Some(limit) = self.limit {
             write!(out, "  of {}", views::span(limit.as_millis() as u64)).expect("a string takes all writes");
         }
         out.push_str("\n\n");
-        out.push_str(&views::nodes(&self.nodes, colour));
+        out.push_str(&views::nodes(&self.nodes, style));
         out.push('\n');
-        out.push_str(&views::agents(&self.agents[..self.agents.len().min(MAX_ROWS)], colour));
-        if self.agents.len() > MAX_ROWS {
-            writeln!(out, "... and {} more", self.agents.len() - MAX_ROWS).expect("a string takes all writes");
+        let rows = self.rows(news, hints, style);
+        out.push_str(&views::agents(&self.agents[..rows], style));
+        if self.agents.len() > rows {
+            writeln!(out, "... and {} more", self.agents.len() - rows).expect("a string takes all writes");
         }
         if !news.lines.is_empty() {
             out.push('\n');
@@ -106,9 +124,10 @@ impl Look {
         }
         out.push('\n');
         for hint in hints {
-            writeln!(out, "{}", paint(hint, Tone::Dim, colour)).expect("a string takes all writes");
+            writeln!(out, "{}", paint(hint, Tone::Dim, style.colour)).expect("a string takes all writes");
         }
-        out
+        let lines: Vec<String> = out.lines().map(|line| fit(line, style)).collect();
+        lines.join("\n") + "\n"
     }
 }
 
@@ -182,6 +201,28 @@ mod tests {
                 assert!(object.get(key).is_some(), "{key} in {line}");
             }
         }
+    }
+
+    #[test]
+    fn the_screen_fits_the_terminal() {
+        let mut look = look();
+        look.agents = (1..=40)
+            .map(|index| row(&format!("ops-{index}"), "full", None))
+            .collect();
+        let mut news = News::default();
+        (0..20).for_each(|index| news.add(format!("{} {index}", "news".repeat(40))));
+        let style = Style {
+            width: Some(70),
+            lines: Some(30),
+            ..Style::default()
+        };
+        let screen = look.screen("heading", &news, &["hint".to_owned()], style);
+        assert!(screen.lines().count() < 30, "{screen}");
+        assert!(screen.lines().all(|line| line.chars().count() <= 70), "{screen}");
+        assert!(
+            screen.contains("ops-10 ") && screen.contains("... and 30 more"),
+            "{screen}"
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Measuring messages by address, through any router: how long a question takes, how fast messages go. One process
-//! serves ([`target::Target`]), another one measures. What ractor_cluster alone makes of the same work is measured by
-//! the benchmark `link` of the directory.
+//! serves ([`target::Target`]), another one measures. What ractor_cluster alone makes of the same work is measured in
+//! [`raw`]. `rungs bench mesh` runs both beside each other.
 
+pub mod raw;
 pub mod target;
 
 use rungs_host::{Format, Payload, Refusal, Router};

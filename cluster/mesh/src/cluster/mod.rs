@@ -63,9 +63,37 @@ pub struct ClusterConfig {
     /// Which start of it this is.
     pub incarnation: Incarnation,
     /// Where it accepts connections; `None` for a shell, which only dials.
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<Listen>,
     /// The peers to connect to.
     pub seeds: Vec<Seed>,
+}
+
+/// Where connections come in.
+#[derive(Debug)]
+pub enum Listen {
+    /// A socket of its own at this address; port 0 takes a free one.
+    At(SocketAddr),
+    /// A socket that listens already: whoever made it keeps the port from others, also while no node runs.
+    On(std::net::TcpListener),
+}
+
+impl Listen {
+    fn socket(self) -> Result<TcpListener, TransportError> {
+        let (address, socket) = match self {
+            Self::At(address) => (address, std::net::TcpListener::bind(address)),
+            Self::On(socket) => {
+                let address = socket
+                    .local_addr()
+                    .unwrap_or_else(|_| (Ipv4Addr::UNSPECIFIED, 0).into());
+                (address, Ok(socket))
+            }
+        };
+        let socket = socket.and_then(|socket| {
+            socket.set_nonblocking(true)?;
+            TcpListener::from_std(socket)
+        });
+        socket.map_err(|error| TransportError::Listen { address, error })
+    }
 }
 
 /// What the parts of the transport share.
@@ -145,13 +173,7 @@ impl ClusterTransport {
         timers: Timers,
         parent: Option<ActorCell>,
     ) -> Result<Arc<Self>, TransportError> {
-        let listener = match config.listen {
-            Some(address) => {
-                let listener = TcpListener::bind(address).await;
-                Some(listener.map_err(|error| TransportError::Listen { address, error })?)
-            }
-            None => None,
-        };
+        let listener = config.listen.map(Listen::socket).transpose()?;
         let local_addr = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         Ok(Arc::new(Self {
             node: NodeId {

@@ -6,7 +6,7 @@ use rungs_host::{
 };
 use rungs_mesh::bench::target::{Count, Echo, Target};
 use rungs_mesh::cluster::{gateways, remotable_actors};
-use rungs_mesh::{ClusterConfig, ClusterTransport, Identity, Mesh, MeshConfig, Outbound, Roles, Seed};
+use rungs_mesh::{ClusterConfig, ClusterTransport, Identity, Listen, Mesh, MeshConfig, Outbound, Roles, Seed};
 use rungs_types::{Address, Incarnation, NodeId, NodeName};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -75,7 +75,7 @@ pub(crate) async fn run(dir: &Path, name: &str, seeds: &[&str]) {
     let transport = ClusterConfig {
         identity,
         incarnation,
-        listen: Some(listen.parse().expect("an address")),
+        listen: Some(Listen::At(listen.parse().expect("an address"))),
         seeds: seeds.iter().map(seed).collect(),
     };
     let transport = ClusterTransport::bind(transport, Timers::start(), None)

@@ -92,7 +92,7 @@ struct View {
 }
 
 impl Situation<'_> {
-    /// Lists what can be done and is not worthless, holding included.
+    /// Lists what can be done and is worth more than holding, and holding.
     pub fn candidates(&self, into: &mut Vec<Candidate>) {
         into.clear();
         into.push(Candidate {
@@ -101,7 +101,7 @@ impl Situation<'_> {
         });
         let mut add = |action: Action, value: f64| {
             let open = self.structural || !action.kind().is_structural();
-            if open && value > -TIE && self.habits.rested(action, self.cycle) {
+            if open && value > 0.0 && self.habits.rested(action, self.cycle) {
                 into.push(Candidate { action, value });
             }
         };

@@ -55,6 +55,36 @@ pub struct Baton {
     pub emit: Option<Leg<L48Output, EmitState>>,
 }
 
+/// The phases in the order of the baton.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhaseName {
+    /// Phase 1.
+    Observe,
+    /// Phase 4.
+    Verify,
+    /// Phase 5.
+    Emit,
+}
+
+impl PhaseName {
+    /// In the order of the baton.
+    pub const ALL: [PhaseName; 3] = [PhaseName::Observe, PhaseName::Verify, PhaseName::Emit];
+
+    /// Its place in [`PhaseName::ALL`].
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The role of the phase's actor in the agent's tree.
+    pub fn role(self) -> &'static str {
+        match self {
+            PhaseName::Observe => "l48/observe",
+            PhaseName::Verify => "l48/verify",
+            PhaseName::Emit => "l48/emit",
+        }
+    }
+}
+
 /// Why a phase gives a baton back unfinished; the level freezes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PhaseError {

@@ -30,7 +30,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64Mcg;
 use resample::{Weights, systematic};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Distance from every particle, in standard deviations of its prediction, beyond which an observation is an outlier
 /// that no particle supports.
@@ -43,7 +43,7 @@ const JITTER: f64 = 0.2;
 pub const MAX_STATE: f64 = 1e6;
 
 /// Weighted particles over a block of dimensions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Belief {
     dims: usize,
     /// Particle by particle, `dims` values each.
@@ -55,7 +55,7 @@ pub struct Belief {
 }
 
 /// How a step went.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Health {
     /// Effective sample size before resampling, in particles.
     pub ess: f64,
@@ -142,6 +142,30 @@ impl Belief {
         self.equal_weights();
         for ((own_mean, own_variance), (mean, variance)) in self.mean.iter_mut().zip(&mut self.variance).zip(moments) {
             (*own_mean, *own_variance) = (bounded(*mean), *variance);
+        }
+    }
+
+    /// A belief of one dimension with this mean and variance, which its particles have exactly: one is drawn from each
+    /// of as many parts of equal probability, and all are moved and stretched. Given a Gaussian transition and
+    /// [`Belief::observe_direct`] alone, mean and variance are all there is to know (a Kalman filter's state).
+    pub fn from_moments(mean: f64, variance: f64, particles: usize, rng: &mut Pcg64Mcg) -> Self {
+        let share = |part: usize, within: f64| ((part as f64 + within) / particles as f64).clamp(1e-9, 1.0 - 1e-9);
+        let mut states: Vec<f64> = (0..particles)
+            .map(|part| normal::quantile(share(part, rng.random())))
+            .collect();
+        let count = particles as f64;
+        let centre = states.iter().sum::<f64>() / count;
+        let spread = (states.iter().map(|z| (z - centre).powi(2)).sum::<f64>() / count).sqrt();
+        let stretch = if spread > 0.0 { variance.sqrt() / spread } else { 0.0 };
+        for state in &mut states {
+            *state = bounded(mean + stretch * (*state - centre));
+        }
+        Self {
+            dims: 1,
+            states,
+            weights: vec![1.0 / count; particles],
+            mean: vec![bounded(mean)],
+            variance: vec![variance],
         }
     }
 

@@ -5,7 +5,11 @@
 //!    expressed in the new ones, so that it stays where it was in the environment's units.
 //! 2. A row is predicted before it is looked at: innovation and forecast errors are out of sample.
 
-use super::ar::Model;
+mod summary;
+
+pub(super) use summary::DimensionSummary;
+
+use super::ar::{LEARN_OBSERVATIONS, Model};
 use super::belief::{Belief, Health, Scratch};
 use super::forecast::{Forecast, Forecaster, HISTORY};
 use super::risk::{STALE_CYCLES, Surprises};
@@ -13,7 +17,7 @@ use super::scenario::Anchor;
 use crate::numeric::running::{RunningMean, Scale};
 use crate::numeric::window::{MAX_VALUE, Window};
 use rand_pcg::Pcg64Mcg;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Horizon of the running mean and standard deviation, in observations.
 pub(super) const SCALE_HORIZON: u32 = 1_000;
@@ -29,7 +33,7 @@ const MAX_Z: f64 = 1e3;
 const UNSEEN_VARIANCE: f64 = 1.0;
 
 /// One dimension.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Dimension {
     pub(super) scale: Scale,
     /// The last values, in the environment's units.
@@ -120,7 +124,9 @@ impl Dimension {
             self.interval.push(cycles.clamp(1.0, MAX_INTERVAL_CYCLES));
         }
         self.last_seen = Some(cycle);
-        if self.scale.count().is_multiple_of(FIT_EVERY) {
+        // After a restart from a snapshot the history is short for a while: the model that was kept knows more.
+        let whole = self.history.len() >= LEARN_OBSERVATIONS.min(self.scale.count() as usize);
+        if whole && self.scale.count().is_multiple_of(FIT_EVERY) {
             self.model = Model::learn(&self.history, self.scale.mean(), self.scale.sd());
         }
     }

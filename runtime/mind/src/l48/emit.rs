@@ -87,7 +87,7 @@ impl Emit {
     /// Packs one pass.
     pub fn step(&mut self, pass: Pass, world: Arc<ObserveOutput>, stability: Arc<Verdict>) -> L48Output {
         let state = Arc::make_mut(&mut self.state);
-        state.outputs += 1;
+        state.outputs = state.outputs.saturating_add(1);
         let visible = pass.authority >= Authority::Advisory && stability.response != Response::Freeze;
         let advice = visible.then(|| Arc::new(advise(pass, &world, &stability)));
         let status = stability.response.into();
@@ -109,7 +109,7 @@ fn advise(pass: Pass, world: &ObserveOutput, verdict: &Verdict) -> Advice {
         authority: pass.authority,
         checkpoint: pass.checkpoint,
         from_cycle: pass.cycle,
-        effective_at: pass.cycle + REPORT_CYCLES as u64,
+        effective_at: pass.cycle.saturating_add(REPORT_CYCLES as u64),
         forecast: world.forecasts.iter().map(|forecast| forecast.mean).collect(),
         variance: world.variance.clone(),
         confidence: None,

@@ -18,10 +18,12 @@ mod ar;
 mod combine;
 mod conformal;
 mod season;
+mod summary;
 
 pub use ar::ORDER;
 pub use conformal::{COVERAGE, Conformal};
 pub use season::MAX_PERIOD;
+pub(super) use summary::{ForecasterSummary, KEPT_VALUES};
 
 use crate::numeric::bits::BitWindow;
 use crate::numeric::running::Scale;
@@ -65,7 +67,7 @@ pub struct Forecast {
 }
 
 /// The forecasters of one dimension.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Forecaster {
     speaker: Source,
     belief: Conformal,
@@ -128,6 +130,10 @@ impl Forecaster {
         let Some(last) = history.newest() else { return };
         self.season
             .observe(after.in_sd(last - after.mean(), ar::CLIP_SD), after);
+        self.opine(last, history, after);
+    }
+
+    fn opine(&mut self, last: f64, history: &Window, after: &Scale) {
         let lags = ar::lags::<ORDER>(history, after);
         let autoregression = lags.and_then(|lags| {
             let z = self.ar.predict(&ar::with_intercept::<{ ORDER + 1 }>(&lags))?;

@@ -5,6 +5,7 @@
 //! A number that is not finite violates its invariant, whatever the limit.
 
 use crate::numeric::bits::BitWindow;
+use crate::numeric::condense::Refused;
 use crate::report::{FloorReport, RhoState};
 use rungs_types::{Authority, Invariant, Violation};
 use serde::{Deserialize, Serialize};
@@ -92,8 +93,9 @@ impl Uncertain {
     };
 }
 
-/// Remembers V of the last cycles and checks the five invariants.
+/// Remembers V of the last cycles and checks the five invariants. A stored one that cannot have been is refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "RawMonitor", into = "RawMonitor")]
 pub struct Monitor {
     /// V of the last 20 cycles, oldest first.
     recent: VecDeque<f64>,
@@ -110,6 +112,34 @@ impl Default for Monitor {
             rises: BitWindow::new(LYAPUNOV_WINDOW),
             broken: false,
         }
+    }
+}
+
+/// What [`Monitor`] reads and writes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RawMonitor {
+    recent: VecDeque<f64>,
+    rises: BitWindow,
+    broken: bool,
+}
+
+impl TryFrom<RawMonitor> for Monitor {
+    type Error = Refused;
+
+    fn try_from(RawMonitor { recent, rises, broken }: RawMonitor) -> Result<Self, Refused> {
+        if recent.len() > 2 * LYAPUNOV_MEAN_CYCLES || recent.iter().any(|v| !v.is_finite()) {
+            return Err(Refused("V of the last cycles"));
+        }
+        if rises.capacity() != LYAPUNOV_WINDOW {
+            return Err(Refused("the share of rises"));
+        }
+        Ok(Self { recent, rises, broken })
+    }
+}
+
+impl From<Monitor> for RawMonitor {
+    fn from(Monitor { recent, rises, broken }: Monitor) -> Self {
+        Self { recent, rises, broken }
     }
 }
 

@@ -21,7 +21,7 @@ pub mod scenario;
 pub mod standing;
 pub mod verify;
 
-pub use baton::{Baton, Bundle, Leg, Pass, PhaseError};
+pub use baton::{Baton, Bundle, Leg, Pass, PhaseError, PhaseName};
 pub use emit::{Emit, L48Output, Status};
 pub use observe::{Observe, ObserveConfig, ObserveOutput};
 pub use orchestrator::{Orchestrator, Turn};

@@ -2,8 +2,10 @@
 //! agent is (MSCP Level 4.8, section 3).
 
 mod state;
+mod summary;
 
 pub use state::ObserveState;
+pub use summary::{ObserveSummary, RestoreError};
 
 use super::belief::Scratch;
 use super::forecast::Forecast;
@@ -41,6 +43,20 @@ pub enum ConfigError {
         /// How many.
         found: u32,
     },
+}
+
+impl ObserveConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        let found = self.dimensions;
+        if !(1..=MAX_DIMENSIONS).contains(&found) {
+            return Err(ConfigError::Dimensions { found });
+        }
+        let found = self.particles;
+        if !PARTICLES_RANGE.contains(&found) {
+            return Err(ConfigError::Particles { found });
+        }
+        Ok(())
+    }
 }
 
 /// Why a report is refused; the phase is as before.
@@ -92,6 +108,23 @@ pub enum Structural {
     },
 }
 
+/// What was forecast for one observation before it was looked at, and what came; in the environment's units.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// The cycle of the observation.
+    pub cycle: u64,
+    /// The dimension.
+    pub dimension: u16,
+    /// What was forecast.
+    pub forecast: f64,
+    /// Half the width of the central 90 % interval; NaN before the first scored forecast.
+    pub half_width: f64,
+    /// The observation before: what persistence forecasts.
+    pub persistence: f64,
+    /// What came.
+    pub observed: f64,
+}
+
 /// What the phase found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ObserveOutput {
@@ -123,6 +156,8 @@ pub struct ObserveOutput {
     pub degenerate: bool,
     /// Observations beyond the filter's support since the start.
     pub shocks: u64,
+    /// One for each observation of the report that was forecast, in order.
+    pub scores: Vec<Score>,
     /// Changes that wait for permission.
     pub pending: Vec<Structural>,
 }
@@ -137,16 +172,7 @@ pub struct Observe {
 impl Observe {
     /// A world model that has seen nothing.
     pub fn new(config: ObserveConfig) -> Result<Self, ConfigError> {
-        if !(1..=MAX_DIMENSIONS).contains(&config.dimensions) {
-            return Err(ConfigError::Dimensions {
-                found: config.dimensions,
-            });
-        }
-        if !PARTICLES_RANGE.contains(&config.particles) {
-            return Err(ConfigError::Particles {
-                found: config.particles,
-            });
-        }
+        config.check()?;
         Ok(Self::from_state(Arc::new(ObserveState::new(config))))
     }
 

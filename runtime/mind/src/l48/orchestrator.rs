@@ -7,7 +7,7 @@
 //! 2. The states of a pass replace the last verified ones only if its verdict is not a freeze.
 //! 3. A demotion is requested before anything else of the same pass.
 
-use super::baton::{Baton, Bundle, Pass};
+use super::baton::{Baton, Bundle, Pass, PhaseName};
 use super::invariants::{Limits, Monitor, Uncertain};
 use super::standing::{Change, Stage, Standing};
 use super::verify::{Response, Verdict};
@@ -115,14 +115,14 @@ impl Orchestrator {
         if self.standing.authority() == Authority::Frozen {
             return Turn::Idle(self.watch_floor(&floor));
         }
-        self.passes += 1;
+        self.passes = self.passes.wrapping_add(1);
         self.in_flight = Some(self.passes);
         let pass = Pass {
             number: self.passes,
             epoch: self.epoch,
             authority: self.authority,
             cycle: floor.cycle,
-            checkpoint: CheckpointId(self.checkpoint.0 + 1),
+            checkpoint: CheckpointId(self.checkpoint.0.saturating_add(1)),
             structural_permitted: self.structural_permitted,
         };
         Turn::Begin(Box::new(Baton::new(pass, report, floor)))
@@ -258,11 +258,11 @@ fn told(verdict: &Verdict) -> Request {
 
 fn incomplete(baton: &Baton) -> Fault {
     let phase = match (&baton.observe, &baton.verify) {
-        (None, _) => "l48/observe",
-        (_, None) => "l48/verify",
-        _ => "l48/emit",
+        (None, _) => PhaseName::Observe,
+        (_, None) => PhaseName::Verify,
+        _ => PhaseName::Emit,
     };
-    let role = RolePath::new(phase).expect("a constant that is a valid role");
+    let role = RolePath::new(phase.role()).expect("a constant that is a valid role");
     Fault::Panic {
         level: Level::L48,
         role,

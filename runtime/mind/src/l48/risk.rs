@@ -1,7 +1,8 @@
 //! Risk exposure (MSCP Level 4.8, Definition 3), runway (Definition 4), and the surprises of a dimension from which
 //! two of the four parts are counted.
 
-use crate::numeric::bits::BitWindow;
+use crate::numeric::bits::{BitWindow, Tally};
+use crate::numeric::condense::Refused;
 use crate::report::Resource;
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +86,7 @@ pub fn staleness(cycles: u64) -> f64 {
 }
 
 /// How surprising a dimension's last observations were.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Surprises {
     outside: BitWindow,
     shocks: BitWindow,
@@ -117,6 +118,30 @@ impl Surprises {
     pub fn shocks(&self) -> Option<f64> {
         Some((SHOCK_WEIGHT * self.shocks.share()?).min(1.0))
     }
+
+    /// What a snapshot keeps: how many, and not when each of them was.
+    pub fn summary(&self) -> SurprisesSummary {
+        SurprisesSummary {
+            outside: self.outside.tally(),
+            shocks: self.shocks.tally(),
+        }
+    }
+
+    /// From what a snapshot kept.
+    pub fn from_summary(summary: SurprisesSummary) -> Result<Self, Refused> {
+        let window = |capacity, tally| BitWindow::from_tally(capacity, tally).map_err(|_| Refused("the surprises"));
+        Ok(Self {
+            outside: window(ASSUMPTION_OBSERVATIONS, summary.outside)?,
+            shocks: window(SHOCK_OBSERVATIONS, summary.shocks)?,
+        })
+    }
+}
+
+/// What a snapshot keeps of [`Surprises`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SurprisesSummary {
+    outside: Tally,
+    shocks: Tally,
 }
 
 /// The mean over those that have evidence; 0 of none.

@@ -11,7 +11,8 @@
 //! - Envelope: between the 5 % and the 95 % quantile of the mixture of all scenarios.
 
 use super::ar::{Model, Transition};
-use crate::numeric::bits::BitWindow;
+use crate::numeric::bits::{BitWindow, Tally};
+use crate::numeric::condense::{Refused, narrow};
 use crate::numeric::normal;
 use crate::numeric::window::Window;
 use crate::report::REPORT_CYCLES;
@@ -29,6 +30,10 @@ const ENVELOPE_TAIL: f64 = 0.05;
 const MIN_PROBABILITY: f64 = 0.02;
 /// Least log likelihood of a row and scenario: one wild value must not decide for 100 rows.
 const MIN_LN_FIT: f64 = -20.0;
+/// Greatest log likelihood that a snapshot may hold: that of the least variance is 6.
+const MAX_LN_FIT: f64 = 20.0;
+/// Rows that a snapshot keeps as their mean: about those of two reports.
+const KEPT_TOGETHER: usize = 2 * REPORT_CYCLES;
 
 /// Which scenario.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +84,7 @@ enum Departure {
 }
 
 /// Where a dimension stood at the last report, in standard deviations.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Anchor {
     /// Posterior mean.
     pub mean: f64,
@@ -117,7 +122,7 @@ impl Anchor {
 }
 
 /// The scenarios with their evidence.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Scenarios {
     fits: [Window; SCENARIOS],
     inside: Vec<BitWindow>,
@@ -193,6 +198,51 @@ impl Scenarios {
         let (sum, count) = known.fold((0.0, 0.0), |(sum, count), share| (sum + share, count + 1.0));
         (count > 0.0).then(|| sum / count)
     }
+
+    /// What a snapshot keeps: the fits in means of twenty rows, and the shares of realised values inside.
+    pub fn summary(&self) -> ScenariosSummary {
+        let means = |window: &Window| {
+            let values: Vec<f64> = window.iter().collect();
+            let mean = |rows: &[f64]| narrow(rows.iter().sum::<f64>() / rows.len() as f64);
+            values.chunks(KEPT_TOGETHER).map(mean).collect()
+        };
+        ScenariosSummary {
+            rows: self.fits[0].len() as u8,
+            fits: self.fits.each_ref().map(means),
+            inside: self.inside.iter().map(BitWindow::tally).collect(),
+        }
+    }
+
+    /// From what a snapshot of this many dimensions kept.
+    pub fn from_summary(summary: &ScenariosSummary, dimensions: usize) -> Result<Self, Refused> {
+        let rows = usize::from(summary.rows);
+        let fit = |mean: &f32| (MIN_LN_FIT - 1e-3..=MAX_LN_FIT).contains(&f64::from(*mean));
+        let whole = |means: &Vec<f32>| means.len() == rows.div_ceil(KEPT_TOGETHER) && means.iter().all(fit);
+        if rows > FIT_ROWS || !summary.fits.iter().all(whole) || summary.inside.len() != dimensions {
+            return Err(Refused("the scenarios"));
+        }
+        let inside = summary.inside.iter();
+        let inside = inside.map(|&tally| BitWindow::from_tally(COVERAGE_OBSERVATIONS, tally));
+        let mut scenarios = Self {
+            inside: inside
+                .collect::<Result<_, _>>()
+                .map_err(|_| Refused("a scenario's coverage"))?,
+            ..Self::new(dimensions)
+        };
+        for (window, means) in scenarios.fits.iter_mut().zip(&summary.fits) {
+            (0..rows).for_each(|row| window.push(f64::from(means[row / KEPT_TOGETHER])));
+        }
+        scenarios.reweigh();
+        Ok(scenarios)
+    }
+}
+
+/// What a snapshot keeps of [`Scenarios`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScenariosSummary {
+    rows: u8,
+    fits: [Vec<f32>; SCENARIOS],
+    inside: Vec<Tally>,
 }
 
 #[cfg(test)]

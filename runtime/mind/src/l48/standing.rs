@@ -169,10 +169,10 @@ impl Standing {
                 let path = Path::Activation;
                 (Stage::Advisory { since: cycle, path }, path.reason())
             }
-            Stage::Advisory { since, path } if cycle >= since + path.advisory_cycles() => {
+            Stage::Advisory { since, path } if cycle >= after(since, path.advisory_cycles()) => {
                 (Stage::Half { since: cycle, path }, path.reason())
             }
-            Stage::Half { since, path } if cycle >= since + path.half_cycles() => (Stage::Full, path.reason()),
+            Stage::Half { since, path } if cycle >= after(since, path.half_cycles()) => (Stage::Full, path.reason()),
             _ => return None,
         };
         let held = Standing { stage: next, ..*self };
@@ -213,8 +213,8 @@ impl Standing {
         else {
             return None;
         };
-        let clean = if clean_now { clean + 1 } else { 0 };
-        let in_time = cycle <= since + RECOVERY_LIMIT_CYCLES;
+        let clean = if clean_now { clean.saturating_add(1) } else { 0 };
+        let in_time = cycle <= after(since, RECOVERY_LIMIT_CYCLES);
         if clean >= CLEAN_CHECKS && in_time {
             let path = Path::Recovery;
             let advisory = self.proven && self.ceiling >= Authority::Advisory;
@@ -228,7 +228,7 @@ impl Standing {
                 reason: path.reason(),
             });
         }
-        if cycle >= since + RECOVERY_LIMIT_CYCLES {
+        if cycle >= after(since, RECOVERY_LIMIT_CYCLES) {
             self.stage = Stage::Suspended;
             return Some(Change::NoRecovery);
         }
@@ -296,9 +296,11 @@ impl Standing {
             Stage::Frozen { clean, .. } => format!("recovery: {clean} of {CLEAN_CHECKS} clean checks"),
             _ if self.authority() >= self.ceiling => format!("an operator: at most {}", self.ceiling),
             Stage::Advisory { since, path } => {
-                format!("{} until cycle {}", path.reason(), since + path.advisory_cycles())
+                format!("{} until cycle {}", path.reason(), after(since, path.advisory_cycles()))
             }
-            Stage::Half { since, path } => format!("{} until cycle {}", path.reason(), since + path.half_cycles()),
+            Stage::Half { since, path } => {
+                format!("{} until cycle {}", path.reason(), after(since, path.half_cycles()))
+            }
             Stage::Shadow => (0..CRITERIA_NAMES.len())
                 .filter(|&i| sustained[i] < CRITERIA_SUSTAINED[i])
                 .map(|i| format!("{} ({} of {})", CRITERIA_NAMES[i], sustained[i], CRITERIA_SUSTAINED[i]))
@@ -306,6 +308,11 @@ impl Standing {
                 .join(", "),
         }
     }
+}
+
+/// The cycle so many after another, which may come from a snapshot and be any.
+fn after(since: u64, cycles: u64) -> u64 {
+    since.saturating_add(cycles)
 }
 
 /// All six activation criteria have held for long enough (section 9.1).

@@ -47,6 +47,11 @@ impl BitWindow {
         self.len
     }
 
+    /// Most outcomes that it holds.
+    pub fn capacity(&self) -> u16 {
+        self.capacity
+    }
+
     /// No outcome is held.
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -67,6 +72,37 @@ impl BitWindow {
     pub fn clear(&mut self) {
         *self = Self::new(self.capacity);
     }
+
+    /// How many outcomes are held, and how many of them are yes.
+    pub fn tally(&self) -> Tally {
+        Tally {
+            len: self.len,
+            count: self.count(),
+        }
+    }
+
+    /// A window of this tally, the yes among the no at equal distances: when each of them came is lost.
+    ///
+    /// # Panics
+    /// On a capacity outside 1..=[`MAX_CAPACITY`]: it is a constant of the caller.
+    pub fn from_tally(capacity: u16, Tally { len, count }: Tally) -> Result<Self, BitsError> {
+        let mut window = Self::new(capacity);
+        if len > capacity || count > len {
+            return Err(BitsError::Tally { capacity, len, count });
+        }
+        let before = |outcome: u16| u32::from(outcome) * u32::from(count) / u32::from(len);
+        (0..len).for_each(|outcome| window.push(before(outcome + 1) > before(outcome)));
+        Ok(window)
+    }
+}
+
+/// What is kept of a window whose order does not matter.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Outcomes held.
+    pub len: u16,
+    /// Those of them that are yes.
+    pub count: u16,
 }
 
 /// What [`BitWindow`] reads and writes.
@@ -80,11 +116,29 @@ pub struct RawBits {
 
 /// A stored window that no sequence of outcomes could have left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("capacity {capacity}, length {len}, next {next}; expected next below capacity, len at most capacity <= 256")]
-pub struct BitsError {
-    capacity: u16,
-    len: u16,
-    next: u16,
+pub enum BitsError {
+    /// The ring's numbers do not fit each other.
+    #[error(
+        "capacity {capacity}, length {len}, next {next}; expected next below capacity, len at most capacity <= 256"
+    )]
+    Ring {
+        /// Most outcomes.
+        capacity: u16,
+        /// Outcomes held.
+        len: u16,
+        /// Where the next one goes.
+        next: u16,
+    },
+    /// More are yes than are held, or more are held than fit.
+    #[error("{count} of {len}; expected at most {capacity}")]
+    Tally {
+        /// Most outcomes.
+        capacity: u16,
+        /// Outcomes held.
+        len: u16,
+        /// Those that are yes.
+        count: u16,
+    },
 }
 
 impl TryFrom<RawBits> for BitWindow {
@@ -99,7 +153,7 @@ impl TryFrom<RawBits> for BitWindow {
         } = raw;
         let filled = len == capacity || next == len;
         if !(1..=MAX_CAPACITY).contains(&capacity) || len > capacity || next >= capacity || !filled {
-            return Err(BitsError { capacity, len, next });
+            return Err(BitsError::Ring { capacity, len, next });
         }
         let window = Self {
             words,
@@ -108,7 +162,7 @@ impl TryFrom<RawBits> for BitWindow {
             next,
         };
         if (len..MAX_CAPACITY).any(|bit| words[usize::from(bit / 64)] >> (bit % 64) & 1 == 1) {
-            return Err(BitsError { capacity, len, next });
+            return Err(BitsError::Ring { capacity, len, next });
         }
         Ok(window)
     }
@@ -169,5 +223,18 @@ mod tests {
         ] {
             assert!(BitWindow::try_from(broken).is_err(), "{broken:?}");
         }
+    }
+
+    #[test]
+    fn a_window_of_a_tally_holds_as_many_evenly_and_an_impossible_tally_is_refused() {
+        let window = BitWindow::from_tally(100, Tally { len: 60, count: 6 }).expect("possible");
+        assert_eq!(window.tally(), Tally { len: 60, count: 6 });
+        let mut half = window;
+        // Forty fill it; thirty more push out half of the sixty.
+        (0..70).for_each(|_| half.push(false));
+        assert_eq!(half.count(), 3);
+        assert!(BitWindow::from_tally(100, Tally { len: 101, count: 0 }).is_err());
+        assert!(BitWindow::from_tally(100, Tally { len: 5, count: 6 }).is_err());
+        assert!(BitWindow::from_tally(100, Tally::default()).expect("empty").is_empty());
     }
 }

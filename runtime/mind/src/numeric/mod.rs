@@ -2,6 +2,7 @@
 //! finite.
 
 pub mod bits;
+pub mod condense;
 pub mod history;
 pub mod normal;
 pub mod rls;

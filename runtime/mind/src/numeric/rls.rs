@@ -150,16 +150,12 @@ impl Rls {
     /// (wrong length, a number that is not finite, or beyond [`MAX_ENERGY`] or [`MAX_THETA`]), which changes nothing.
     pub fn update(&mut self, x: &[f64], y: f64) -> Option<f64> {
         let error = y - self.predict(x)?;
-        let projected = self.project(x);
-        let energy = dot(&projected, x);
-        if !error.is_finite() || energy.is_nan() || energy > MAX_ENERGY {
+        if !error.is_finite() {
             return None;
         }
+        let projected = self.project(x);
+        let energy = self.energy(&projected, x)?;
         if energy <= 0.0 {
-            // Zero: the sample has no direction and informs nothing. Below: rounding has made P indefinite.
-            if energy < 0.0 {
-                self.reset_covariance();
-            }
             return Some(error);
         }
         let gain = error / (self.forgetting + energy);
@@ -172,6 +168,29 @@ impl Rls {
         }
         self.update_covariance(&projected, energy);
         Some(error)
+    }
+
+    /// Takes in where a sample was, and not what its value was: the covariance is as after [`Rls::update`], the
+    /// coefficients stay. For coefficients that are known from elsewhere with the samples they were fitted to. A sample
+    /// that would be refused changes nothing.
+    pub fn inform(&mut self, x: &[f64]) {
+        if x.len() != self.dim() {
+            return;
+        }
+        let projected = self.project(x);
+        if let Some(energy) = self.energy(&projected, x).filter(|energy| *energy > 0.0) {
+            self.update_covariance(&projected, energy);
+        }
+    }
+
+    /// `x . P x`, of P x; `None` if it is not taken in. At 0 the sample has no direction and informs nothing; below,
+    /// rounding had made P indefinite.
+    fn energy(&mut self, projected: &[f64; MAX_DIM], x: &[f64]) -> Option<f64> {
+        let energy = dot(projected, x);
+        if energy < 0.0 {
+            self.reset_covariance();
+        }
+        (energy <= MAX_ENERGY).then_some(energy)
     }
 
     /// `P <- (P - P x x'P / (forgetting + x'P x)) / forgetting`, or its form without wind-up (invariant 2).

@@ -52,6 +52,11 @@ impl RunningMean {
     pub fn count(&self) -> u32 {
         self.count
     }
+
+    /// Values after which it is an exponential average.
+    pub fn horizon(&self) -> u32 {
+        self.horizon
+    }
 }
 
 /// Mean and variance of what came (Welford), with the same weights; once [`CLIP_AFTER`] values are in, a value further
@@ -100,6 +105,11 @@ impl Scale {
     /// Values taken in.
     pub fn count(&self) -> u32 {
         self.count
+    }
+
+    /// Values after which these are exponential averages.
+    pub fn horizon(&self) -> u32 {
+        self.horizon
     }
 
     /// The mean; 0 before the first value.

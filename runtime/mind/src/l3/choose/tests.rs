@@ -278,6 +278,24 @@ fn affect_orders_ties_and_never_turns_a_difference() {
 }
 
 #[test]
+fn affect_never_prefers_an_action_that_is_worth_less_than_holding() {
+    let environment = watched(&[0.0], 100);
+    let excited = Affect {
+        excitement: 1.0,
+        ..Affect::default()
+    };
+    let at = |share: f64| {
+        let mut candidates = decide(&environment, 100, |s| s.quota_share = share);
+        (value(&candidates, LONGER), take_best(&mut candidates, &excited))
+    };
+    // 0.5 (u - 0.7) / 0.3 - 0.10: -0.008 is within a tie of holding's 0, and less; 0.008 is a tie that affect may turn.
+    assert_eq!(at(0.755), (None, Some(Action::Hold)));
+    let (worth, chosen) = at(0.765);
+    assert!(worth.is_some_and(|worth| worth < TIE), "{worth:?}");
+    assert_eq!(chosen, Some(LONGER));
+}
+
+#[test]
 fn exploration_takes_only_what_is_better_than_holding_and_as_often_as_its_rate() {
     let candidates = || {
         vec![

@@ -3,6 +3,7 @@
 //! nothing to tune, and its mean error approaches that of the best convex combination. Regrets are forgotten by 0.998
 //! per observation, since which forecaster is best changes; one without an opinion sleeps.
 
+use crate::numeric::condense::{Refused, narrow};
 use serde::{Deserialize, Serialize};
 
 /// Forecasters combined.
@@ -16,7 +17,7 @@ const FORGETTING: f64 = 0.998;
 const FIRST_SQUARES: f64 = 1e-9;
 
 /// How much each forecaster would have been better than the combination, in standard deviations.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(super) struct Combination {
     regrets: [f64; EXPERTS],
     squares: [f64; EXPERTS],
@@ -61,6 +62,34 @@ impl Combination {
             *squares = FORGETTING * FORGETTING * *squares + gain * gain;
         }
     }
+
+    /// What a snapshot keeps.
+    pub(super) fn summary(&self) -> CombinationSummary {
+        CombinationSummary {
+            regrets: self.regrets.map(narrow),
+            squares: self.squares.map(narrow),
+        }
+    }
+
+    /// From what a snapshot kept.
+    pub(super) fn from_summary(summary: &CombinationSummary) -> Result<Self, Refused> {
+        let valid = summary.regrets.iter().all(|regret| regret.is_finite())
+            && summary.squares.iter().all(|squares| (0.0..=f32::MAX).contains(squares));
+        if !valid {
+            return Err(Refused("a combination of forecasts"));
+        }
+        Ok(Self {
+            regrets: summary.regrets.map(f64::from),
+            squares: summary.squares.map(|squares| f64::from(squares.max(f32::MIN_POSITIVE))),
+        })
+    }
+}
+
+/// What a snapshot keeps of [`Combination`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct CombinationSummary {
+    regrets: [f32; EXPERTS],
+    squares: [f32; EXPERTS],
 }
 
 #[cfg(test)]
@@ -117,5 +146,33 @@ mod tests {
             late_error.iter().all(|error| *error < 0.15),
             "{late_error:?}: the better one errs by 0.1"
         );
+    }
+
+    #[test]
+    fn a_summary_combines_alike_and_a_damaged_one_is_refused() {
+        let mut combination = Combination::default();
+        combination.learn(&opinions([1.0, 3.0]), 2.0, 0.0, 2.0);
+        let restored = Combination::from_summary(&combination.summary()).expect("undamaged");
+        assert_eq!(restored.combine(&opinions([1.0, 3.0])), Some(1.0));
+        let good = combination.summary();
+        let with = |regret, squares| CombinationSummary {
+            regrets: [regret; EXPERTS],
+            squares: [squares; EXPERTS],
+        };
+        let faint = Combination::from_summary(&with(1.0, 0.0)).expect("what has faded away");
+        assert_eq!(faint.combine(&opinions([1.0, 3.0])), Some(2.0));
+        assert!(Combination::from_summary(&good).is_ok());
+        for (regret, squares) in [
+            (f32::NAN, 1.0),
+            (f32::INFINITY, 1.0),
+            (0.0, f32::NAN),
+            (0.0, -1.0),
+            (0.0, f32::INFINITY),
+        ] {
+            assert!(
+                Combination::from_summary(&with(regret, squares)).is_err(),
+                "{regret} {squares}"
+            );
+        }
     }
 }

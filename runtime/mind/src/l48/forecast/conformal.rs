@@ -3,6 +3,7 @@
 //! (I. Gibbs and E. Candes, "Adaptive conformal inference under distribution shift", NeurIPS 2021).
 
 use super::SCORED_OBSERVATIONS;
+use crate::numeric::condense::{Refused, Spread, narrow};
 use crate::numeric::history::MAX_CAPACITY;
 use crate::numeric::window::Window;
 use serde::{Deserialize, Serialize};
@@ -13,9 +14,11 @@ pub const COVERAGE: f64 = 0.9;
 const STEP: f64 = 0.02;
 /// A level beyond what the errors held can give: the interval is this many times the largest of them.
 const BEYOND: f64 = 1.5;
+/// Groups in which a snapshot keeps the errors.
+const KEPT_GROUPS: usize = 32;
 
 /// The errors of one forecaster and the level of its intervals.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Conformal {
     errors: Window,
     /// Share of observations to lie outside, as adapted.
@@ -76,6 +79,34 @@ impl Conformal {
     pub fn scored(&self) -> usize {
         self.errors.len()
     }
+
+    /// What a snapshot keeps.
+    pub(super) fn summary(&self) -> ConformalSummary {
+        ConformalSummary {
+            outside: narrow(self.outside),
+            errors: Spread::of(self.errors.iter(), KEPT_GROUPS),
+        }
+    }
+
+    /// From what a snapshot kept: as many errors of the same distribution, in an order of its own.
+    pub(super) fn from_summary(summary: &ConformalSummary) -> Result<Self, Refused> {
+        let outside = f64::from(summary.outside);
+        summary.errors.check(SCORED_OBSERVATIONS)?;
+        let values = summary.errors.values();
+        if !(-STEP - 1e-6..=1.0 + STEP + 1e-6).contains(&outside) || values.iter().any(|error| *error < 0.0) {
+            return Err(Refused("an interval"));
+        }
+        let mut errors = Window::new(SCORED_OBSERVATIONS);
+        values.into_iter().for_each(|error| errors.push(error));
+        Ok(Self { errors, outside })
+    }
+}
+
+/// What a snapshot keeps of [`Conformal`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct ConformalSummary {
+    outside: f32,
+    errors: Spread,
 }
 
 #[cfg(test)]
@@ -128,6 +159,37 @@ mod tests {
         assert!(
             inside.iter().all(|count| (870..=930).contains(count)),
             "{inside:?} of 1,000 each"
+        );
+    }
+
+    #[test]
+    fn a_summary_gives_as_many_errors_of_the_same_distribution_and_a_damaged_one_is_refused() {
+        let mut conformal = Conformal::default();
+        for error in 1..=199 {
+            conformal.learn(f64::from(error));
+        }
+        let restored = Conformal::from_summary(&conformal.summary()).expect("undamaged");
+        assert_eq!(restored.scored(), 199);
+        let close = |a: Option<f64>, b: Option<f64>| (a.expect("known") / b.expect("known") - 1.0).abs() < 0.03;
+        assert!(close(restored.half_width(), conformal.half_width()));
+        assert!(close(restored.mean_error(), conformal.mean_error()));
+
+        let damaged = |change: &dyn Fn(&mut ConformalSummary)| {
+            let mut summary = conformal.summary();
+            change(&mut summary);
+            Conformal::from_summary(&summary)
+        };
+        for outside in [f32::NAN, -0.03, 1.03, f32::INFINITY] {
+            assert!(damaged(&|summary| summary.outside = outside).is_err(), "{outside}");
+        }
+        let spread = |values: Vec<f64>| Spread::of(values.into_iter(), KEPT_GROUPS);
+        assert!(
+            damaged(&|summary| summary.errors = spread(vec![1.0, -1.0])).is_err(),
+            "a negative error"
+        );
+        assert!(
+            damaged(&|summary| summary.errors = spread(vec![1.0; 201])).is_err(),
+            "too many"
         );
     }
 }

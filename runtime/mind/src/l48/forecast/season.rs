@@ -3,10 +3,14 @@
 //! A period is the lag of the highest peak of the autocorrelation that is at least 0.3, stands at least 0.2 above some
 //! shorter lag (a merely persistent series has no such dip), and was found by two looks in a row.
 
+mod summary;
+
+pub(super) use summary::SeasonSummary;
+
 use super::ar::{self, RobustAr};
 use crate::numeric::running::Scale;
 use crate::numeric::window::Window;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The longest period, in observations: a day of 5-minute values is 288, a week of half-hourly ones 336.
 pub const MAX_PERIOD: usize = 360;
@@ -30,7 +34,7 @@ const LAGS: usize = 6;
 const REGRESSORS: usize = LAGS + 4;
 
 /// The running autocorrelation and, once found, the season.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Season {
     /// Ring of the last departures from the mean, in standard deviations.
     past: Vec<f32>,
@@ -45,7 +49,7 @@ pub(super) struct Season {
 }
 
 /// A season.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 struct Profile {
     /// Mean value at each phase, in the environment's units.
     values: Vec<f64>,
@@ -116,7 +120,8 @@ impl Season {
         let confirmed = found == self.candidate && found > 0;
         self.candidate = found;
         let known = self.profile.as_ref().map_or(0, |profile| profile.values.len());
-        if confirmed && found != known {
+        // After a restart from a snapshot the autocorrelation is young: it knows nothing better than a longer season.
+        if confirmed && found != known && self.reach() > known {
             let newest_last = self.past[self.next..].iter().chain(&self.past[..self.next]);
             let skip = self.past.len() - found;
             let raw = |&departure: &f32| scale.mean() + scale.sd() * (f64::from(departure) + self.mean);
@@ -129,12 +134,18 @@ impl Season {
         }
     }
 
-    /// The lag of the highest peak that counts, among those that two thirds of the data reach.
+    /// The lags that are known: those that two thirds of the data reach.
+    fn reach(&self) -> usize {
+        let young = self.count as usize * 2 / 3;
+        self.products.len().min(self.past.len()).min(young)
+    }
+
+    /// The lag of the highest peak that counts, among those that are known.
     fn find_period(&self) -> Option<usize> {
         if self.variance <= 0.0 {
             return None;
         }
-        let reach = self.products.len().min(self.count as usize * 2 / 3);
+        let reach = self.reach();
         let correlation = |lag: usize| f64::from(self.products[lag - 1]) / self.variance;
         let (mut least, mut best) = (f64::INFINITY, None);
         for lag in 1..reach {
@@ -184,54 +195,4 @@ impl Profile {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rand::{RngExt, SeedableRng};
-    use rand_pcg::Pcg64Mcg;
-
-    /// Feeds a series and gives the season found, with the mean absolute error of both opinions over the last half.
-    fn run(values: impl Iterator<Item = f64>) -> (Option<usize>, [f64; 2]) {
-        let (mut season, mut scale, mut history) = (Season::default(), Scale::new(1_000), Window::new(201));
-        let (mut errors, mut scored) = ([0.0; 2], 0.0);
-        for (step, y) in values.enumerate() {
-            if let ([Some(profile), Some(fitted)], true) = (season.opinions(&history, &scale), step >= 1_500) {
-                scored += 1.0;
-                errors[0] += (y - profile).abs();
-                errors[1] += (y - fitted).abs();
-            }
-            season.learn(y, &history, &scale);
-            scale.push(y);
-            history.push(y);
-            season.observe(scale.in_sd(y - scale.mean(), ar::CLIP_SD), &scale);
-        }
-        (season.period(), errors.map(|error| error / scored))
-    }
-
-    #[test]
-    fn a_noisy_period_of_48_is_found_and_forecast() {
-        let mut rng = Pcg64Mcg::seed_from_u64(1);
-        let series = (0..3_000).map(|step| {
-            let level = if step % 48 < 16 { 80.0 } else { 20.0 };
-            level + 4.0 * (rng.random::<f64>() - 0.5)
-        });
-        let (period, errors) = run(series);
-        assert_eq!(period, Some(48));
-        // Noise uniform in +-2 has a mean absolute deviation of 1, the least possible. Persistence pays 4/3 for the
-        // noise and 60 twice in 48: 3.8.
-        assert!(errors[0] < 1.2 && errors[1] < 1.9, "{errors:?}");
-    }
-
-    #[test]
-    fn noise_and_a_persistent_series_have_no_season() {
-        let mut rng = Pcg64Mcg::seed_from_u64(2);
-        assert_eq!(run((0..3_000).map(|_| rng.random())).0, None);
-        let mut rng = Pcg64Mcg::seed_from_u64(3);
-        let mut state = 0.0;
-        let drifting = (0..3_000).map(|_| {
-            state = 0.99 * state + rng.random::<f64>() - 0.5;
-            state
-        });
-        assert_eq!(run(drifting).0, None);
-        assert_eq!(run((0..500).map(|_| 7.0)).0, None, "nothing moves");
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! What phase 1 remembers, and the step that changes it.
 
-use super::{ObserveConfig, ObserveError, ObserveOutput, Structural, check_report};
+use super::{ObserveConfig, ObserveError, ObserveOutput, Score, Structural, check_report};
 use crate::budget::Budget;
 use crate::l48::belief::Scratch;
 use crate::l48::dimension::Dimension;
@@ -9,10 +9,11 @@ use crate::l48::scenario::{Anchor, Scenarios};
 use crate::report::CycleReport;
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-/// The world model. Its serde form is its whole state, particles included.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The world model. Its serde form is its whole state, particles included, to compare; it is stored as its
+/// [`summary`](ObserveState::summary), and there is no other way to read one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ObserveState {
     pub(super) config: ObserveConfig,
     /// The last cycle known.
@@ -62,6 +63,7 @@ impl ObserveState {
                 .for_each(|dimension| dimension.forecaster.switch());
         }
         let mut degenerate = false;
+        let mut scores = Vec::with_capacity(report.observations.len());
         let mut realised = Vec::with_capacity(self.config.dimensions);
         for (facts, row) in report
             .facts
@@ -69,12 +71,13 @@ impl ObserveState {
             .zip(report.observations.chunks_exact(self.config.dimensions))
         {
             // A cycle number that does not rise comes from a host that counts anew: no time has passed unseen.
-            let unseen = facts.cycle.saturating_sub(self.cycle + 1);
+            let unseen = facts.cycle.saturating_sub(self.cycle.saturating_add(1));
             self.cycle = facts.cycle;
             realised.clear();
             for (index, (dimension, &y)) in self.dimensions.iter_mut().zip(row).enumerate() {
                 budget.check()?;
                 dimension.pass(unseen, &mut self.rng);
+                scores.extend(score(dimension, index, y, facts.cycle));
                 if let Some(seen) = dimension.observe(y, facts.cycle, scratch, &mut self.rng) {
                     degenerate |= seen.health.degenerate();
                     realised.push((index, seen.standardised));
@@ -88,7 +91,10 @@ impl ObserveState {
             *anchor = dimension.anchor();
         }
         self.anchored = self.cycle;
-        Ok(self.tell(report, degenerate))
+        Ok(ObserveOutput {
+            scores,
+            ..self.tell(report, degenerate)
+        })
     }
 
     fn tell(&self, report: &CycleReport, degenerate: bool) -> ObserveOutput {
@@ -122,9 +128,24 @@ impl ObserveState {
             interval_coverage: mean(each().filter_map(|d| d.forecaster.coverage())),
             degenerate,
             shocks: each().map(|dimension| dimension.shocks).sum(),
+            scores: Vec::new(),
             pending: pending.collect(),
         }
     }
+}
+
+/// The forecast of `y`, which the dimension has not seen yet; `None` if it is missing, or the first.
+fn score(dimension: &Dimension, index: usize, y: f64, cycle: u64) -> Option<Score> {
+    let persistence = dimension.history.newest().filter(|_| y.is_finite())?;
+    let forecast = dimension.forecast();
+    Some(Score {
+        cycle,
+        dimension: index as u16,
+        forecast: forecast.mean,
+        half_width: forecast.half_width,
+        persistence,
+        observed: y,
+    })
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {

@@ -130,3 +130,37 @@ fn what_was_never_anchored_says_nothing() {
     scenarios.compare(&[None, Some(anchor())], 1, &[]);
     assert_eq!(scenarios.fits[0].len(), 0, "a row without observations is no evidence");
 }
+
+#[test]
+fn a_summary_weighs_alike_and_a_damaged_one_is_refused() {
+    let mut scenarios = Scenarios::new(2);
+    let anchor = Anchor::new(0.5, 0.1, &Model::PRIOR, 1.0);
+    for row in 1..=95 {
+        scenarios.compare(&[Some(anchor), None], row % 10 + 1, &[(0, 0.4), (1, 3.0)]);
+    }
+    scenarios.reweigh();
+    let good = scenarios.summary();
+    let restored = Scenarios::from_summary(&good, 2).expect("undamaged");
+    for (there, here) in restored.list().iter().zip(scenarios.list()) {
+        assert!(
+            (there.probability - here.probability).abs() < 1e-3,
+            "{there:?} {here:?}"
+        );
+    }
+    assert_eq!(restored.coverage(), scenarios.coverage());
+
+    let refused = |change: &dyn Fn(&mut ScenariosSummary)| {
+        let mut summary = good.clone();
+        change(&mut summary);
+        Scenarios::from_summary(&summary, 2).is_err()
+    };
+    assert!(refused(&|s| s.rows = 101));
+    assert!(refused(&|s| s.rows = 80), "means that no rows are behind");
+    assert!(refused(&|s| s.fits[4].truncate(3)));
+    for fit in [f32::NAN, -21.0, 21.0, f32::INFINITY] {
+        assert!(refused(&|s| s.fits[1][2] = fit), "{fit}");
+    }
+    assert!(refused(&|s| s.inside.truncate(1)));
+    assert!(refused(&|s| s.inside[0].count = 201));
+    assert!(Scenarios::from_summary(&good, 3).is_err(), "of another environment");
+}

@@ -109,6 +109,24 @@ fn a_refused_sample_changes_nothing() {
 }
 
 #[test]
+fn informed_of_where_samples_were_it_is_as_certain_as_after_them_and_says_the_same_as_before() {
+    let samples = samples(3, 50, 9);
+    let (mut fitted, mut informed) = (Rls::new(3, 0.98, 1.0), Rls::new(3, 0.98, 1.0));
+    informed.set_theta(&[1.0, 2.0, 3.0]);
+    for (x, y) in &samples {
+        fitted.update(x, *y).expect("taken in");
+        informed.inform(x);
+    }
+    assert_eq!(informed.covariance, fitted.covariance);
+    assert_eq!(informed.theta(), [1.0, 2.0, 3.0]);
+    let before = informed.clone();
+    for bad in [&[f64::NAN; 3][..], &[1e200; 3], &[1.0; 2]] {
+        informed.inform(bad);
+        assert_eq!(informed, before, "{bad:?}");
+    }
+}
+
+#[test]
 fn its_state_reads_back_to_the_same_bytes_and_goes_on_alike() {
     let samples = samples(4, 60, 9);
     let mut rls = Rls::new(4, 0.98, 100.0);

@@ -1,23 +1,23 @@
 //! Merging reports for a level that is busy: overload shows as fewer passes of the level, never as growing memory.
 
-use rungs_mind::report::{CycleReport, FloorReport, MAX_REPORT_CYCLES, RhoState};
+use crate::report::{CycleReport, FloorReport, MAX_REPORT_CYCLES, RhoState};
 use std::sync::Arc;
 
 /// A report of the kernel with L4.5's answer to it, and those that came while they waited.
 #[derive(Debug)]
-pub(crate) struct Pending {
+pub struct Pending {
     report: Arc<CycleReport>,
     floor: FloorReport,
 }
 
 impl Pending {
     /// One that came alone.
-    pub(crate) fn new(report: Arc<CycleReport>, floor: FloorReport) -> Self {
+    pub fn new(report: Arc<CycleReport>, floor: FloorReport) -> Self {
         Self { report, floor }
     }
 
     /// Adds what came later; the oldest cycles above [`MAX_REPORT_CYCLES`] are lost, and counted.
-    pub(crate) fn with(self, later: &CycleReport, later_floor: FloorReport) -> Self {
+    pub fn with(self, later: &CycleReport, later_floor: FloorReport) -> Self {
         let mut report = Arc::unwrap_or_clone(self.report);
         append(&mut report, later);
         Self {
@@ -27,12 +27,12 @@ impl Pending {
     }
 
     /// Cycles that wait.
-    pub(crate) fn cycles(&self) -> usize {
+    pub fn cycles(&self) -> usize {
         self.report.facts.len()
     }
 
     /// What Level 4.8 reads.
-    pub(crate) fn into_parts(self) -> (Arc<CycleReport>, Arc<FloorReport>) {
+    pub fn into_parts(self) -> (Arc<CycleReport>, Arc<FloorReport>) {
         (self.report, Arc::new(self.floor))
     }
 }
@@ -90,7 +90,7 @@ fn worse(earlier: RhoState, later: RhoState) -> RhoState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rungs_mind::report::CycleFacts;
+    use crate::report::CycleFacts;
 
     /// Cycles `from..to` of one dimension whose observation is the cycle's number.
     fn report(from: u64, to: u64) -> CycleReport {

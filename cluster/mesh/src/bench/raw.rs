@@ -1,15 +1,16 @@
 //! ractor_cluster as it is, over the same TLS: the baseline. One actor that other nodes can send to, no gateway, no
-//! guard, no flow control.
+//! guard, no flow control. Only for a process of its own: a process with a mesh has its gateways as the only actors that
+//! peers can reach.
 
-use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort};
+use super::{Latency, MAX_ROUNDS, Rate};
+use crate::cluster::tls::{Tls, any_node, impassable};
+use crate::identity::{Identity, IdentityError};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SpawnErr};
 use ractor_cluster::node::NodeConnectionMode;
 use ractor_cluster::{
     BoxRead, BoxWrite, ClusterBidiStream, IncomingEncryptionMode, NodeServer, NodeServerMessage, RactorClusterMessage,
 };
 use rungs_host::tasks;
-use rungs_mesh::Identity;
-use rungs_mesh::bench::{Latency, MAX_ROUNDS, Rate};
-use rungs_mesh::cluster::tls::{Tls, any_node, impassable};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,13 +21,32 @@ use tokio::time::Instant;
 const COOKIE: &str = "raw";
 /// Longest time that one question may take.
 const ASK_DEADLINE: Duration = Duration::from_secs(10);
+/// Longest time until all messages that are under way are handled.
+const COUNT_DEADLINE: Duration = Duration::from_secs(120);
 /// The process group of the measured actor.
 const GROUP: &str = "rungs-bench-raw";
 /// How long the client looks for it.
 const FIND_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What went wrong.
-pub(crate) type RawError = Box<dyn std::error::Error + Send + Sync>;
+/// Why there is no figure.
+#[derive(Debug, thiserror::Error)]
+pub enum RawError {
+    /// The network failed.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The identity does not make a TLS configuration.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// An actor does not start.
+    #[error(transparent)]
+    Spawn(#[from] SpawnErr),
+    /// The measured actor is not announced by the other side.
+    #[error("the other side has no actor to measure with within 10 s")]
+    NotFound,
+    /// The other side is gone or does not answer in time.
+    #[error("the other side does not answer")]
+    NoAnswer,
+}
 
 #[derive(RactorClusterMessage)]
 enum RawMessage {
@@ -88,7 +108,7 @@ async fn node_server(identity: &Identity) -> Result<ActorRef<NodeServerMessage>,
 }
 
 /// Serves on a free port of loopback until the process ends.
-pub(crate) async fn serve(identity: &Identity) -> Result<SocketAddr, RawError> {
+pub async fn serve(identity: &Identity) -> Result<SocketAddr, RawError> {
     Actor::spawn(None, RawActor, ()).await?;
     let server = node_server(identity).await?;
     let tls = Tls::new(identity)?;
@@ -113,22 +133,23 @@ pub(crate) async fn serve(identity: &Identity) -> Result<SocketAddr, RawError> {
 }
 
 /// The measuring side.
-pub(crate) struct RawPeer {
+pub struct RawPeer {
     actor: ActorRef<RawMessage>,
 }
 
 impl RawPeer {
     /// Connects and finds the actor.
-    pub(crate) async fn connect(identity: &Identity, address: SocketAddr) -> Result<Self, RawError> {
+    pub async fn connect(identity: &Identity, address: SocketAddr) -> Result<Self, RawError> {
         let server = node_server(identity).await?;
         let tls = Tls::new(identity)?;
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let stream = Box::new(Plain(tls.connector.connect(any_node(), stream).await?));
-        server.cast(NodeServerMessage::ConnectionOpenedExternal {
+        let opened = server.cast(NodeServerMessage::ConnectionOpenedExternal {
             stream,
             is_server: false,
-        })?;
+        });
+        opened.map_err(|_| RawError::NoAnswer)?;
         let find = async {
             loop {
                 let members = ractor::pg::get_members(&GROUP.to_owned());
@@ -139,12 +160,13 @@ impl RawPeer {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        let actor = tokio::time::timeout(FIND_DEADLINE, find).await?;
+        let actor = tokio::time::timeout(FIND_DEADLINE, find).await;
+        let actor = actor.map_err(|_| RawError::NotFound)?;
         Ok(Self { actor })
     }
 
     /// Asks one question after another; the first tenth is not counted.
-    pub(crate) async fn ask_latency(&self, bytes: usize, rounds: usize) -> Result<Latency, RawError> {
+    pub async fn ask_latency(&self, bytes: usize, rounds: usize) -> Result<Latency, RawError> {
         let rounds = rounds.clamp(1, MAX_ROUNDS);
         let mut times = Vec::with_capacity(rounds);
         for round in 0..rounds + rounds / 10 {
@@ -153,21 +175,25 @@ impl RawPeer {
             let answer = self
                 .actor
                 .call(|reply| RawMessage::Echo(question, reply), Some(ASK_DEADLINE))
-                .await?;
-            answer.success_or("no answer")?;
+                .await;
+            answer
+                .ok()
+                .and_then(|answer| answer.success_or(()).ok())
+                .ok_or(RawError::NoAnswer)?;
             if round >= rounds / 10 {
                 times.push(began.elapsed());
             }
         }
-        Latency::of(times).ok_or_else(|| "no rounds".into())
+        Ok(Latency::of(times).expect("at least one round was timed"))
     }
 
     /// Tells as fast as it goes, with nothing that holds the sender back, and waits until all are handled.
-    pub(crate) async fn tell_rate(&self, bytes: usize, messages: u64) -> Result<Rate, RawError> {
+    pub async fn tell_rate(&self, bytes: usize, messages: u64) -> Result<Rate, RawError> {
         let before = self.count().await?;
         let began = Instant::now();
         for sent in 0..messages {
-            self.actor.cast(RawMessage::Tell(vec![7; bytes]))?;
+            let told = self.actor.cast(RawMessage::Tell(vec![7; bytes]));
+            told.map_err(|_| RawError::NoAnswer)?;
             if sent % 64 == 0 {
                 tokio::task::yield_now().await;
             }
@@ -187,10 +213,10 @@ impl RawPeer {
     }
 
     async fn count(&self) -> Result<u64, RawError> {
-        let answer = self
-            .actor
-            .call(RawMessage::Count, Some(Duration::from_secs(120)))
-            .await?;
-        Ok(answer.success_or("no answer")?)
+        let answer = self.actor.call(RawMessage::Count, Some(COUNT_DEADLINE)).await;
+        answer
+            .ok()
+            .and_then(|answer| answer.success_or(()).ok())
+            .ok_or(RawError::NoAnswer)
     }
 }

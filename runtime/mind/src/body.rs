@@ -6,12 +6,11 @@
 //! 2. The period is the nominal one or a multiple of it up to [`MAX_STRETCH`]: an agent can make itself slower, and
 //!    never faster than it was asked to be.
 
-use crate::environment::Description;
-use rungs_mind::l3::{self, Action, Available, GroupSet, PeriodChange};
-use rungs_mind::l45::EthicalKernel;
-use rungs_mind::l45::ethics::{Cost, EthicalGate};
-use rungs_mind::report::Resource;
-use rungs_types::TenantName;
+use crate::l3::{self, Action, Available, Floor, GroupSet, Input, Kernel, Outcomes, Pace, PeriodChange, Step};
+use crate::l45::EthicalKernel;
+use crate::l45::ethics::{Cost, EthicalGate};
+use crate::report::{Advice, Resource};
+use rungs_types::{Authority, EventKind, TenantName};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -27,6 +26,38 @@ pub const MAX_BUDGET_US: u64 = 10_000;
 pub const SLOPE_CYCLES: usize = 50;
 /// What the kernel may do to the outside; there is no peer to ask.
 const SCOPES: [&str; 3] = ["environment.sample", "incident.write", "agent.period"];
+
+/// What an environment is to a body.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Surroundings {
+    /// Names of the groups of dimensions.
+    pub groups: Vec<String>,
+    /// The group of each dimension.
+    pub group_of: Vec<u16>,
+    /// Capacity of each dimension that measures how much of a finite resource is in use.
+    pub capacities: Vec<Option<f64>>,
+    /// Sensors can be told to sample faster or slower.
+    pub adjustable: bool,
+}
+
+/// What a turn of the kernel sees and hears.
+#[derive(Debug, Clone, Copy)]
+pub struct Perceived<'a> {
+    /// The cycle's number, from 1.
+    pub cycle: u64,
+    /// One value per dimension; NaN = missing.
+    pub row: &'a [f64],
+    /// What came of earlier actions.
+    pub outcomes: Outcomes,
+    /// What L4.5 says.
+    pub floor: Floor,
+    /// The advice in force, with the authority of its level.
+    pub advice: Option<(&'a Advice, Authority)>,
+    /// At least one cycle before this one was missed.
+    pub late: bool,
+    /// Use of the agent's processor quota, as a share of it; 0 without a quota.
+    pub quota_share: f64,
+}
 
 /// What the body remembers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,19 +92,12 @@ pub struct Body {
 
 impl Body {
     /// A body in an environment.
-    pub fn new(tenant: TenantName, environment: &Description) -> Self {
-        let with_capacity = |(index, dimension): (usize, &crate::environment::Dimension)| {
-            dimension
-                .capacity
-                .filter(|capacity| *capacity > 0.0)
-                .map(|capacity| (index, capacity))
+    pub fn new(tenant: TenantName, environment: &Surroundings) -> Self {
+        let positive = |(index, capacity): (usize, &Option<f64>)| {
+            let capacity = capacity.filter(|capacity| *capacity > 0.0)?;
+            Some((index, capacity))
         };
-        let capacities: Vec<_> = environment
-            .dimensions
-            .iter()
-            .enumerate()
-            .filter_map(with_capacity)
-            .collect();
+        let capacities: Vec<_> = environment.capacities.iter().enumerate().filter_map(positive).collect();
         let gauge = Gauge { seen: VecDeque::new() };
         Self {
             tenant,
@@ -115,6 +139,32 @@ impl Body {
     /// The period as a multiple of the nominal one, 1 to [`MAX_STRETCH`].
     pub fn stretch(&self) -> u32 {
         self.state.stretch
+    }
+
+    /// One turn of the kernel in this body. What is done with its action is told to [`Body::sampled`] and
+    /// [`Body::change_period`].
+    pub fn turn(&mut self, kernel: &mut Kernel, perceived: &Perceived<'_>) -> Step {
+        let available = self.begin_cycle();
+        let pace = Pace {
+            late: perceived.late,
+            stretched: self.stretch() > 1,
+            quota_share: perceived.quota_share,
+        };
+        self.resources(perceived.cycle, perceived.row);
+        let resources = std::mem::take(&mut self.resources);
+        let input = Input {
+            cycle: perceived.cycle,
+            observation: perceived.row,
+            outcomes: perceived.outcomes,
+            advice: perceived.advice,
+            floor: perceived.floor,
+            pace,
+            resources: &resources,
+            available,
+        };
+        let step = kernel.step(&input, &mut self.gate());
+        self.resources = resources;
+        step
     }
 
     /// The resources after an observation: what is left, what is used up in a cycle, and the share in use.
@@ -217,6 +267,19 @@ impl Gauge {
     }
 }
 
+/// The event that an action about an incident is, given the names of the groups.
+pub fn incident(action: Action, groups: &[String]) -> Option<EventKind> {
+    let (raised, summary) = match action {
+        Action::RaiseIncident { group } => {
+            let name = groups.get(usize::from(group)).map_or("?", String::as_str);
+            (true, format!("{name} behaves other than expected"))
+        }
+        Action::ClearIncident => (false, "as expected again".to_owned()),
+        _ => return None,
+    };
+    Some(EventKind::Incident { raised, summary })
+}
+
 /// The gate of one turn: the ethical kernel, then the budget.
 #[derive(Debug)]
 pub struct BodyGate<'a> {
@@ -236,22 +299,15 @@ impl l3::Gate for BodyGate<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environment::Dimension;
-    use rungs_mind::l3::{Gate, Refusal};
+    use crate::l3::{Gate, Refusal};
 
     fn body() -> Body {
-        let dimension = |name: &str, group, capacity| Dimension {
-            name: name.into(),
-            unit: String::new(),
-            group,
-            capacity,
-        };
         Body::new(
             TenantName::default(),
-            &Description {
-                name: "test".into(),
-                dimensions: vec![dimension("load", 0, None), dimension("memory", 1, Some(200.0))],
+            &Surroundings {
                 groups: vec!["cpu".into(), "memory".into()],
+                group_of: vec![0, 1],
+                capacities: vec![None, Some(200.0)],
                 adjustable: true,
             },
         )

@@ -1,0 +1,131 @@
+use super::*;
+use rungs_mind::budget::Unlimited;
+use rungs_mind::l48::{Emit, Observe, Verify};
+use rungs_mind::ladder::Action;
+use rungs_mind::report::{CycleFacts, CycleReport, FloorReport, RhoState};
+use rungs_types::{Authority, Cause, EventKind, Level, RolePath};
+
+/// What Level 4.8 may weigh in a record, for 8 dimensions: 10,000 agents are stored every 5 s.
+const MOST_BYTES: usize = 8 * 1024;
+
+const CONFIG: ObserveConfig = ObserveConfig {
+    dimensions: 8,
+    particles: 100,
+    seed: 3,
+};
+
+/// Ten rows up to `last`, in which every dimension has the longest season that is looked for.
+fn report(last: u64) -> CycleReport {
+    let noise = |cycle: u64, dim: u64| (cycle * 7_919 + dim * 104_729) % 1_009;
+    let value = |cycle: u64, dim: u64| {
+        let level = if cycle % 359 < 100 { 1e6 } else { -1e6 };
+        level + 10.0 * noise(cycle, dim) as f64
+    };
+    let cycles = last - 9..=last;
+    CycleReport {
+        dimensions: 8,
+        groups: vec![0; 8].into(),
+        facts: cycles
+            .clone()
+            .map(|cycle| CycleFacts {
+                cycle: cycle + (1 << 40),
+                ..CycleFacts::default()
+            })
+            .collect(),
+        observations: cycles
+            .flat_map(|cycle| (0..8).map(move |dim| value(cycle, dim)))
+            .collect(),
+        ..CycleReport::default()
+    }
+}
+
+fn frozen(message: &str) -> Action {
+    let role = RolePath::new("l48/observe").expect("valid");
+    Action::Emit(EventKind::Frozen {
+        level: Level::L48,
+        cause: Cause::Panic {
+            role,
+            message: message.into(),
+        },
+        checkpoint: CheckpointId(u64::MAX - 1),
+    })
+}
+
+/// A level at its largest: all windows full, frozen for a reason of many words, in a late cycle.
+fn largest() -> (Orchestrator, Bundle) {
+    let (mut observe, mut verify) = (Observe::new(CONFIG).expect("valid"), Verify::new());
+    let floor = FloorReport {
+        cycle: 1 << 40,
+        rho_state: RhoState::Stable,
+        contained: true,
+        lyapunov: (0..10).map(|i| 0.1 + 0.013 * f64::from(i)).collect(),
+        ..FloorReport::default()
+    };
+    for last in (10..=4_000).step_by(10) {
+        let observed = observe.step(&report(last), true, &Unlimited).expect("a good report");
+        verify.step(&floor, &observed, Authority::Full, Epoch(u64::MAX - 1));
+    }
+    let bundle = Bundle {
+        checkpoint: CheckpointId(u64::MAX - 1),
+        cycle: 1 << 40,
+        observe: observe.state(),
+        verify: verify.state(),
+        emit: Emit::new().state(),
+    };
+    let mut orchestrator = Orchestrator::new(bundle.clone());
+    let freeze = Action::FreezeFrom {
+        level: Level::L48,
+        hold: true,
+    };
+    orchestrator.obey(&freeze, 1 << 40);
+    orchestrator.obey(&frozen(&"🜁".repeat(200)), 1 << 40);
+    for _ in 0..25 {
+        orchestrator.on_report(Arc::new(report(10)), Arc::new(floor.clone()));
+    }
+    (orchestrator, bundle)
+}
+
+fn record() -> Record {
+    let (orchestrator, bundle) = largest();
+    let mut record = Record::default();
+    record
+        .set_level48(Epoch(u64::MAX - 1), &orchestrator, &bundle)
+        .expect("encodes");
+    record
+}
+
+#[test]
+fn at_its_largest_level_48_of_8_dimensions_is_within_8_kib() {
+    let size = record().level48.expect("set").len();
+    println!("{size} bytes");
+    assert!(size <= MOST_BYTES, "{size}");
+}
+
+#[test]
+fn level_48_goes_on_from_a_record_and_its_particles_are_those_of_the_configuration() {
+    let record = record();
+    let (epoch, orchestrator) = record.level48(CONFIG).expect("undamaged").expect("set");
+    assert_eq!(epoch, Epoch(u64::MAX - 1));
+    assert_eq!(orchestrator.waiting_for(), "an operator: frozen");
+    let bundle = orchestrator.verified().expect("restored");
+    assert_eq!((bundle.observe.cycle(), bundle.cycle), ((1 << 40) + 4_000, 1 << 40));
+    let more = ObserveConfig {
+        particles: 1_000,
+        ..CONFIG
+    };
+    assert!(record.level48(more).is_ok());
+}
+
+#[test]
+fn level_48_of_another_environment_or_damaged_is_refused_by_name() {
+    let mut record = record();
+    let other = ObserveConfig {
+        dimensions: 7,
+        ..CONFIG
+    };
+    let refused = |record: &Record, config| record.level48(config).expect_err("refused").to_string();
+    assert_eq!(refused(&record, other), "the world model: 8 dimensions; expected 7");
+    let bytes = record.level48.as_mut().expect("set");
+    bytes.truncate(bytes.len() / 2);
+    assert!(record.level48(CONFIG).is_err());
+}

@@ -1,0 +1,273 @@
+//! A node's worth of agents for measurements, in a world that notes when it is looked at; and P5: what an active agent
+//! takes of the machine, against a bare actor.
+
+use super::process;
+use super::progress::Progress;
+use super::report::{Figure, Target, median_of};
+use super::resources::{computed_us, resident_bytes};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use rungs_agent::{
+    AgentHandle, AgentRuntime, Command, Description, Dimension, Environment, EnvironmentError, Hosts, Observed,
+};
+use rungs_host::clock::Clock;
+use rungs_host::compute::ComputePool;
+use rungs_host::faults::Faults;
+use rungs_host::{Delivered, Endpoints, EventHub, Timers};
+use rungs_store::{MemorySnapshots, Snapshots};
+use rungs_types::{AgentSpec, Level, NodeName};
+use serde::{Deserialize, Serialize};
+use std::num::NonZero;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Agents that are measured together.
+const CROWD: u32 = 500;
+/// Those that run before: what is made once for all is none of the others' cost.
+const FIRST: u32 = 20;
+/// Their cycles per second.
+const CROWD_RATE_HZ: f64 = 2.0;
+/// Cycles before and while their computing is measured.
+const WARM_UP: u64 = 12;
+const CYCLES: u64 = 10;
+const DIMENSIONS: usize = 8;
+const BASELINE: &str = "bare actor";
+
+/// When each cycle observed, shared by all worlds.
+pub type Marks = Arc<Mutex<Vec<Instant>>>;
+
+/// Eight sawteeth.
+struct World {
+    description: Description,
+    step: u64,
+    marks: Marks,
+}
+
+impl World {
+    fn new(marks: Marks) -> Self {
+        let dimension = |index: usize| Dimension {
+            name: format!("d{index}"),
+            unit: String::new(),
+            group: (index / 2) as u16,
+            capacity: None,
+        };
+        Self {
+            description: Description {
+                name: "world".into(),
+                dimensions: (0..DIMENSIONS).map(dimension).collect(),
+                groups: (0..DIMENSIONS / 2).map(|group| format!("g{group}")).collect(),
+                adjustable: false,
+            },
+            step: 0,
+            marks,
+        }
+    }
+}
+
+impl Environment for World {
+    fn describe(&self) -> &Description {
+        &self.description
+    }
+
+    fn observe(&mut self, _: Duration, row: &mut [f64]) -> Result<Observed, EnvironmentError> {
+        self.step += 1;
+        for (index, value) in row.iter_mut().enumerate() {
+            *value = (self.step % (7 + index as u64)) as f64;
+        }
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        marks.push(Instant::now());
+        Ok(Observed::Row)
+    }
+
+    fn act(&mut self, _: Command) -> Result<(), EnvironmentError> {
+        Ok(())
+    }
+}
+
+/// The part of a node that runs agents.
+pub struct AgentHost {
+    /// Breaks them on purpose.
+    pub faults: Arc<Faults>,
+    /// Starts and stops them.
+    pub hosts: Hosts,
+    /// When each cycle of each of them began.
+    pub marks: Marks,
+}
+
+impl AgentHost {
+    /// Without an agent.
+    pub async fn start() -> anyhow::Result<Self> {
+        let faults = Faults::allowed();
+        let marks: Marks = Arc::default();
+        let worlds = Arc::clone(&marks);
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let runtime = AgentRuntime {
+            node: NodeName::new("n1")?,
+            clock: Clock::system(),
+            timers: Timers::start(),
+            compute: ComputePool::start(threads, Arc::clone(&faults), |_| {})?,
+            faults: Arc::clone(&faults),
+            snapshots: Snapshots::new(MemorySnapshots::new()),
+            events: EventHub::default(),
+            endpoints: Arc::new(Endpoints::new()),
+            environments: Arc::new(move |_, _| Ok(Box::new(World::new(Arc::clone(&worlds))))),
+            max_agents: 100_000,
+        };
+        let hosts = Hosts::start(Arc::new(runtime), None).await?;
+        Ok(Self { faults, hosts, marks })
+    }
+}
+
+/// Waits until the agent has begun this cycle.
+pub async fn cycle(agent: &AgentHandle, cycle: u64) {
+    while agent.cycle() < cycle {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// What one of many takes.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Cost {
+    start_us: f64,
+    kib: f64,
+    cycle_us: f64,
+}
+
+/// The measuring process: prints what one of [`CROWD`] agents takes, or one of as many bare actors.
+pub async fn crowd(level: Option<Level>) -> anyhow::Result<()> {
+    let cost = match level {
+        Some(level) => agents(level).await?,
+        None => actors().await?,
+    };
+    println!("{}", serde_json::to_string(&cost)?);
+    Ok(())
+}
+
+async fn agents(highest: Level) -> anyhow::Result<Cost> {
+    let host = AgentHost::start().await?;
+    let first = start(&host, 0..FIRST, highest).await?;
+    cycle(&first, WARM_UP).await;
+    let (before, began) = (resident_bytes(), Instant::now());
+    let last = start(&host, FIRST..FIRST + CROWD, highest).await?;
+    let start_us = began.elapsed().as_secs_f64() * 1e6 / f64::from(CROWD);
+    cycle(&last, WARM_UP).await;
+    let kib = resident_bytes().saturating_sub(before) as f64 / 1024.0 / f64::from(CROWD);
+    let (computed, from) = (computed_us(), last.cycle());
+    cycle(&last, from + CYCLES).await;
+    let cycles = f64::from(FIRST + CROWD) * (last.cycle() - from) as f64;
+    let cycle_us = (computed_us() - computed) / cycles;
+    Ok(Cost {
+        start_us,
+        kib,
+        cycle_us,
+    })
+}
+
+/// Starts agents and returns the last.
+async fn start(host: &AgentHost, indices: Range<u32>, highest: Level) -> anyhow::Result<AgentHandle> {
+    let mut last = None;
+    for index in indices {
+        let spec = AgentSpec {
+            rate_hz: CROWD_RATE_HZ,
+            highest,
+            ..AgentSpec::new(format!("crowd-{index}").parse()?)
+        };
+        last = Some(host.hosts.spawn(spec).await?);
+    }
+    last.ok_or_else(|| anyhow::anyhow!("a crowd of none"))
+}
+
+struct Bare;
+
+impl Actor for Bare {
+    type Msg = Delivered<()>;
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: ActorRef<Self::Msg>, (): ()) -> Result<(), ActorProcessingErr> {
+        Ok(())
+    }
+}
+
+async fn actors() -> anyhow::Result<Cost> {
+    let mut actors = Vec::with_capacity((FIRST + CROWD) as usize);
+    for _ in 0..FIRST {
+        actors.push(Actor::spawn(None, Bare, ()).await?);
+    }
+    let (before, began) = (resident_bytes(), Instant::now());
+    for _ in 0..CROWD {
+        actors.push(Actor::spawn(None, Bare, ()).await?);
+    }
+    let start_us = began.elapsed().as_secs_f64() * 1e6 / f64::from(CROWD);
+    let kib = resident_bytes().saturating_sub(before) as f64 / 1024.0 / f64::from(CROWD);
+    Ok(Cost {
+        start_us,
+        kib,
+        cycle_us: 0.0,
+    })
+}
+
+/// A process each for agents without and with Level 4.8, and for actors.
+pub async fn measure(runs: u32, progress: &Progress) -> anyhow::Result<Vec<Figure>> {
+    let kinds = [Level::L45.to_string(), Level::L48.to_string(), "none".to_owned()];
+    let mut costs: [Vec<Cost>; 3] = Default::default();
+    for run in 1..=runs {
+        for (kind, costs) in kinds.iter().zip(&mut costs) {
+            progress.say(&format!("{CROWD} agents, level {kind}, run {run} of {runs}"));
+            costs.push(process::measure(&["crowd", kind]).await?);
+        }
+    }
+    let [l45, l48, bare] = &costs;
+    let figure = |what, value, unit, target, baseline: Option<f64>| Figure {
+        id: "P5",
+        what,
+        value,
+        unit,
+        baseline: if baseline.is_some() { BASELINE } else { "" },
+        baseline_value: baseline,
+        target,
+    };
+    let kib = |costs: &[Cost]| median_of(costs, |cost| cost.kib);
+    let start_us = |costs: &[Cost]| median_of(costs, |cost| cost.start_us);
+    let cycle_us = |costs: &[Cost]| median_of(costs, |cost| cost.cycle_us);
+    // 10,000 at L4.5, or 500 with all levels, at a cycle a second in 60 % of one processor.
+    let (most_45, most_48) = (Target::AtMost(60.0), Target::AtMost(1_200.0));
+    Ok(vec![
+        figure(
+            "memory of an agent at L4.5",
+            kib(l45),
+            "KiB",
+            Target::AtMost(64.0),
+            Some(kib(bare)),
+        ),
+        figure(
+            "memory of an agent at L4.8",
+            kib(l48),
+            "KiB",
+            Target::AtMost(256.0),
+            Some(kib(bare)),
+        ),
+        figure(
+            "start of an agent at L4.8",
+            start_us(l48),
+            "us",
+            Target::None,
+            Some(start_us(bare)),
+        ),
+        figure(
+            "computing of an agent per cycle at L4.5",
+            cycle_us(l45),
+            "us",
+            most_45,
+            None,
+        ),
+        figure(
+            "computing of an agent per cycle at L4.8",
+            cycle_us(l48),
+            "us",
+            most_48,
+            None,
+        ),
+    ])
+}

@@ -1,0 +1,93 @@
+//! Summaries for people: a row for each recording, then what they come to.
+
+use super::summary::{Rung, Summary, Total};
+use rungs_shell::table::{Cell, Style, Table, Tone};
+use rungs_types::{Authority, Level};
+use std::fmt::Write;
+
+/// A table, and lines below it.
+pub fn text(summaries: &[Summary], total: &Total, style: Style) -> String {
+    let mut table = Table::new(&[
+        "recording",
+        "rows",
+        "error",
+        "in 90 %",
+        "EU",
+        "incidents",
+        "spectral",
+        "identity",
+        "lyapunov",
+        "freezes",
+        "reached",
+        "at the end",
+    ]);
+    for summary in summaries {
+        table.row(row(summary));
+    }
+    let mut out = table.render(style);
+    let rates = &total.alarms_per_10_000;
+    let lines = [
+        format!(
+            "{} recordings, {} rows, {} bad rows skipped",
+            total.recordings, total.rows, total.bad_rows
+        ),
+        format!(
+            "error of one-step forecasts relative to persistence: {} (geometric mean of {})",
+            shown(total.forecast_ratio, 3),
+            total.with_ratio
+        ),
+        format!("observations inside their 90 % interval: {}", percent(total.coverage)),
+        format!(
+            "mean EU {}, {} incidents, {} freezes",
+            shown(total.eu, 3),
+            total.incidents,
+            total.freezes
+        ),
+        format!(
+            "alarms per 10,000 cycles: spectral {:.2}, identity {:.2}, lyapunov {:.2}",
+            rates.spectral, rates.identity, rates.lyapunov
+        ),
+    ];
+    out.push('\n');
+    for line in lines {
+        writeln!(out, "{line}").expect("a string takes all writes");
+    }
+    out
+}
+
+fn row(summary: &Summary) -> [Cell; 12] {
+    let ratio_tone = match summary.forecast_ratio {
+        Some(ratio) if ratio < 1.0 => Tone::Good,
+        Some(_) => Tone::Warn,
+        None => Tone::Plain,
+    };
+    let freezes_tone = if summary.freezes > 0 { Tone::Bad } else { Tone::Plain };
+    [
+        Cell::text(&summary.recording),
+        Cell::number(summary.rows),
+        Cell::maybe(summary.forecast_ratio, 3).tone(ratio_tone),
+        Cell::number(percent(summary.coverage())),
+        Cell::maybe(summary.eu, 3),
+        Cell::number(summary.incidents),
+        Cell::number(summary.alarms.spectral),
+        Cell::number(summary.alarms.identity),
+        Cell::number(summary.alarms.lyapunov),
+        Cell::number(summary.freezes).tone(freezes_tone),
+        rung(summary.highest),
+        rung(summary.last),
+    ]
+}
+
+fn rung(rung: Rung) -> Cell {
+    let risen = rung.level >= Level::L48 && rung.authority == Authority::Full;
+    let cell = Cell::text(format!("{} {}", rung.level, rung.authority));
+    cell.tone(if risen { Tone::Good } else { Tone::Plain })
+}
+
+fn shown(value: Option<f64>, decimals: usize) -> String {
+    value.map_or_else(|| "no evidence".to_owned(), |value| format!("{value:.decimals$}"))
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", 100.0 * share))
+}

@@ -1,0 +1,118 @@
+//! The kernel's desk: what the levels above have laid on it. The kernel looks at it at the start of each cycle and never
+//! waits for anybody; a withdrawal takes away what lies there.
+//!
+//! Invariant: at most [`MAX_ADVICE`] pieces lie on the desk; the oldest go first.
+
+use crate::l3::Floor;
+use crate::report::Advice;
+use rungs_types::{Epoch, Level};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Pieces of advice on the desk: one in force, one that takes effect ten cycles later, and room for a slow kernel.
+pub const MAX_ADVICE: usize = 4;
+
+/// See the module.
+#[derive(Debug, Clone, Default)]
+pub struct Desk {
+    floor: Floor,
+    advice: VecDeque<Arc<Advice>>,
+}
+
+impl Desk {
+    /// What L4.5 says now.
+    pub fn set_floor(&mut self, floor: Floor) {
+        self.floor = floor;
+    }
+
+    /// Lays advice on the desk.
+    pub fn lay(&mut self, advice: Arc<Advice>) {
+        if self.advice.len() == MAX_ADVICE {
+            self.advice.pop_front();
+        }
+        self.advice.push_back(advice);
+    }
+
+    /// Takes away what a level laid there, and says how many pieces it was.
+    pub fn withdraw(&mut self, level: Level) -> u32 {
+        let before = self.advice.len();
+        self.advice.retain(|advice| advice.level != level);
+        (before - self.advice.len()) as u32
+    }
+
+    /// What the kernel goes by in a cycle: what L4.5 says, and of the advice of the current epoch the newest that takes
+    /// effect by then. Advice that a newer one has replaced is cleared away.
+    pub fn read(&mut self, cycle: u64, epoch: Epoch) -> (Floor, Option<Arc<Advice>>) {
+        let newest = self
+            .advice
+            .iter()
+            .rposition(|advice| advice.effective_at <= cycle && advice.epoch == epoch);
+        let advice = newest.map(|index| {
+            self.advice.drain(..index);
+            Arc::clone(&self.advice[0])
+        });
+        (self.floor, advice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rungs_types::{Authority, CheckpointId};
+
+    fn advice(from_cycle: u64, epoch: u64) -> Arc<Advice> {
+        Arc::new(Advice {
+            level: Level::L48,
+            epoch: Epoch(epoch),
+            authority: Authority::Full,
+            checkpoint: CheckpointId(from_cycle),
+            from_cycle,
+            effective_at: from_cycle + 10,
+            forecast: Vec::new(),
+            variance: Vec::new(),
+            confidence: None,
+            eu: 0.0,
+            res: 0.0,
+            rdf: 0.0,
+            structural_permitted: true,
+        })
+    }
+
+    fn read(desk: &mut Desk, cycle: u64, epoch: u64) -> Option<u64> {
+        desk.read(cycle, Epoch(epoch)).1.map(|advice| advice.from_cycle)
+    }
+
+    #[test]
+    fn the_newest_advice_that_takes_effect_counts_and_the_next_waits() {
+        let mut desk = Desk::default();
+        desk.lay(advice(10, 0));
+        assert_eq!(read(&mut desk, 19, 0), None);
+        assert_eq!(read(&mut desk, 20, 0), Some(10));
+        desk.lay(advice(20, 0));
+        assert_eq!(read(&mut desk, 29, 0), Some(10), "in force until the next takes effect");
+        assert_eq!(read(&mut desk, 30, 0), Some(20));
+        assert_eq!(
+            read(&mut desk, 300, 0),
+            Some(20),
+            "how old is too old, the kernel decides"
+        );
+    }
+
+    #[test]
+    fn advice_of_another_epoch_is_ignored_and_a_withdrawal_counts_it() {
+        let mut desk = Desk::default();
+        desk.lay(advice(10, 0));
+        desk.lay(advice(20, 0));
+        assert_eq!(read(&mut desk, 40, 1), None);
+        assert_eq!(desk.withdraw(Level::L49), 0);
+        assert_eq!(desk.withdraw(Level::L48), 2);
+        assert_eq!(read(&mut desk, 40, 0), None);
+    }
+
+    #[test]
+    fn the_desk_holds_four_pieces() {
+        let mut desk = Desk::default();
+        (1..=10).for_each(|i| desk.lay(advice(10 * i, 0)));
+        assert_eq!(desk.withdraw(Level::L48), MAX_ADVICE as u32);
+    }
+}

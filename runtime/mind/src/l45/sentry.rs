@@ -1,0 +1,121 @@
+//! The sentry: the existential guard and the ethical kernel's hash check over the kernel's raw reports, and nothing that
+//! a level could have smoothed.
+//!
+//! Invariant: a level above L4.5 is frozen once when the stage becomes critical, not at each report of that stage.
+
+use super::ethics::EthicalKernel;
+use super::growth::Growth;
+use super::guard::{ExistentialGuard, Stage};
+use crate::ladder::Fault;
+use crate::report::{CycleReport, GuardReadings};
+use serde::{Deserialize, Serialize};
+
+/// What the sentry knows.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sentry {
+    growth: Growth,
+    guard: ExistentialGuard,
+    cycle: u64,
+    reports: u64,
+}
+
+impl Sentry {
+    /// Reads one report and gives the faults that it shows.
+    pub fn read(&mut self, report: &CycleReport, ethics: &EthicalKernel) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for facts in &report.facts {
+            let readings = GuardReadings {
+                rod: facts.self_reference_depth,
+                cas: self.growth.update(facts).slope,
+                ..GuardReadings::default()
+            };
+            let before = self.guard.stage();
+            let stage = self.guard.update(&readings);
+            if stage == Stage::Critical && before < Stage::Critical {
+                faults.push(Fault::GuardCritical {
+                    metric: worst(&readings),
+                });
+            }
+            self.cycle = facts.cycle;
+        }
+        self.reports += 1;
+        if !ethics.is_intact() {
+            faults.push(Fault::EthicsHash);
+        }
+        faults
+    }
+
+    /// The last cycle that it has read.
+    pub fn cycle(&self) -> u64 {
+        self.cycle
+    }
+
+    /// Reports that it has read.
+    pub fn reports(&self) -> u64 {
+        self.reports
+    }
+
+    /// The stage of the existential guard.
+    pub fn stage(&self) -> Stage {
+        self.guard.stage()
+    }
+}
+
+/// The metric that calls for the critical stage, with its value.
+fn worst(readings: &GuardReadings) -> String {
+    let alone = GuardReadings { cas: None, ..*readings };
+    if super::guard::stage_of(&alone) == Stage::Critical {
+        format!("depth of self-reference {}", readings.rod)
+    } else {
+        format!("slope of confidence {:.4} per cycle", readings.cas.unwrap_or(f64::NAN))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::l45::ethics::Predicate;
+    use crate::report::CycleFacts;
+
+    fn report(cycles: std::ops::Range<u64>, depth: u8) -> CycleReport {
+        let facts = |cycle| CycleFacts {
+            cycle,
+            self_reference_depth: depth,
+            confidence: 0.5,
+            ..CycleFacts::default()
+        };
+        CycleReport {
+            facts: cycles.map(facts).collect(),
+            ..CycleReport::default()
+        }
+    }
+
+    #[test]
+    fn the_critical_stage_is_told_once_until_it_was_left() {
+        let ethics = EthicalKernel::default();
+        let mut state = Sentry::default();
+        assert_eq!(state.read(&report(1..11, 1), &ethics), []);
+        let metric = "depth of self-reference 4".to_owned();
+        assert_eq!(
+            state.read(&report(11..21, 4), &ethics),
+            [Fault::GuardCritical { metric: metric.clone() }]
+        );
+        assert_eq!(state.read(&report(21..31, 4), &ethics), []);
+        // 300 clean cycles lead out of it.
+        assert_eq!(state.read(&report(31..331, 0), &ethics), []);
+        assert_eq!(
+            state.read(&report(331..332, 4), &ethics),
+            [Fault::GuardCritical { metric }]
+        );
+        assert_eq!((state.cycle, state.reports), (331, 5));
+    }
+
+    #[test]
+    fn an_ethical_kernel_that_is_not_the_builds_is_a_fault_at_each_report() {
+        let shorter = EthicalKernel::with_predicates(Predicate::ALL[1..].to_vec());
+        let mut state = Sentry::default();
+        for from in [1, 11] {
+            assert_eq!(state.read(&report(from..from + 10, 0), &shorter), [Fault::EthicsHash]);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! How a local cluster starts: beside others, and when it cannot.
+
+use rungs_cluster_tests::{Cluster, UP_WITHIN};
+use rungs_test_support::{Process, program, temp_dir};
+use tokio::process::Command;
+use tokio::task::JoinSet;
+
+/// Clusters that start at the same time.
+const CLUSTERS: usize = 6;
+
+#[tokio::test]
+async fn clusters_that_start_together_take_no_port_of_each_other() {
+    let mut starts = JoinSet::new();
+    for index in 0..CLUSTERS {
+        starts.spawn(async move { Cluster::start(&format!("start-{index}"), &["--agents", "0"]).await });
+    }
+    let mut ports = std::collections::BTreeSet::new();
+    for cluster in starts.join_all().await {
+        let text = std::fs::read_to_string(cluster.dir().join("cluster.toml")).expect("it is there");
+        let addresses = text.lines().filter(|line| line.starts_with("address"));
+        ports.extend(addresses.map(str::to_owned));
+        cluster.stop().await;
+    }
+    assert_eq!(ports.len(), 3 * CLUSTERS, "{ports:?}");
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_start_is_reported_with_its_last_words() {
+    let dir = temp_dir("last-words").expect("a folder can be made");
+    std::fs::create_dir(dir.path().join("n1")).expect("it is empty");
+    std::fs::write(dir.path().join("n1/data"), "in the way").expect("written");
+    let mut command = Command::new(program());
+    command
+        .args(["up", "--nodes", "1", "--agents", "0", "--data"])
+        .arg(dir.path());
+    let mut up = Process::start(command).expect("the program starts");
+    let status = up.exit(UP_WITHIN).await.expect("it ends");
+    let is_reason = |line: &str| line.starts_with("error: node n1 ended at its start");
+    let line = up.line("the reason", UP_WITHIN, is_reason).await.expect("it says why");
+    assert_eq!(status.code(), Some(1));
+    assert!(
+        line.contains("with exit code 1: cannot make") && line.contains("node.log"),
+        "{line}"
+    );
+}
