@@ -63,12 +63,9 @@ fn append(report: &mut CycleReport, later: &CycleReport) {
 
 /// The later report speaks for both, except for what happened in either.
 fn merge_floors(earlier: FloorReport, later: FloorReport) -> FloorReport {
-    let mut lyapunov = earlier.lyapunov;
-    lyapunov.extend_from_slice(&later.lyapunov);
-    let lost = lyapunov.len().saturating_sub(MAX_REPORT_CYCLES);
-    lyapunov.drain(..lost);
     FloorReport {
-        lyapunov,
+        lyapunov: joined(earlier.lyapunov, &later.lyapunov),
+        states: joined(earlier.states, &later.states),
         guard_stage: later.guard_stage.max(earlier.guard_stage),
         rho_state: worse(earlier.rho_state, later.rho_state),
         contained: earlier.contained && later.contained,
@@ -76,6 +73,14 @@ fn merge_floors(earlier: FloorReport, later: FloorReport) -> FloorReport {
         success_fall: earlier.success_fall || later.success_fall,
         ..later
     }
+}
+
+/// The last [`MAX_REPORT_CYCLES`] of both.
+fn joined<T: Copy>(mut earlier: Vec<T>, later: &[T]) -> Vec<T> {
+    earlier.extend_from_slice(later);
+    let lost = earlier.len().saturating_sub(MAX_REPORT_CYCLES);
+    earlier.drain(..lost);
+    earlier
 }
 
 /// Of two verdicts the worse; `Unknown` is worse than nothing that was found.

@@ -173,6 +173,7 @@ impl Level45 {
     /// The same, without allocation once `floor` has held a report of this length.
     pub fn step_into(&mut self, report: &CycleReport, floor: &mut FloorReport) {
         floor.lyapunov.clear();
+        floor.states.clear();
         floor.guard = GuardReadings::default();
         (floor.rho_state, floor.success_fall, floor.contained) = (RhoState::Unknown, false, true);
         if report.dropped_cycles > 0 {
@@ -358,6 +359,7 @@ impl Cycle {
         floor.divergence = self.uncertainty.divergence.unwrap_or(1.0);
         floor.divergence_band = uncertainty::band(self.uncertainty.divergence);
         floor.lyapunov.push(self.lyapunov);
+        floor.states.push(self.x.to_array());
         floor.tier = self.tier;
         floor.guard_stage = self.stage.as_byte();
         floor.guard = GuardReadings {

@@ -141,6 +141,11 @@ impl Rollout {
         }
     }
 
+    /// How far each goal is.
+    pub fn goal_progress(&self) -> [Option<f64>; MAX_GOALS] {
+        self.now.goals.map(|goal| goal.map(|goal| goal.progress))
+    }
+
     fn step(&mut self) {
         self.cycles += 1;
         let seen = self.world.step(&mut self.rng);
