@@ -8,15 +8,20 @@ use rungs_host::{Endpoints, EventHub, Router, Timers};
 use rungs_mesh::cluster::{ClusterConfig, ClusterTransport, Seed};
 use rungs_mesh::{Ca, Identity, Mesh, MeshConfig, Role};
 use rungs_types::{NodeId, NodeName};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpStream;
 
 /// How long a first link may take.
 const JOIN_DEADLINE: Duration = Duration::from_secs(10);
 /// How long the other links may take after the first.
 const OTHERS_DEADLINE: Duration = Duration::from_secs(1);
+
+/// How long it may take to learn that nobody listens; an address that answers later is waited for.
+const REFUSAL_DEADLINE: Duration = Duration::from_millis(500);
 
 /// An operator's place in the mesh.
 pub struct Joined {
@@ -41,6 +46,10 @@ pub async fn join(dir: &Path, connect: Option<SocketAddr>, wait: bool) -> anyhow
     let clock = Clock::system();
     let incarnation = clock.incarnation(None);
     let identity = operator(dir, incarnation.0)?;
+    let addresses: Vec<SocketAddr> = match connect {
+        Some(address) => vec![address],
+        None => cluster.members.iter().map(|member| member.address).collect(),
+    };
     let seed = |node: Option<NodeName>, address: SocketAddr| Seed {
         node,
         address: address.to_string(),
@@ -79,6 +88,10 @@ pub async fn join(dir: &Path, connect: Option<SocketAddr>, wait: bool) -> anyhow
     let placement = StaticPlacement::new(members.collect())?;
     let directory = Directory::new(mesh.clone(), Arc::new(placement));
     if wait {
+        if nobody_listens(&addresses).await {
+            mesh.stop().await;
+            return Err(no_cluster(dir, "no node listens"));
+        }
         first_link(&mesh, if connect.is_some() { 1 } else { cluster.members.len() }, dir).await?;
     }
     Ok(Joined {
@@ -116,8 +129,23 @@ async fn first_link(mesh: &Mesh, members: usize, dir: &Path) -> anyhow::Result<(
     } else {
         reasons.join("; ")
     };
-    anyhow::bail!(
+    Err(no_cluster(dir, &why))
+}
+
+fn no_cluster(dir: &Path, why: &str) -> anyhow::Error {
+    anyhow::anyhow!(
         "cannot join the cluster in {}: {why}; is `rungs up` running?",
         dir.display()
     )
+}
+
+/// Every address refuses connections: there is nothing to wait for.
+async fn nobody_listens(addresses: &[SocketAddr]) -> bool {
+    let refuses = |address: &SocketAddr| {
+        let connect = TcpStream::connect(*address);
+        async move { matches!(connect.await, Err(error) if error.kind() == ErrorKind::ConnectionRefused) }
+    };
+    let tries = futures::future::join_all(addresses.iter().map(refuses));
+    let refused = tokio::time::timeout(REFUSAL_DEADLINE, tries).await;
+    refused.is_ok_and(|refused| refused.into_iter().all(|refused| refused))
 }

@@ -64,7 +64,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, nodes: &dyn RunNode) 
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            match error.downcast_ref::<ShellError>() {
+                Some(error) => eprintln!("{}", error.line()),
+                None => eprintln!("error: {error:#}"),
+            }
             ExitCode::from(exit_code(&error))
         }
     }

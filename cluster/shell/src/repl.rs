@@ -102,11 +102,7 @@ async fn run_terminal(session: &mut Session, history: Option<&Path>) -> Result<(
             Signal::Success(line) => match session.run(&line, &mut out).await {
                 Ok(Flow::Exit) => return Ok(()),
                 Ok(Flow::Next) => {}
-                Err(error) => {
-                    let text = error.to_string();
-                    let mark = if text.starts_with("error: ") { "" } else { "error: " };
-                    writeln!(out, "{mark}{text}")?;
-                }
+                Err(error) => writeln!(out, "{}", error.line())?,
             },
             Signal::CtrlC => {}
             _ => return Ok(()),

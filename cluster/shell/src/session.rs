@@ -52,6 +52,17 @@ pub enum ShellError {
 }
 
 impl ShellError {
+    /// What a person is told, marked as an error.
+    pub fn line(&self) -> String {
+        let text = self.to_string();
+        // That of the grammar comes with its mark.
+        if text.starts_with("error: ") {
+            text
+        } else {
+            format!("error: {text}")
+        }
+    }
+
     /// The exit code of a command that ends with this error: 2 for a wrong line, 1 for all else.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -198,7 +209,7 @@ impl Session {
     ) -> Result<(), ShellError> {
         let answer = self.ask(agent.clone().into(), message, NODE_DEADLINE).await?;
         self.print_json_or(out, &answer, |now| {
-            format!("done: {} of {agent} is at {} now\n", now.level, now.authority)
+            format!("done: {} of {agent} has authority {}\n", now.level, now.authority)
         })
     }
 

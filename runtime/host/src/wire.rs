@@ -86,13 +86,51 @@ pub fn encode<T: Serialize>(value: &T, format: Format) -> Result<Bytes, Refusal>
     Ok(bytes.into())
 }
 
+/// What is wrong with a JSON text, with the field it is in where the error names none.
+fn json_problem(bytes: &[u8], error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
+    match field_before(bytes, error) {
+        Some(field) if is_json && !text.contains("field `") => format!("field `{field}`: {text}"),
+        _ => text,
+    }
+}
+
+/// The last field that begins before the place of an error.
+fn field_before(bytes: &[u8], error: &serde_json::Error) -> Option<String> {
+    let line = error.line().checked_sub(1)?;
+    let before: usize = bytes
+        .split_inclusive(|byte| *byte == b'\n')
+        .take(line)
+        .map(<[u8]>::len)
+        .sum();
+    let text = bytes.get(..(before + error.column()).min(bytes.len()))?;
+    let (mut field, mut string, mut inside, mut escaped) = (None, Vec::new(), false, false);
+    for &byte in text {
+        match byte {
+            b'"' if !escaped => {
+                inside = !inside;
+                if inside {
+                    string.clear();
+                }
+            }
+            b':' if !inside => field = Some(String::from_utf8_lossy(&string).into_owned()),
+            _ if inside => string.push(byte),
+            _ => {}
+        }
+        escaped = inside && byte == b'\\' && !escaped;
+    }
+    field
+}
+
 /// Decodes a value from a format.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8], format: Format) -> Result<T, Refusal> {
     check_size(bytes.len())?;
     match format {
         Format::Binary => codec::decode(bytes).map_err(Refusal::from),
         Format::Json => {
-            serde_json::from_slice(bytes).map_err(|error| Refusal::new(ErrorCode::Malformed, &error.to_string()))
+            let problem = |error| Refusal::new(ErrorCode::Malformed, &json_problem(bytes, &error));
+            serde_json::from_slice(bytes).map_err(problem)
         }
     }
 }

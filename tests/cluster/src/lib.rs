@@ -5,8 +5,9 @@
 use rungs_test_support::{Process, Signal, TempDir, program, temp_dir};
 use serde_json::Value;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 /// How long a cluster may take to be up, on a busy machine.
@@ -57,6 +58,26 @@ impl Cluster {
         exec_in(self.dir(), command).await
     }
 
+    /// Runs a shell over these lines; it ends at the first that fails.
+    pub async fn shell(&self, lines: &str) -> Output {
+        let mut shell = Command::new(program());
+        shell.arg("shell").arg("--data").arg(self.dir()).arg("--json");
+        shell
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut shell = shell.kill_on_drop(true).spawn().expect("the program runs");
+        let mut input = shell.stdin.take().expect("it is piped");
+        let lines = lines.to_owned();
+        let (written, output) = tokio::join!(
+            async move { input.write_all(lines.as_bytes()).await },
+            shell.wait_with_output()
+        );
+        // A shell that ended at a failed line reads no further.
+        drop(written);
+        output.expect("the program ends")
+    }
+
     /// Runs one shell command that has to succeed and answers with JSON.
     pub async fn json(&self, command: &str) -> Value {
         let output = self.exec(command).await;
@@ -84,6 +105,16 @@ impl Cluster {
             .await
             .expect("kill runs");
         assert!(killed.success(), "{killed}");
+    }
+
+    /// The same, if it answers.
+    pub async fn kill_if_up(&self, node: &str) {
+        let report = self.exec(&format!("call @{node}/admin node.info")).await;
+        let pid = serde_json::from_slice(&report.stdout).map(|report: Value| report["pid"].to_string());
+        if let Ok(pid) = pid {
+            // It may have ended in between.
+            drop(Command::new("kill").args(["-9", &pid]).status().await);
+        }
     }
 
     /// Ends `up` as Ctrl-C does and waits for it.

@@ -1,6 +1,6 @@
 //! The shell reaches every actor of a running cluster, and every wrong order has its own error.
 
-use rungs_cluster_tests::Cluster;
+use rungs_cluster_tests::{Cluster, WITHIN};
 use serde_json::Value;
 
 async fn agents(cluster: &Cluster) -> Vec<Value> {
@@ -31,7 +31,28 @@ async fn an_operator_reaches_every_actor_and_wrong_orders_say_what_is_wrong() {
         ("call ops-1 agent.fly", 1, "malformed"),
         ("call ops-1 'agent.freeze {\"level\":\"L9\"}'", 1, "L4.8"),
         ("call ops-1 'agent.freeze {\"levle\":\"L4.8\"}'", 1, "levle"),
+        ("call ops-1 'agent.freeze {\"level\":5}'", 1, "field `level`: "),
+        ("call ops-1 'agent.freeze {}'", 1, "missing field `level`"),
+        ("call ops-1 'agent.freeze 5'", 1, "malformed"),
         ("call ops-1 'agent.freeze {'", 2, "not JSON"),
+        ("send ops-1 'agent.freeze {'", 2, "not JSON"),
+        ("send nobody", 2, "<MESSAGE>"),
+        ("call @n1 node.info", 2, "expected @node/role"),
+        (
+            "call ops-1 agent.status --timeout soon",
+            2,
+            "expected a number with ms, s or m",
+        ),
+        ("spawn x --rate 0", 2, "is not a rate"),
+        ("spawn x --particles 1", 2, "10..=10000"),
+        ("spawn x --env trace:/none.csv", 1, "none.csv"),
+        ("spawn x --env custom:none", 1, "none"),
+        ("thaw ops-1 L4.5", 1, "refused"),
+        ("stop nobody", 1, "not_found"),
+        ("tree nobody", 1, "not_found"),
+        ("log loud", 1, "expected off, error, warn, info, debug or trace"),
+        ("inject delay ops-1#kernel --ms 0", 2, "1..=60000"),
+        ("inject panic nobody#kernel", 1, "not_found"),
         ("freeze ops-1 L9", 2, "expected L3"),
         ("frobnicate", 2, "frobnicate"),
     ] {
@@ -39,6 +60,47 @@ async fn an_operator_reaches_every_actor_and_wrong_orders_say_what_is_wrong() {
         assert_eq!(exit, Some(code), "{order}: {error}");
         assert!(error.contains(expected), "{order}: {error}");
     }
+    cluster.stop().await;
+}
+
+#[tokio::test]
+async fn each_way_in_which_a_message_is_lost_has_its_own_error() {
+    let mut cluster = Cluster::start("lost", &["--nodes", "2", "--agents", "2", "--rate", "10"]).await;
+    let rows = agents(&cluster).await;
+    let agent = rows[0]["agent"].as_str().expect("a name");
+    // An actor that takes its time.
+    cluster.json(&format!("inject delay {agent}#l45 --ms 2000")).await;
+    let (exit, error) = cluster
+        .refused(&format!("call {agent}#l45 role.state --timeout 100ms"))
+        .await;
+    assert_eq!(exit, Some(1), "{error}");
+    assert!(
+        error.contains("deadline_exceeded") && error.contains("may have been executed"),
+        "{error}"
+    );
+    // An actor whose mailbox is full: more messages than it holds, and then a question.
+    cluster.json(&format!("inject stall-await {agent}#l45")).await;
+    let flood = format!("send {agent}#l45 role.state\n").repeat(1100);
+    let full = cluster.shell(&format!("{flood}call {agent}#l45 role.state\n")).await;
+    let error = String::from_utf8_lossy(&full.stderr);
+    assert_eq!(full.status.code(), Some(1), "{error}");
+    assert!(error.contains("overloaded") && error.contains("retry"), "{error}");
+    // A node that has ended so often that it is left alone.
+    let left_alone = async {
+        loop {
+            cluster.kill_if_up("n2").await;
+            if cluster.up().printed().contains("left alone") {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(WITHIN, left_alone)
+        .await
+        .expect("it is left alone");
+    let (exit, error) = cluster.refused("call @n2/admin node.info").await;
+    assert_eq!(exit, Some(1), "{error}");
+    assert!(error.contains("node_down"), "{error}");
+    assert_eq!(cluster.json("nodes").await[1][1], Value::Null, "the others are listed");
     cluster.stop().await;
 }
 

@@ -25,6 +25,24 @@ async fn clusters_that_start_together_take_no_port_of_each_other() {
 }
 
 #[tokio::test]
+async fn a_shell_for_a_cluster_that_does_not_run_says_so() {
+    let cluster = Cluster::start("ended", &["--nodes", "1", "--agents", "0"]).await;
+    let dir = temp_dir("ended-copy").expect("a folder can be made");
+    for file in ["cluster.toml", "ca/ca.pem", "ca/ca.key", "ca/cookie", "ca/cluster-id"] {
+        let to = dir.path().join(file);
+        std::fs::create_dir_all(to.parent().expect("it has one")).expect("it can be made");
+        std::fs::copy(cluster.dir().join(file), to).expect("copied");
+    }
+    cluster.stop().await;
+    let mut command = Command::new(program());
+    command.args(["exec", "nodes", "--data"]).arg(dir.path());
+    let output = command.output().await.expect("it runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("no node listens; is `rungs up` running?"), "{error}");
+}
+
+#[tokio::test]
 async fn a_node_that_cannot_start_is_reported_with_its_last_words() {
     let dir = temp_dir("last-words").expect("a folder can be made");
     std::fs::create_dir(dir.path().join("n1")).expect("it is empty");

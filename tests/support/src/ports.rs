@@ -28,6 +28,8 @@ mod tests {
         let ports = free_ports(16).unwrap();
         assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), 16);
         assert!(!ports.contains(&0));
-        TcpListener::bind((Ipv4Addr::LOCALHOST, ports[0])).unwrap();
+        // Another process may have taken one of them by now, but hardly all.
+        let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+        assert!(ports.iter().any(is_free));
     }
 }

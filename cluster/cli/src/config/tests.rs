@@ -62,7 +62,7 @@ const WRONG: [(&str, &str); 37] = [
     ),
     (
         "agents = [{ agent = \"a\", rate = 2.0 }]",
-        "unknown field `rate`, expected one of `agent`, `environment`, `rate_hz`, `seed`, `particles`, `phase_deadline_ms`, `highest`",
+        "unknown field `rate`, expected one of `agent`, `environment`, `rate_hz`, `seed`, `particles`, `phase_deadline_ms`, `highest`, `cpu_quota`",
     ),
     // Wrong types.
     ("listen = 7101", "invalid type: integer `7101`, expected a string"),

@@ -198,9 +198,9 @@ impl View {
             "chosen for this machine"
         };
         let heading = format!(
-            "{} nodes, {} agents at {rate_hz:.0} cycles/s ({chosen}), data in {}",
-            up.nodes,
-            up.agents,
+            "{}, {} at {rate_hz} cycles/s ({chosen}), data in {}",
+            counted(up.nodes, "node"),
+            counted(up.agents, "agent"),
             dir.display()
         );
         let hints = vec![
@@ -274,7 +274,11 @@ impl View {
         let look = look(joined, self.began.elapsed(), self.limit).await;
         self.show(&look)?;
         if !self.json {
-            writeln!(std::io::stdout(), "stopping {} nodes", look.nodes.len())?;
+            writeln!(
+                std::io::stdout(),
+                "stopping {}",
+                counted(look.nodes.len() as u32, "node")
+            )?;
         }
         Ok(())
     }
@@ -303,6 +307,12 @@ impl View {
         }
         out.flush()
     }
+}
+
+/// Such as `1 node` or `3 nodes`.
+fn counted(count: u32, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 async fn until(end: Option<Instant>) {

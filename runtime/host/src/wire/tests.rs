@@ -114,3 +114,37 @@ fn a_reply_that_cannot_be_encoded_is_a_refusal_and_not_silence() {
     let refusal = answer.try_recv().expect("answered").expect_err("too large");
     assert_eq!(refusal.code, ErrorCode::TooLarge);
 }
+
+#[test]
+fn a_wrong_value_in_json_is_told_with_its_field() {
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Order {
+        #[serde(rename = "level")]
+        _level: rungs_types::Level,
+        #[serde(default, rename = "note")]
+        _note: String,
+    }
+    for (text, expected) in [
+        ("{\"level\":5}", "field `level`: expected value"),
+        (
+            "{\"note\":\"a \\\" b:\",\"level\":\n\"L9\"}",
+            "field `level`: unknown variant `L9`",
+        ),
+        (
+            "{\"level\":\"L3\",\"note\":[1]}",
+            "field `note`: invalid type: sequence, expected a string",
+        ),
+        (
+            "{\"level\":\"L3\",\"noet\":1}",
+            "unknown field `noet`, expected `level` or `note`",
+        ),
+        ("{}", "missing field `level`"),
+        ("5", "invalid type: integer `5`, expected struct Order"),
+        ("{\"level\":", "EOF while parsing a value"),
+    ] {
+        let refusal = decode::<Order>(text.as_bytes(), Format::Json).expect_err("refused");
+        assert_eq!(refusal.code, ErrorCode::Malformed, "{text}");
+        assert!(refusal.message.starts_with(expected), "{text}: {}", refusal.message);
+    }
+}

@@ -1,5 +1,5 @@
 use super::*;
-use crate::report::{DivergenceBand, MAX_REPORT_CYCLES, Resource};
+use crate::report::{CycleFacts, DivergenceBand, MAX_REPORT_CYCLES, REPORT_CYCLES, Resource};
 use proptest::prelude::*;
 
 const GROUPS: [u16; 2] = [0, 1];
@@ -170,13 +170,17 @@ fn merged_reports_say_the_same_as_single_ones() {
     }
     assert_eq!(other.lyapunov.len(), 90);
     assert_eq!(other.lyapunov[80..], one.lyapunov);
+    assert_eq!(other.states[80..], one.states);
+    assert_eq!(one.states.last(), Some(&one.x));
     assert_eq!(
         FloorReport {
             lyapunov: vec![],
+            states: vec![],
             ..other
         },
         FloorReport {
             lyapunov: vec![],
+            states: vec![],
             ..one
         }
     );

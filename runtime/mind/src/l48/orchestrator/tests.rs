@@ -1,7 +1,9 @@
+mod responses;
+
 use super::*;
 use crate::budget::Unlimited;
 use crate::l48::fixtures::{CONFIG, healthy_floor, report};
-use crate::l48::{Emit, Observe, Verify};
+use crate::l48::{Emit, Observe, ObserveOutput, Verify};
 use crate::ladder::{At, Ladder};
 
 /// The level with its phases and the ladder above it, as a supervisor would wire them.
@@ -52,18 +54,30 @@ impl Level48 {
     }
 
     fn carry(&mut self, baton: &mut Baton) {
+        self.carry_through(baton, &|_| {});
+    }
+
+    /// With `change` made to what phase 1 found.
+    fn carry_through(&mut self, baton: &mut Baton, change: &dyn Fn(&mut ObserveOutput)) {
         self.observe.carry(baton, &Unlimited).expect("a good report");
+        if let Some(leg) = &mut baton.observe {
+            change(Arc::make_mut(&mut leg.output));
+        }
         self.verify.carry(baton).expect("in order");
         self.emit.carry(baton).expect("in order");
     }
 
     /// One report at `floor.cycle` with calm observations.
     fn turn(&mut self, floor: FloorReport) {
+        self.turn_in(floor, &|_| {});
+    }
+
+    fn turn_in(&mut self, floor: FloorReport, change: &dyn Fn(&mut ObserveOutput)) {
         let cycle = floor.cycle;
         let values = report(cycle, 2, |cycle, dim| (cycle as f64 / 7.0).sin() + dim as f64);
         let requests = match self.orchestrator.on_report(Arc::new(values), Arc::new(floor)) {
             Turn::Begin(mut baton) => {
-                self.carry(&mut baton);
+                self.carry_through(&mut baton, change);
                 self.orchestrator.on_baton(&baton)
             }
             Turn::Idle(requests) => requests,

@@ -1,0 +1,128 @@
+//! What one cycle of Level 4.8 costs (P7), with 100 particles and eight dimensions, ten rows to a report, and what its
+//! snapshot costs: condensed, and restored.
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use rand::SeedableRng;
+use rand_distr::{Distribution, StandardNormal};
+use rand_pcg::Pcg64Mcg;
+use rungs_mind::budget::Unlimited;
+use rungs_mind::l48::{Bundle, Emit, Observe, ObserveConfig, Orchestrator, Turn, Verify};
+use rungs_mind::report::{CycleFacts, CycleReport, FloorReport, REPORT_CYCLES, RhoState};
+use rungs_types::CheckpointId;
+use std::hint::black_box;
+use std::sync::Arc;
+
+const DIMENSIONS: usize = 8;
+const CONFIG: ObserveConfig = ObserveConfig {
+    dimensions: DIMENSIONS,
+    particles: 100,
+    seed: 1,
+};
+/// Reports before anything is measured: all windows are full, and seasons are found.
+const WARM_REPORTS: u64 = 300;
+/// Reports of the world that are made in advance, so that making them is not measured.
+const REPORTS: usize = 600;
+
+/// The level as its supervisor drives it.
+struct Level {
+    orchestrator: Orchestrator,
+    observe: Observe,
+    verify: Verify,
+    emit: Emit,
+    reports: Vec<CycleReport>,
+    turns: u64,
+}
+
+impl Level {
+    /// `seasonal`: every dimension has a season, so that both of its forecasters work.
+    fn new(seasonal: bool) -> Self {
+        let (observe, verify, emit) = (Observe::new(CONFIG).expect("valid"), Verify::new(), Emit::new());
+        let first = Bundle {
+            checkpoint: CheckpointId(0),
+            cycle: 0,
+            observe: observe.state(),
+            verify: verify.state(),
+            emit: emit.state(),
+        };
+        let mut level = Self {
+            orchestrator: Orchestrator::new(first),
+            observe,
+            verify,
+            emit,
+            reports: reports(seasonal),
+            turns: 0,
+        };
+        (0..WARM_REPORTS).for_each(|_| level.turn());
+        level
+    }
+
+    fn turn(&mut self) {
+        self.turns += 1;
+        let mut report = self.reports[self.turns as usize % REPORTS].clone();
+        let last = self.turns * REPORT_CYCLES as u64;
+        let first = last - REPORT_CYCLES as u64 + 1;
+        for (cycle, facts) in (first..).zip(&mut report.facts) {
+            facts.cycle = cycle;
+        }
+        let floor = FloorReport {
+            cycle: last,
+            rho: 0.9,
+            rho_state: RhoState::Stable,
+            lyapunov: vec![0.02; REPORT_CYCLES],
+            iis: Some(0.95),
+            ethics_intact: true,
+            contained: true,
+            structural_permitted: true,
+            sustained: [1_000, 500, 500, 20, 300, 200],
+            ..FloorReport::default()
+        };
+        let Turn::Begin(mut baton) = self.orchestrator.on_report(Arc::new(report), Arc::new(floor)) else {
+            panic!("nothing is under way");
+        };
+        self.observe.carry(&mut baton, &Unlimited).expect("a good report");
+        self.verify.carry(&mut baton).expect("in order");
+        self.emit.carry(&mut baton).expect("in order");
+        black_box(self.orchestrator.on_baton(&baton));
+    }
+}
+
+fn reports(seasonal: bool) -> Vec<CycleReport> {
+    let mut rng = Pcg64Mcg::seed_from_u64(1);
+    let mut state = [0.0; DIMENSIONS];
+    let mut cycle = 0;
+    let mut row = || {
+        cycle += 1;
+        for x in &mut state {
+            let shock: f64 = StandardNormal.sample(&mut rng);
+            *x = 0.8 * *x + 0.6 * shock;
+        }
+        let level = if seasonal && cycle % 48 < 16 { 20.0 } else { 0.0 };
+        state.map(|x| x + level)
+    };
+    (0..REPORTS)
+        .map(|_| CycleReport {
+            dimensions: DIMENSIONS,
+            groups: Arc::from([0, 0, 1, 1, 2, 3, 3, 4]),
+            facts: vec![CycleFacts::default(); REPORT_CYCLES],
+            observations: (0..REPORT_CYCLES).flat_map(|_| row()).collect(),
+            ..CycleReport::default()
+        })
+        .collect()
+}
+
+fn l48(criterion: &mut Criterion) {
+    for (world, seasonal) in [("no season", false), ("a season in each", true)] {
+        let mut level = Level::new(seasonal);
+        criterion.bench_function(&format!("l4.8 cycle, 8 dimensions, {world}"), |b| {
+            b.iter(|| level.turn())
+        });
+        let state = level.observe.state();
+        let summary = state.summary();
+        criterion.bench_function(&format!("l4.8 summary, {world}"), |b| b.iter(|| state.summary()));
+        let restore = || summary.restore(CONFIG).expect("undamaged");
+        criterion.bench_function(&format!("l4.8 restore, {world}"), |b| b.iter(restore));
+    }
+}
+
+criterion_group!(benches, l48);
+criterion_main!(benches);
