@@ -21,6 +21,7 @@ mod decide;
 mod observed;
 mod places;
 mod record;
+mod runner;
 mod start;
 mod table;
 
@@ -31,6 +32,7 @@ pub use change::{Change, tally};
 pub use observed::{FloorSight, Observed, WorldSight};
 pub use places::{Candidate, Places, give_places};
 pub use record::{Failure, GoalRecord, GoalState, GoalView, TaskRecord, TaskState, Waiver};
+pub use runner::{Runner, RunnerState};
 pub use start::{Limits, Start, TaskOutcome, TaskReport, action_of};
 pub use table::{GoalTable, RestoreError, Submission, SubmitError, TableState};
 

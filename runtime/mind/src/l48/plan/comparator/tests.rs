@@ -77,7 +77,7 @@ fn value_at_risk_is_the_five_percent_quantile_and_the_conditional_one_the_mean_b
 
 #[test]
 fn within_five_hundredths_the_higher_value_at_risk_wins_and_at_five_the_score() {
-    // Aggressive: 0.40 * 1 + 0.35 * 0 + 0.25 * (1 - 0.2214) = 0.5946, value at risk 0.15 of the way from -1 to 2.
+    // Aggressive: 0.40 * 1 + 0.35 * 0 + 0.25 * (1 - 0.1881) = 0.6030, value at risk 0.15 of the way from -1 to 2.
     let selected = |c_l4| {
         let rows = [
             row(Archetype::Aggressive, &[2.0, 2.0, 2.0, -1.0], 1.0),
