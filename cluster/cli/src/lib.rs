@@ -8,6 +8,7 @@
 pub mod args;
 pub mod bench;
 pub mod config;
+pub mod interrupt;
 pub mod join;
 pub mod local;
 pub mod replay;

@@ -1,9 +1,11 @@
 //! `rungs node`: a node from a configuration file, until it is told to stop.
 
 use crate::builder::NodeBuilder;
+use anyhow::Context as _;
 use futures::future::BoxFuture;
 use rungs_cli::Launch;
 use rungs_cli::config::{LogFormat, NodeConfig};
+use rungs_cli::interrupt::Interrupt;
 use rungs_host::telemetry::{self, Telemetry};
 use rungs_mesh::{Identity, Listen};
 use tokio::io::AsyncReadExt;
@@ -36,31 +38,17 @@ async fn run(config: NodeConfig, launch: Launch) -> anyhow::Result<()> {
         environments: Vec::new(),
         telemetry: Some(telemetry),
     };
+    let mut interrupt = Interrupt::listen().context("cannot wait for signals")?;
     let node = builder.start().await?;
     tracing::info!(node = %node.name(), address = ?node.local_addr(), "node up");
     node.start_owned(agents).await;
     let why = tokio::select! {
         () = node.stop_requested() => "asked to stop",
-        result = tokio::signal::ctrl_c() => {
-            result?;
-            "interrupted"
-        }
-        () = terminated() => "terminated",
+        how = interrupt.received() => how,
         () = stdin_closed(), if launch.follow_stdin => "standard input closed",
     };
     tracing::info!(why, "node stops");
     node.shutdown().await
-}
-
-async fn terminated() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut signal) => drop(signal.recv().await),
-        Err(error) => {
-            tracing::warn!(%error, "cannot wait for the signal to terminate");
-            std::future::pending().await
-        }
-    }
 }
 
 /// Whoever started the node holds the other end; when that process ends, however it ends, so does the node.

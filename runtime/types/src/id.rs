@@ -147,10 +147,10 @@ impl fmt::Display for CheckpointId {
 pub struct Epoch(pub u64);
 
 impl Epoch {
-    /// The epoch after this one.
+    /// The epoch after this one. The last one, which no agent lives to see, is its own successor.
     #[must_use]
     pub fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 

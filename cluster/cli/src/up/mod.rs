@@ -9,6 +9,7 @@ pub mod socket;
 pub mod view;
 
 use crate::args::Up;
+use crate::interrupt::Interrupt;
 use crate::join::{self, Joined};
 use crate::local::{LocalCluster, Prepared, node_home};
 use anyhow::Context as _;
@@ -56,12 +57,13 @@ pub async fn run(up: Up) -> anyhow::Result<()> {
         first.validate()?;
     }
     let files = cluster.configure(&dir, &agents)?;
+    let interrupt = Interrupt::listen().context("cannot wait for Ctrl-C")?;
     let (sender, process_events) = mpsc::channel(NEWS_BUFFER);
     let program = std::env::current_exe().context("cannot find this program")?;
     let nodes = files.into_iter().zip(sockets);
     let nodes = nodes.map(|((node, config), socket)| NodeProcess { node, config, socket });
     let processes = Processes::start(&program, nodes, &sender)?;
-    let result = watch_cluster(&up, &dir, rate_hz, began, process_events).await;
+    let result = watch_cluster(&up, &dir, rate_hz, began, process_events, interrupt).await;
     processes.stop().await;
     result
 }
@@ -72,13 +74,17 @@ async fn watch_cluster(
     rate_hz: f64,
     began: Instant,
     mut process_events: mpsc::Receiver<ProcessEvent>,
+    mut interrupt: Interrupt,
 ) -> anyhow::Result<()> {
     let joined = join::join(dir, None, false).await?;
-    wait_until_up(&joined, dir, &mut process_events).await?;
+    tokio::select! {
+        up = wait_until_up(&joined, dir, &mut process_events) => up?,
+        how = interrupt.received() => anyhow::bail!("{how} before all nodes were up"),
+    }
     let mut view = View::new(up, dir, rate_hz, began);
     view.greet()?;
     let events = joined.router.subscribe(EventFilter::default()).await?;
-    view.run(&joined, events, process_events).await?;
+    view.run(&joined, events, process_events, interrupt).await?;
     stop_nodes(&joined).await;
     joined.leave().await;
     Ok(())
@@ -245,6 +251,7 @@ impl View {
         joined: &Joined,
         mut events: EventStream,
         mut process_events: mpsc::Receiver<ProcessEvent>,
+        mut interrupt: Interrupt,
     ) -> anyhow::Result<()> {
         let period = if self.terminal || self.json {
             LOOK_PERIOD
@@ -268,7 +275,7 @@ impl View {
                 },
                 Some(event) = process_events.recv() => self.tell(process_line(&event))?,
                 () = until(end) => break,
-                _ = tokio::signal::ctrl_c() => break,
+                _ = interrupt.received() => break,
             }
         }
         let look = look(joined, self.began.elapsed(), self.limit).await;

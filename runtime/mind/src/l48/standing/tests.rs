@@ -224,3 +224,26 @@ fn an_operators_ceiling_stops_the_rise() {
     let changes = watch(&mut standing, 2_110..=2_150, &[]);
     assert_eq!(changes, [(2_150, recovered(Authority::Advisory))]);
 }
+
+#[test]
+fn cycles_of_a_damaged_snapshot_do_not_overflow() {
+    let (since, path) = (u64::MAX, Path::Recovery);
+    let stages = [
+        Stage::Advisory { since, path },
+        Stage::Half { since, path },
+        Stage::Frozen {
+            since,
+            clean: u8::MAX,
+            held: false,
+        },
+    ];
+    for stage in stages {
+        let mut standing = Standing {
+            stage,
+            ..Standing::default()
+        };
+        assert!(!standing.waiting_for(&HELD).is_empty());
+        standing.on_verdict(10, CLEAN, &HELD);
+        standing.on_floor_check(10, true);
+    }
+}

@@ -135,3 +135,55 @@ fn a_revert_gives_the_state_back_byte_for_byte() {
     verify.revert(state);
     assert_eq!(bytes(&verify), before);
 }
+
+#[test]
+fn a_stored_monitor_that_cannot_have_been_is_refused() {
+    type Stored = (Vec<f64>, crate::numeric::bits::BitWindow, bool);
+    let read = |recent: Vec<f64>, capacity: u16| {
+        let stored: Stored = (recent, crate::numeric::bits::BitWindow::new(capacity), false);
+        let bytes = bincode::serde::encode_to_vec((stored, Epoch(0)), bincode::config::standard()).expect("encodes");
+        bincode::serde::decode_from_slice::<VerifyState, _>(&bytes, bincode::config::standard()).is_ok()
+    };
+    assert!(read(vec![0.1; 20], 200));
+    assert!(!read(vec![0.1; 21], 200), "more than are compared");
+    assert!(!read(vec![f64::NAN], 200));
+    assert!(!read(vec![f64::INFINITY], 200));
+    assert!(!read(vec![0.1], 100), "another window");
+}
+
+proptest::proptest! {
+    /// Any bytes: refused, or a verifier that goes on with finite numbers.
+    #[test]
+    fn whatever_is_stored_nothing_panics(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
+        let read = bincode::serde::decode_from_slice::<VerifyState, _>(&bytes, bincode::config::standard());
+        if let Ok((state, _)) = read {
+            let mut verify = Verify::from_state(Arc::new(state));
+            for epoch in [Epoch(0), Epoch(u64::MAX)] {
+                let verdict = verify.step(&healthy_floor(10), &calm_world(10), Authority::Full, epoch);
+                proptest::prop_assert!(verdict.severity.is_finite() && verdict.lyapunov_share.is_finite());
+            }
+        }
+    }
+
+    /// The same of a true state of which some bytes were changed.
+    #[test]
+    fn nor_of_a_damaged_one(at in 0..200_usize, value in proptest::prelude::any::<u8>()) {
+        let mut verify = Verify::new();
+        for cycle in 1..=30 {
+            verify.step(&healthy_floor(10 * cycle), &calm_world(10 * cycle), Authority::Full, Epoch(3));
+        }
+        let mut bytes = bincode::serde::encode_to_vec(&*verify.state(), bincode::config::standard()).expect("encodes");
+        let at = at % bytes.len();
+        bytes[at] = value;
+        let read = bincode::serde::decode_from_slice::<VerifyState, _>(&bytes, bincode::config::standard());
+        if let Ok((state, _)) = read {
+            let verdict = Verify::from_state(Arc::new(state)).step(
+                &healthy_floor(310),
+                &calm_world(310),
+                Authority::Full,
+                Epoch(3),
+            );
+            proptest::prop_assert!(verdict.severity.is_finite());
+        }
+    }
+}
