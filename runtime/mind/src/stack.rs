@@ -185,7 +185,7 @@ impl Stack {
         }
         let floor = self.level45.step(&report);
         self.desk.set_floor(Floor::from(&floor));
-        self.goals.hear(&floor);
+        self.goals.hear(Some((&floor).into()));
         cycle.floor = Some(Arc::new(floor.clone()));
         cycle.world = self.hand_up(report, floor);
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Sends JSON to an address as the shell does, and decodes what comes back.
-async fn call(node: &Node, to: &str, kind: &'static str, json: &str) -> Result<String, Refusal> {
+pub(crate) async fn call(node: &Node, to: &str, kind: &'static str, json: &str) -> Result<String, Refusal> {
     let to: Address = to.parse().expect("an address");
     let endpoint = node.runtime.endpoints.get(&to);
     let endpoint = endpoint.ok_or_else(|| Refusal::new(ErrorCode::NotFound, "nobody"))?;

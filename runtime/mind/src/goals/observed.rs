@@ -1,5 +1,6 @@
 //! What the conditions of goals look at.
 
+use crate::report::FloorReport;
 use rungs_types::goal::Quantity;
 
 /// What is observed and measured at a cycle.
@@ -26,6 +27,17 @@ pub struct FloorSight {
     pub c_l4: f64,
     /// U.
     pub uncertainty: f64,
+}
+
+impl From<&FloorReport> for FloorSight {
+    fn from(floor: &FloorReport) -> Self {
+        Self {
+            seof: floor.seof,
+            iis: floor.iis,
+            c_l4: floor.c_l4,
+            uncertainty: floor.uncertainty,
+        }
+    }
 }
 
 /// What the world model measures.

@@ -13,7 +13,6 @@ use super::table::{GoalTable, Submission, SubmitError};
 use crate::l3::{Action, Duty, Outcomes, TaskTurn};
 use crate::l48::plan::Strategy;
 use crate::lookahead::UNSEEN_CYCLES;
-use crate::report::FloorReport;
 use rungs_types::goal::{GoalSpec, Knob, Origin, TaskAction};
 use rungs_types::{CheckpointId, GoalId};
 use serde::{Deserialize, Serialize};
@@ -145,14 +144,9 @@ impl Runner {
         self.apply([Change::Order { goals }]);
     }
 
-    /// L4.5 has spoken.
-    pub fn hear(&mut self, floor: &FloorReport) {
-        self.floor = Some(FloorSight {
-            seof: floor.seof,
-            iis: floor.iis,
-            c_l4: floor.c_l4,
-            uncertainty: floor.uncertainty,
-        });
+    /// What L4.5 has said last.
+    pub fn hear(&mut self, floor: Option<FloorSight>) {
+        self.floor = floor;
     }
 
     /// L4.8 has spoken; `None` when what it said was withdrawn.

@@ -39,10 +39,10 @@ fn goal(does: &[TaskAction]) -> Arc<GoalSpec> {
 
 fn runner() -> Runner {
     let mut runner = Runner::new(1, 2);
-    runner.hear(&FloorReport {
+    runner.hear(Some(FloorSight {
         c_l4: 0.1,
-        ..FloorReport::default()
-    });
+        ..FloorSight::default()
+    }));
     runner
 }
 
