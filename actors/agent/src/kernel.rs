@@ -85,7 +85,7 @@ pub(crate) enum KernelMessage {
     /// Its state, for people.
     State(Request<GetRoleState>),
     /// A user sets a goal.
-    Submit(Request<SubmitGoal>),
+    Submit(Box<Request<SubmitGoal>>),
     /// A user cancels one.
     Cancel(Request<CancelGoal>),
     /// The goals, for people.
@@ -100,7 +100,7 @@ impl From<Request<GetRoleState>> for KernelMessage {
 
 impl From<Request<SubmitGoal>> for KernelMessage {
     fn from(request: Request<SubmitGoal>) -> Self {
-        Self::Submit(request)
+        Self::Submit(Box::new(request))
     }
 }
 
