@@ -191,14 +191,15 @@ impl Builder<'_> {
 
     fn level48(&self, record: &Record, warnings: &mut Vec<String>) -> Result<Arc<PartCell>, AgentError> {
         let config = setup::world(&self.tree.shared.spec, self.groups.len());
-        let part = match usable(record.level48(config), "level 4.8", warnings) {
+        let kept = record.level48(config, &self.groups, warnings);
+        let part = match usable(kept, "level 4.8", warnings) {
             Some((epoch, orchestrator)) => Part {
                 obeyed: 0,
                 epoch,
                 orchestrator,
             },
             None => {
-                let first = setup::first_bundle(&self.tree.shared.spec, self.groups.len());
+                let first = setup::first_bundle(&self.tree.shared.spec, &self.groups);
                 let first = first.map_err(|error| self.not_started(error))?;
                 Part {
                     obeyed: 0,

@@ -2,6 +2,7 @@
 //!
 //! The same types are JSON in the shell and bincode between nodes; [`crate::AgentHandle`] sends them on this node.
 
+use crate::self_model::SelfModel;
 use rungs_host::Wire;
 use rungs_host::metering::MeterReading;
 use rungs_types::{AgentId, AgentSpec, AgentStatus, Authority, CheckpointId, Epoch, Level, NodeName};
@@ -228,6 +229,8 @@ pub struct AgentDescription {
     pub dimensions: Vec<String>,
     /// The last snapshot; absent before the first.
     pub snapshot: Option<SnapshotTaken>,
+    /// What it knows of itself; absent before Level 4.8's first pass on this node.
+    pub self_model: Option<SelfModel>,
     /// What it has cost since its first start on this node.
     pub cost: MeterReading,
 }

@@ -6,6 +6,7 @@
 use crate::agent::{Root, Rooted};
 use crate::level45::Cut;
 use crate::messages::*;
+use crate::self_model::SelfModel;
 use rungs_host::supervisor::TreeNode;
 use rungs_host::{Refusal, Reply, Request};
 use rungs_mind::ladder::Order;
@@ -123,6 +124,13 @@ impl Root {
             actors,
             dimensions: names.map(|dimension| dimension.name.clone()).collect(),
             snapshot: state.keeper.last().cloned(),
+            self_model: shared.self_model().map(|output| {
+                let groups = state
+                    .description
+                    .as_ref()
+                    .map_or(&[][..], |description| &description.groups);
+                SelfModel::named(&output, groups)
+            }),
             cost: shared.meter.read(),
         }
     }

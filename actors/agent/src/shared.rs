@@ -10,6 +10,7 @@ use crate::log::EventLog;
 use crate::messages::{AgentEntry, AgentState};
 use rungs_host::Handle;
 use rungs_host::metering::Meter;
+use rungs_mind::l48::IntrospectOutput;
 use rungs_mind::report::Advice;
 use rungs_types::{AgentId, AgentSpec, AgentStatus, Cause};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     /// The last advice that may be seen.
     pub(crate) advice: watch::Sender<Option<Arc<Advice>>>,
     board: Mutex<AgentStatus>,
+    /// What Level 4.8 found of the agent itself in its last pass.
+    self_model: Mutex<Option<Arc<IntrospectOutput>>>,
     cycle: AtomicU64,
     generation: AtomicU32,
     place: Mutex<Place>,
@@ -72,6 +75,7 @@ impl Shared {
             meter: Arc::default(),
             advice: watch::Sender::new(None),
             board: Mutex::default(),
+            self_model: Mutex::default(),
             cycle: AtomicU64::new(0),
             generation: AtomicU32::new(0),
             place: Mutex::new(Place::Resting(AgentState::Starting)),
@@ -97,6 +101,16 @@ impl Shared {
     /// Writes on the board; the closure only assigns.
     pub(crate) fn post(&self, write: impl FnOnce(&mut AgentStatus)) {
         write(&mut self.board.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Puts up the newest self-model.
+    pub(crate) fn post_self_model(&self, output: &Arc<IntrospectOutput>) {
+        *self.self_model.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(output));
+    }
+
+    /// The newest self-model; none before Level 4.8's first pass.
+    pub(crate) fn self_model(&self) -> Option<Arc<IntrospectOutput>> {
+        self.self_model.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The board, with what the governor knows.

@@ -13,11 +13,12 @@ use crate::guard::GuardState;
 use crate::kernel::KernelPart;
 use rungs_host::codec::{self, CodecError};
 use rungs_mind::l45::Level45State;
-use rungs_mind::l48::Orchestrator;
 use rungs_mind::l48::baton::Bundle;
 use rungs_mind::l48::emit::EmitState;
+use rungs_mind::l48::introspect::{IntrospectState, IntrospectSummary};
 use rungs_mind::l48::observe::{ObserveConfig, ObserveSummary, RestoreError};
 use rungs_mind::l48::verify::VerifyState;
+use rungs_mind::l48::{Introspect, Orchestrator};
 use rungs_mind::ladder::Ladder;
 use rungs_types::{AgentId, CheckpointId, Epoch};
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,8 @@ struct Level48Record {
     observe: ObserveSummary,
     verify: Arc<VerifyState>,
     emit: Arc<EmitState>,
+    /// The self-model, encoded by itself: one that cannot be used is begun anew, and the rest is kept.
+    introspect: Option<Vec<u8>>,
 }
 
 /// Why Level 4.8 in a record cannot be used.
@@ -123,6 +126,7 @@ impl Record {
             observe: bundle.observe.summary(),
             verify: Arc::clone(&bundle.verify),
             emit: Arc::clone(&bundle.emit),
+            introspect: Some(codec::encode(&bundle.introspect.summary())?),
         };
         self.level48 = Some(codec::encode(&record)?);
         Ok(())
@@ -144,8 +148,14 @@ impl Record {
     }
 
     /// Level 4.8, if it is in the record: its epoch, and where it stands with its last verified states, the world model
-    /// of this configuration.
-    pub(crate) fn level48(&self, config: ObserveConfig) -> Result<Option<(Epoch, Orchestrator)>, Level48Error> {
+    /// of this configuration. A self-model that is not in it, does not decode, or is of other groups of sensors is begun
+    /// anew; the latter two with a warning.
+    pub(crate) fn level48(
+        &self,
+        config: ObserveConfig,
+        groups: &Arc<[u16]>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<(Epoch, Orchestrator)>, Level48Error> {
         let Some(record) = decode_part::<Level48Record>(self.level48.as_deref())? else {
             return Ok(None);
         };
@@ -153,11 +163,25 @@ impl Record {
             checkpoint: record.checkpoint,
             cycle: record.cycle,
             observe: Arc::new(record.observe.restore(config)?),
+            introspect: self_model(record.introspect.as_deref(), groups, warnings),
             verify: record.verify,
             emit: record.emit,
         };
         Ok(Some((record.epoch, record.orchestrator.with_bundle(bundle))))
     }
+}
+
+fn self_model(bytes: Option<&[u8]>, groups: &Arc<[u16]>, warnings: &mut Vec<String>) -> Arc<IntrospectState> {
+    let restored = match decode_part::<IntrospectSummary>(bytes) {
+        Ok(Some(summary)) => summary.restore(groups).map(Some).map_err(|refused| refused.to_string()),
+        Ok(None) => Ok(None),
+        Err(error) => Err(error.to_string()),
+    };
+    let kept = restored.unwrap_or_else(|reason| {
+        warnings.push(format!("the self-model in the snapshot is begun anew: {reason}"));
+        None
+    });
+    kept.map_or_else(|| Introspect::new(Arc::clone(groups)).state(), Arc::new)
 }
 
 fn decode_part<T: serde::de::DeserializeOwned>(bytes: Option<&[u8]>) -> Result<Option<T>, CodecError> {

@@ -7,6 +7,7 @@
 //! printed).
 
 pub mod admin;
+pub mod capabilities;
 pub mod command;
 pub mod completion;
 pub mod event_line;

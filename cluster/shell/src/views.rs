@@ -1,5 +1,6 @@
 //! What the answers look like to a person.
 
+use crate::capabilities::capabilities;
 use crate::protocol::{AgentRow, NodeReport};
 use crate::table::{Cell, Style, Table, Tone, paint};
 use rungs_agent::messages::AgentDescription;
@@ -139,7 +140,12 @@ pub fn agent(about: &AgentDescription, style: Style) -> String {
         }
     }
     out.push('\n');
-    out + &figures(&about.status).render(style)
+    out += &figures(&about.status).render(style);
+    if let Some(model) = &about.self_model {
+        out.push('\n');
+        out += &capabilities(model, style);
+    }
+    out
 }
 
 fn figures(status: &AgentStatus) -> Table {

@@ -36,6 +36,8 @@ pub struct CycleFacts {
     pub late: bool,
     /// The kind of this cycle's action.
     pub action: ActionKind,
+    /// The group that it is about, if it is about one.
+    pub action_group: Option<u16>,
     /// The action of this cycle passed the ethical kernel at its first proposal.
     pub ethical_first_pass: bool,
     /// The action's target was the agent itself.

@@ -4,7 +4,7 @@
 use crate::l3::{IdentityId, KernelConfig};
 use crate::l45::Level45Config;
 use crate::l48::observe::{ConfigError, ObserveConfig};
-use crate::l48::{Bundle, Emit, Observe, Verify};
+use crate::l48::{Bundle, Emit, Introspect, Observe, Verify};
 use rungs_types::{AgentSpec, CheckpointId};
 use std::sync::Arc;
 
@@ -38,13 +38,14 @@ pub fn world(spec: &AgentSpec, dimensions: usize) -> ObserveConfig {
     }
 }
 
-/// What L4.8 begins with and goes back to before its first verified pass.
-pub fn first_bundle(spec: &AgentSpec, dimensions: usize) -> Result<Bundle, ConfigError> {
-    let observe = Observe::new(world(spec, dimensions))?;
+/// What L4.8 begins with and goes back to before its first verified pass; `groups` has the group of each dimension.
+pub fn first_bundle(spec: &AgentSpec, groups: &Arc<[u16]>) -> Result<Bundle, ConfigError> {
+    let observe = Observe::new(world(spec, groups.len()))?;
     Ok(Bundle {
         checkpoint: CheckpointId::default(),
         cycle: 0,
         observe: observe.state(),
+        introspect: Introspect::new(Arc::clone(groups)).state(),
         verify: Verify::new().state(),
         emit: Emit::new().state(),
     })

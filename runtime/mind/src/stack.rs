@@ -23,7 +23,7 @@ use crate::goals::{GoalTable, Runner, SubmitError};
 use crate::l3::{Action, Floor, Kernel, KernelError, Outcomes};
 use crate::l45::{EthicalKernel, Level45, Level45Error, Sentry};
 use crate::l48::observe::{ConfigError, Score};
-use crate::l48::{ObserveOutput, PhaseName};
+use crate::l48::{IntrospectOutput, ObserveOutput, PhaseName};
 use crate::ladder::{At, Ladder, Order, OrderError};
 use crate::report::{FloorReport, REPORT_CYCLES};
 use crate::setup;
@@ -70,6 +70,8 @@ pub struct Cycle {
     pub floor: Option<Arc<FloorReport>>,
     /// L4.8's world model, if it took in a report.
     pub world: Option<Arc<ObserveOutput>>,
+    /// L4.8's self-model, if the pass came so far.
+    pub capability: Option<Arc<IntrospectOutput>>,
     /// What was told.
     pub told: Vec<Told>,
 }
@@ -98,9 +100,8 @@ impl Stack {
     /// An agent that has seen nothing.
     pub fn new(spec: &AgentSpec, surroundings: &Surroundings) -> Result<Self, StackError> {
         let groups: Arc<[u16]> = surroundings.group_of.as_slice().into();
-        let dimensions = groups.len();
         let level48 = match spec.highest >= Level::L48 {
-            true => Some(Level48::new(setup::first_bundle(spec, dimensions)?)),
+            true => Some(Level48::new(setup::first_bundle(spec, &groups)?)),
             false => None,
         };
         Ok(Self {
@@ -187,7 +188,7 @@ impl Stack {
         self.desk.set_floor(Floor::from(&floor));
         self.goals.hear(Some((&floor).into()));
         cycle.floor = Some(Arc::new(floor.clone()));
-        cycle.world = self.hand_up(report, floor);
+        self.hand_up(report, floor, cycle);
     }
 
     /// A change of sampling was carried out, or could not be.

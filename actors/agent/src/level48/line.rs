@@ -1,5 +1,5 @@
-//! The line that a baton runs along: observe → verify → emit → home. It is carried beside the baton, so that a phase
-//! knows nothing but the next one, and it records where the baton is, so that a phase which does not move is found
+//! The line that a baton runs along: observe → introspect → verify → emit → home. It is carried beside the baton, so that a
+//! phase knows nothing but the next one, and it records where the baton is, so that a phase which does not move is found
 //! whether it computes, waits or spins.
 
 use super::Level48Message;
@@ -14,6 +14,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) observe: Handle<PhaseMessage>,
+    pub(super) introspect: Handle<PhaseMessage>,
     pub(super) verify: Handle<PhaseMessage>,
     pub(super) emit: Handle<PhaseMessage>,
     pub(super) home: Handle<Level48Message>,
@@ -38,7 +39,8 @@ impl Errand {
     /// Hands it to the phase after `leg`, or home. A receiver that has ended is noticed by its supervisor, not here.
     pub(super) fn pass_on(self, leg: Leg) {
         let next = match leg {
-            Leg::Observe => Some((Leg::Verify, self.line.verify.clone())),
+            Leg::Observe => Some((Leg::Introspect, self.line.introspect.clone())),
+            Leg::Introspect => Some((Leg::Verify, self.line.verify.clone())),
             Leg::Verify => Some((Leg::Emit, self.line.emit.clone())),
             Leg::Emit => None,
         };

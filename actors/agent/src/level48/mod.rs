@@ -12,6 +12,7 @@
 //! 4. After each message the part is published, so that a supervisor that fails loses no decision.
 
 mod emit;
+mod introspect;
 mod line;
 mod observe;
 mod phase;
@@ -285,6 +286,7 @@ impl Level48 {
                 status.forecast_ratio = world.forecast_ratio;
                 status.coverage = world.interval_coverage;
             });
+            shared.post_self_model(&emit.output.capability);
         }
         let at = self.tree.at_cycle(baton.pass.cycle);
         shared.governor.requests(Level::L48, baton.pass.epoch, requests, at);

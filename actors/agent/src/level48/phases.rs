@@ -8,7 +8,7 @@ use ractor::{ActorCell, ActorProcessingErr};
 use rungs_host::Handle;
 use rungs_host::supervisor::plan::Request;
 use rungs_host::supervisor::{Change, ChildSpec, Restart, Started};
-use rungs_mind::l48::{Bundle, Emit, Observe, Verify};
+use rungs_mind::l48::{Bundle, Emit, Introspect, Observe, Verify};
 use rungs_mind::ladder::Fault;
 use rungs_types::{EventKind, Level};
 use std::sync::{Arc, OnceLock};
@@ -27,18 +27,21 @@ impl Level48 {
             .verified()
             .ok_or("invariant: a level has a first bundle")?;
         let (observe, first) = self.child::<Observe>(&bundle);
-        let (verify, second) = self.child::<Verify>(&bundle);
-        let (emit, third) = self.child::<Emit>(&bundle);
+        let (introspect, second) = self.child::<Introspect>(&bundle);
+        let (verify, third) = self.child::<Verify>(&bundle);
+        let (emit, fourth) = self.child::<Emit>(&bundle);
         // Last first: whoever hands on finds the next one there.
-        for child in [third, second, first] {
+        for child in [fourth, third, second, first] {
             state.children.add(child)?;
         }
         for change in state.children.start_all(myself).await? {
             self.tell_start(change, cycle, state);
         }
-        if let (Some(observe), Some(verify), Some(emit)) = (observe.get(), verify.get(), emit.get()) {
+        let started = (observe.get(), introspect.get(), verify.get(), emit.get());
+        if let (Some(observe), Some(introspect), Some(verify), Some(emit)) = started {
             state.line = Some(Arc::new(Line {
                 observe: observe.clone(),
+                introspect: introspect.clone(),
                 verify: verify.clone(),
                 emit: emit.clone(),
                 home: state.handle.clone(),

@@ -1,5 +1,6 @@
 use super::*;
 use rungs_mind::budget::Unlimited;
+use rungs_mind::l48::introspect::Introspected;
 use rungs_mind::l48::{Emit, Observe, Verify};
 use rungs_mind::ladder::Action;
 use rungs_mind::report::{CycleFacts, CycleReport, FloorReport, RhoState};
@@ -14,6 +15,9 @@ const CONFIG: ObserveConfig = ObserveConfig {
     seed: 3,
 };
 
+/// Four groups of two.
+const GROUPS: [u16; 8] = [0, 0, 1, 1, 2, 2, 3, 3];
+
 /// Ten rows up to `last`, in which every dimension has the longest season that is looked for.
 fn report(last: u64) -> CycleReport {
     let noise = |cycle: u64, dim: u64| (cycle * 7_919 + dim * 104_729) % 1_009;
@@ -24,7 +28,7 @@ fn report(last: u64) -> CycleReport {
     let cycles = last - 9..=last;
     CycleReport {
         dimensions: 8,
-        groups: vec![0; 8].into(),
+        groups: GROUPS.into(),
         facts: cycles
             .clone()
             .map(|cycle| CycleFacts {
@@ -54,6 +58,7 @@ fn frozen(message: &str) -> Action {
 /// A level at its largest: all windows full, frozen for a reason of many words, in a late cycle.
 fn largest() -> (Orchestrator, Bundle) {
     let (mut observe, mut verify) = (Observe::new(CONFIG).expect("valid"), Verify::new());
+    let mut introspect = Introspect::new(GROUPS.into());
     let floor = FloorReport {
         cycle: 1 << 40,
         rho_state: RhoState::Stable,
@@ -63,12 +68,20 @@ fn largest() -> (Orchestrator, Bundle) {
     };
     for last in (10..=4_000).step_by(10) {
         let observed = observe.step(&report(last), true, &Unlimited).expect("a good report");
+        introspect.step(&Introspected {
+            report: &report(last),
+            world: &observed,
+            epoch: Epoch(u64::MAX - 1),
+            outcomes: &[],
+            demands: &[],
+        });
         verify.step(&floor, &observed, Authority::Full, Epoch(u64::MAX - 1));
     }
     let bundle = Bundle {
         checkpoint: CheckpointId(u64::MAX - 1),
         cycle: 1 << 40,
         observe: observe.state(),
+        introspect: introspect.state(),
         verify: verify.state(),
         emit: Emit::new().state(),
     };
@@ -97,14 +110,23 @@ fn record() -> Record {
 #[test]
 fn at_its_largest_level_48_of_8_dimensions_is_within_8_kib() {
     let size = record().level48.expect("set").len();
-    println!("{size} bytes");
+    let (_, bundle) = largest();
+    let of = |bytes: Result<Vec<u8>, CodecError>| bytes.expect("encodes").len();
+    let (world, own) = (
+        of(codec::encode(&bundle.observe.summary())),
+        of(codec::encode(&bundle.introspect.summary())),
+    );
+    println!("{size} bytes, of them {world} for the world model and {own} for the self-model");
     assert!(size <= MOST_BYTES, "{size}");
 }
 
 #[test]
 fn level_48_goes_on_from_a_record_and_its_particles_are_those_of_the_configuration() {
     let record = record();
-    let (epoch, orchestrator) = record.level48(CONFIG).expect("undamaged").expect("set");
+    let mut warnings = Vec::new();
+    let kept = record.level48(CONFIG, &GROUPS.into(), &mut warnings);
+    let (epoch, orchestrator) = kept.expect("undamaged").expect("set");
+    assert!(warnings.is_empty(), "{warnings:?}");
     assert_eq!(epoch, Epoch(u64::MAX - 1));
     assert_eq!(orchestrator.waiting_for(), "an operator: frozen");
     let bundle = orchestrator.verified().expect("restored");
@@ -113,7 +135,7 @@ fn level_48_goes_on_from_a_record_and_its_particles_are_those_of_the_configurati
         particles: 1_000,
         ..CONFIG
     };
-    assert!(record.level48(more).is_ok());
+    assert!(record.level48(more, &GROUPS.into(), &mut warnings).is_ok());
 }
 
 #[test]
@@ -123,9 +145,35 @@ fn level_48_of_another_environment_or_damaged_is_refused_by_name() {
         dimensions: 7,
         ..CONFIG
     };
-    let refused = |record: &Record, config| record.level48(config).expect_err("refused").to_string();
+    let refused = |record: &Record, config| {
+        let kept = record.level48(config, &GROUPS.into(), &mut Vec::new());
+        kept.expect_err("refused").to_string()
+    };
     assert_eq!(refused(&record, other), "the world model: 8 dimensions; expected 7");
     let bytes = record.level48.as_mut().expect("set");
     bytes.truncate(bytes.len() / 2);
-    assert!(record.level48(CONFIG).is_err());
+    assert!(record.level48(CONFIG, &GROUPS.into(), &mut Vec::new()).is_err());
+}
+
+#[test]
+fn a_self_model_that_is_missing_or_cannot_be_used_is_begun_anew_and_the_rest_kept() {
+    let groups: Arc<[u16]> = GROUPS.into();
+    let fresh = Introspect::new(Arc::clone(&groups)).state();
+    let mut warnings = Vec::new();
+    assert_eq!(self_model(None, &groups, &mut warnings), fresh);
+    assert!(warnings.is_empty(), "a record of before the self-model");
+    assert_eq!(self_model(Some(&[1, 2, 3]), &groups, &mut warnings), fresh);
+    let (_, bundle) = largest();
+    let bytes = codec::encode(&bundle.introspect.summary()).expect("encodes");
+    assert_ne!(self_model(Some(&bytes), &groups, &mut warnings), fresh);
+    assert_eq!(warnings.len(), 1, "that which does not decode");
+    let other: Arc<[u16]> = [0, 0, 1, 1, 2, 2, 2, 3].into();
+    assert_eq!(
+        self_model(Some(&bytes), &other, &mut warnings),
+        Introspect::new(Arc::clone(&other)).state()
+    );
+    assert_eq!(
+        warnings[1],
+        "the self-model in the snapshot is begun anew: a group's number of sensors is out of range"
+    );
 }

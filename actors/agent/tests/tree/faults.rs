@@ -28,6 +28,7 @@ async fn a_panic_in_every_actor_in_turn_heals_and_leaves_the_other_agent_alone()
         ("l45", "l45"),
         ("l48", "l48"),
         ("l48/observe", "l48/observe"),
+        ("l48/introspect", "l48/introspect"),
         ("l48/verify", "l48/verify"),
         ("l48/emit", "l48/emit"),
         ("kernel", "agent"),

@@ -22,9 +22,26 @@ async fn an_agent_cycles_and_its_levels_run() {
     let roles: Vec<_> = description.actors.iter().map(|actor| actor.role.as_str()).collect();
     assert_eq!(
         roles,
-        ["kernel", "guard", "l45", "l48", "l48/emit", "l48/verify", "l48/observe"]
+        [
+            "kernel",
+            "guard",
+            "l45",
+            "l48",
+            "l48/emit",
+            "l48/verify",
+            "l48/introspect",
+            "l48/observe"
+        ]
     );
     assert_eq!(description.levels.len(), 3);
+    let model = description.self_model.expect("level 4.8 has passed");
+    assert!(
+        model
+            .skills
+            .iter()
+            .any(|row| row.skill == "logical reasoning" && row.outcomes > 0),
+        "{model:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

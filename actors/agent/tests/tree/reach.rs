@@ -29,13 +29,14 @@ pub(crate) async fn call(node: &Node, to: &str, kind: &'static str, json: &str) 
     Ok(String::from_utf8(payload.bytes.to_vec()).expect("text"))
 }
 
-const ROLES: [&str; 8] = [
+const ROLES: [&str; 9] = [
     "",
     "#guard",
     "#kernel",
     "#l45",
     "#l48",
     "#l48/emit",
+    "#l48/introspect",
     "#l48/observe",
     "#l48/verify",
 ];

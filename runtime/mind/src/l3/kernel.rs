@@ -276,6 +276,7 @@ impl Kernel {
             stabilizing: own.stabilizing,
             late: input.pace.late || input.pace.stretched,
             action: kind,
+            action_group: turn.action.group(),
             ethical_first_pass: !turn.ethics,
             self_directed: kind.is_self_directed(),
             self_reference_depth: kind.self_reference_depth(),

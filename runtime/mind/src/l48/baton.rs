@@ -3,7 +3,8 @@
 //! There is no side channel between phases: a phase reads the legs before its own and adds its own, with its output
 //! and a shared copy of its state after the step.
 
-use super::emit::{Emit, EmitState, L48Output};
+use super::emit::{Emit, EmitState, L48Output, Parts};
+use super::introspect::{Introspect, IntrospectOutput, IntrospectState, Introspected};
 use super::observe::{Observe, ObserveError, ObserveOutput, ObserveState};
 use super::verify::{Verdict, Verify, VerifyState};
 use crate::budget::Budget;
@@ -49,6 +50,8 @@ pub struct Baton {
     pub floor: Arc<FloorReport>,
     /// Phase 1.
     pub observe: Option<Leg<ObserveOutput, ObserveState>>,
+    /// Phase 2.
+    pub introspect: Option<Leg<IntrospectOutput, IntrospectState>>,
     /// Phase 4.
     pub verify: Option<Leg<Verdict, VerifyState>>,
     /// Phase 5.
@@ -60,6 +63,8 @@ pub struct Baton {
 pub enum PhaseName {
     /// Phase 1.
     Observe,
+    /// Phase 2.
+    Introspect,
     /// Phase 4.
     Verify,
     /// Phase 5.
@@ -68,7 +73,12 @@ pub enum PhaseName {
 
 impl PhaseName {
     /// In the order of the baton.
-    pub const ALL: [PhaseName; 3] = [PhaseName::Observe, PhaseName::Verify, PhaseName::Emit];
+    pub const ALL: [PhaseName; 4] = [
+        PhaseName::Observe,
+        PhaseName::Introspect,
+        PhaseName::Verify,
+        PhaseName::Emit,
+    ];
 
     /// Its place in [`PhaseName::ALL`].
     pub fn index(self) -> usize {
@@ -79,6 +89,7 @@ impl PhaseName {
     pub fn role(self) -> &'static str {
         match self {
             PhaseName::Observe => "l48/observe",
+            PhaseName::Introspect => "l48/introspect",
             PhaseName::Verify => "l48/verify",
             PhaseName::Emit => "l48/emit",
         }
@@ -109,6 +120,7 @@ impl Baton {
             report,
             floor,
             observe: None,
+            introspect: None,
             verify: None,
             emit: None,
         }
@@ -121,6 +133,30 @@ impl Observe {
         let output = Arc::new(self.step(&baton.report, baton.pass.structural_permitted, budget)?);
         baton.observe = Some(Leg {
             output,
+            state: self.state(),
+        });
+        Ok(())
+    }
+}
+
+impl Introspect {
+    /// Runs phase 2 on the baton.
+    pub fn carry(&mut self, baton: &mut Baton) -> Result<(), PhaseError> {
+        let observed = baton.observe.as_ref();
+        let observed = observed.ok_or(PhaseError::OutOfOrder {
+            phase: "introspect",
+            missing: "observe",
+        })?;
+        // Outcomes of tools and demands of goals join with what plans and carries them out.
+        let output = self.step(&Introspected {
+            report: &baton.report,
+            world: &observed.output,
+            epoch: baton.pass.epoch,
+            outcomes: &[],
+            demands: &[],
+        });
+        baton.introspect = Some(Leg {
+            output: Arc::new(output),
             state: self.state(),
         });
         Ok(())
@@ -149,8 +185,14 @@ impl Emit {
     pub fn carry(&mut self, baton: &mut Baton) -> Result<(), PhaseError> {
         let missing = |missing| PhaseError::OutOfOrder { phase: "emit", missing };
         let observed = baton.observe.as_ref().ok_or(missing("observe"))?;
+        let introspected = baton.introspect.as_ref().ok_or(missing("introspect"))?;
         let verified = baton.verify.as_ref().ok_or(missing("verify"))?;
-        let output = self.step(baton.pass, Arc::clone(&observed.output), Arc::clone(&verified.output));
+        let parts = Parts {
+            world: Arc::clone(&observed.output),
+            capability: Arc::clone(&introspected.output),
+            stability: Arc::clone(&verified.output),
+        };
+        let output = self.step(baton.pass, parts);
         baton.emit = Some(Leg {
             output: Arc::new(output),
             state: self.state(),
@@ -168,6 +210,8 @@ pub struct Bundle {
     pub cycle: u64,
     /// Phase 1.
     pub observe: Arc<ObserveState>,
+    /// Phase 2.
+    pub introspect: Arc<IntrospectState>,
     /// Phase 4.
     pub verify: Arc<VerifyState>,
     /// Phase 5.

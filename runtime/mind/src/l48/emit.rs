@@ -1,6 +1,7 @@
 //! Phase 5: packs a pass into one immutable output, and advice for the kernel (MSCP Level 4.8, section 2.3).
 
 use super::baton::Pass;
+use super::introspect::IntrospectOutput;
 use super::observe::ObserveOutput;
 use super::verify::{Response, Verdict};
 use crate::report::{Advice, REPORT_CYCLES};
@@ -43,12 +44,25 @@ pub struct L48Output {
     pub number: u64,
     /// The world model: beliefs, scenarios, forecasts, EU, RES, RDF.
     pub world: Arc<ObserveOutput>,
+    /// The self-model: calibrated capabilities, unknown domains, gaps and weaknesses.
+    pub capability: Arc<IntrospectOutput>,
     /// The verifier's verdict.
     pub stability: Arc<Verdict>,
     /// What follows from it.
     pub status: Status,
     /// Advice for the kernel; none in Shadow (nobody sees it) and none when the level freezes.
     pub advice: Option<Arc<Advice>>,
+}
+
+/// What the phases before have found.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Phase 1.
+    pub world: Arc<ObserveOutput>,
+    /// Phase 2.
+    pub capability: Arc<IntrospectOutput>,
+    /// Phase 4.
+    pub stability: Arc<Verdict>,
 }
 
 /// What the phase remembers.
@@ -85,16 +99,22 @@ impl Emit {
     }
 
     /// Packs one pass.
-    pub fn step(&mut self, pass: Pass, world: Arc<ObserveOutput>, stability: Arc<Verdict>) -> L48Output {
+    pub fn step(&mut self, pass: Pass, parts: Parts) -> L48Output {
         let state = Arc::make_mut(&mut self.state);
         state.outputs = state.outputs.saturating_add(1);
-        let visible = pass.authority >= Authority::Advisory && stability.response != Response::Freeze;
-        let advice = visible.then(|| Arc::new(advise(pass, &world, &stability)));
+        let visible = pass.authority >= Authority::Advisory && parts.stability.response != Response::Freeze;
+        let advice = visible.then(|| Arc::new(advise(pass, &parts)));
+        let Parts {
+            world,
+            capability,
+            stability,
+        } = parts;
         let status = stability.response.into();
         L48Output {
             pass,
             number: state.outputs,
             world,
+            capability,
             stability,
             status,
             advice,
@@ -102,7 +122,8 @@ impl Emit {
     }
 }
 
-fn advise(pass: Pass, world: &ObserveOutput, verdict: &Verdict) -> Advice {
+fn advise(pass: Pass, parts: &Parts) -> Advice {
+    let world = &parts.world;
     Advice {
         level: Level::L48,
         epoch: pass.epoch,
@@ -112,11 +133,11 @@ fn advise(pass: Pass, world: &ObserveOutput, verdict: &Verdict) -> Advice {
         effective_at: pass.cycle.saturating_add(REPORT_CYCLES as u64),
         forecast: world.forecasts.iter().map(|forecast| forecast.mean).collect(),
         variance: world.variance.clone(),
-        confidence: None,
+        confidence: parts.capability.confidence,
         eu: world.eu,
         res: world.res.score,
         rdf: world.rdf,
-        structural_permitted: verdict.structural_permitted,
+        structural_permitted: parts.stability.structural_permitted,
     }
 }
 

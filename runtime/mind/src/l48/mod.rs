@@ -1,6 +1,6 @@
-//! Level 4.8: world model, forecasts and the stability verifier.
+//! Level 4.8: world model, self-model, forecasts and the stability verifier.
 //!
-//! A pass goes observe → verify → emit as a [`Baton`]; each phase is a struct with one `step`, owns its state and
+//! A pass goes observe → introspect → verify → emit as a [`Baton`]; each phase is a struct with one `step`, owns its state and
 //! hands out an immutable, shared copy of it after the step. The [`Orchestrator`] keeps the last verified states and
 //! moves the level along its protocol. Source: MSCP Level 4.8.
 //!
@@ -28,11 +28,13 @@
 pub mod ar;
 pub mod baton;
 pub mod belief;
+pub mod causal;
 mod dimension;
 pub mod emit;
 #[cfg(test)]
 mod fixtures;
 pub mod forecast;
+pub mod introspect;
 pub mod invariants;
 pub mod observe;
 pub mod orchestrator;
@@ -44,6 +46,7 @@ pub mod verify;
 
 pub use baton::{Baton, Bundle, Leg, Pass, PhaseError, PhaseName};
 pub use emit::{Emit, L48Output, Status};
+pub use introspect::{Introspect, IntrospectOutput};
 pub use observe::{Observe, ObserveConfig, ObserveOutput};
 pub use orchestrator::{Orchestrator, Turn};
 pub use verify::{Response, Verdict, Verify};

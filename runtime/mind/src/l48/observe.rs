@@ -11,6 +11,7 @@ pub use trajectories::BeliefTrajectories;
 pub(in crate::l48) use trajectories::domain_of;
 
 use super::belief::Scratch;
+use super::causal::Causes;
 use super::forecast::Forecast;
 use super::risk::RiskExposure;
 use super::scenario::Scenario;
@@ -148,6 +149,8 @@ pub struct ObserveOutput {
     pub forecasts: Vec<Forecast>,
     /// The scenarios with their probabilities.
     pub scenarios: Vec<Scenario>,
+    /// What is out of the normal, why, and what it may bring about.
+    pub causes: Causes,
     /// Share of the last 200 realised values inside the scenarios' envelope; `None` before the first.
     pub scenario_coverage: Option<f64>,
     /// Mean absolute forecast error relative to persistence over the last 200 observations, over all dimensions;

@@ -17,6 +17,8 @@ use rungs_types::{Authority, Cause, CheckpointId, Epoch, EventKind, Level, RoleP
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+/// Bytes of an actor's last words that are kept: a record may be stored for each of 10,000 agents every few seconds.
+const MAX_CAUSE_BYTES: usize = 200;
 /// The guard's critical stage.
 const GUARD_CRITICAL: u8 = 3;
 
@@ -156,7 +158,9 @@ impl Orchestrator {
             return Vec::new();
         }
         self.in_flight = None;
-        let (Some(observe), Some(verify), Some(emit)) = (&baton.observe, &baton.verify, &baton.emit) else {
+        let (Some(observe), Some(introspect), Some(verify), Some(emit)) =
+            (&baton.observe, &baton.introspect, &baton.verify, &baton.emit)
+        else {
             return vec![Request::Fault(incomplete(baton))];
         };
         let verdict = &verify.output;
@@ -176,6 +180,7 @@ impl Orchestrator {
             checkpoint: self.checkpoint,
             cycle: baton.pass.cycle,
             observe: Arc::clone(&observe.state),
+            introspect: Arc::clone(&introspect.state),
             verify: Arc::clone(&verify.state),
             emit: Arc::clone(&emit.state),
         }));
@@ -239,11 +244,22 @@ impl Orchestrator {
             } => self.authority = *to,
             Action::Revert { level: Level::L48, .. } => return self.verified.clone(),
             Action::Emit(EventKind::Frozen { level, cause, .. }) if *level <= Level::L48 => {
-                self.cause = Some(cause.clone());
+                self.cause = Some(brief(cause));
             }
             _ => {}
         }
         None
+    }
+}
+
+/// The cause with at most [`MAX_CAUSE_BYTES`] of an actor's last words.
+fn brief(cause: &Cause) -> Cause {
+    match cause {
+        Cause::Panic { role, message } => Cause::Panic {
+            role: role.clone(),
+            message: message[..message.floor_char_boundary(MAX_CAUSE_BYTES)].to_owned(),
+        },
+        cause => cause.clone(),
     }
 }
 
@@ -257,9 +273,10 @@ fn told(verdict: &Verdict) -> Request {
 }
 
 fn incomplete(baton: &Baton) -> Fault {
-    let phase = match (&baton.observe, &baton.verify) {
-        (None, _) => PhaseName::Observe,
-        (_, None) => PhaseName::Verify,
+    let phase = match (&baton.observe, &baton.introspect, &baton.verify) {
+        (None, ..) => PhaseName::Observe,
+        (_, None, _) => PhaseName::Introspect,
+        (_, _, None) => PhaseName::Verify,
         _ => PhaseName::Emit,
     };
     let role = RolePath::new(phase.role()).expect("a constant that is a valid role");

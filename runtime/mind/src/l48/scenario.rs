@@ -17,6 +17,7 @@ use crate::numeric::normal;
 use crate::numeric::window::Window;
 use crate::report::REPORT_CYCLES;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Number of scenarios.
 pub const SCENARIOS: usize = 5;
@@ -50,6 +51,18 @@ pub enum Kind {
     Disruption,
     /// Back to the long run at once.
     Alternative,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Kind::Baseline => "baseline",
+            Kind::Optimistic => "optimistic",
+            Kind::Pessimistic => "pessimistic",
+            Kind::Disruption => "disruption",
+            Kind::Alternative => "alternative",
+        })
+    }
 }
 
 /// One scenario.
@@ -176,12 +189,23 @@ impl Scenarios {
         }
     }
 
-    /// Weighs the scenarios anew.
-    pub fn reweigh(&mut self) {
+    /// Weighs the scenarios anew. `stress`, in [0, 1], is what the causal graph's active causes may bring about: the odds
+    /// of the pessimistic scenario and of disruption are multiplied by 1 + stress, those of the optimistic one divided.
+    pub fn reweigh(&mut self, stress: f64) {
+        let lean = if stress.is_nan() {
+            0.0
+        } else {
+            stress.clamp(0.0, 1.0).ln_1p()
+        };
         let reports = self.fits[0].len() as f64 / REPORT_CYCLES as f64;
         let mut logs = [0.0; SCENARIOS];
-        for ((log, window), (_, prior, ..)) in logs.iter_mut().zip(&self.fits).zip(TABLE) {
-            *log = prior.ln() + reports * window.mean().unwrap_or(0.0);
+        for ((log, window), (kind, prior, ..)) in logs.iter_mut().zip(&self.fits).zip(TABLE) {
+            let cause = match kind {
+                Kind::Pessimistic | Kind::Disruption => lean,
+                Kind::Optimistic => -lean,
+                Kind::Baseline | Kind::Alternative => 0.0,
+            };
+            *log = prior.ln() + cause + reports * window.mean().unwrap_or(0.0);
         }
         let greatest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let weights = logs.map(|log| (log - greatest).exp());
@@ -232,7 +256,7 @@ impl Scenarios {
         for (window, means) in scenarios.fits.iter_mut().zip(&summary.fits) {
             (0..rows).for_each(|row| window.push(f64::from(means[row / KEPT_TOGETHER])));
         }
-        scenarios.reweigh();
+        scenarios.reweigh(0.0);
         Ok(scenarios)
     }
 }

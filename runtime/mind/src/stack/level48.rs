@@ -1,10 +1,10 @@
 //! Level 4.8 in the stack: its orchestrator, its phases while it is at least in Shadow, and what waits for it.
 
-use super::Stack;
+use super::{Cycle, Stack};
 use crate::budget::Unlimited;
 use crate::l48::baton::PhaseError;
 use crate::l48::observe::Score;
-use crate::l48::{Baton, Bundle, Emit, Observe, ObserveOutput, Orchestrator, PhaseName, Turn, Verify};
+use crate::l48::{Baton, Bundle, Emit, Introspect, Observe, Orchestrator, PhaseName, Turn, Verify};
 use crate::ladder::{Action, Fault};
 use crate::merge::Pending;
 use crate::report::{CycleReport, FloorReport};
@@ -25,6 +25,7 @@ pub enum Failure {
 #[derive(Debug)]
 struct Line {
     observe: Observe,
+    introspect: Introspect,
     verify: Verify,
     emit: Emit,
 }
@@ -33,6 +34,7 @@ impl Line {
     fn from_bundle(bundle: &Bundle) -> Self {
         Self {
             observe: Observe::from_state(Arc::clone(&bundle.observe)),
+            introspect: Introspect::from_state(Arc::clone(&bundle.introspect)),
             verify: Verify::from_state(Arc::clone(&bundle.verify)),
             emit: Emit::from_state(Arc::clone(&bundle.emit)),
         }
@@ -41,6 +43,7 @@ impl Line {
     fn carry(&mut self, phase: PhaseName, baton: &mut Baton) -> Result<(), PhaseError> {
         match phase {
             PhaseName::Observe => self.observe.carry(baton, &Unlimited),
+            PhaseName::Introspect => self.introspect.carry(baton),
             PhaseName::Verify => self.verify.carry(baton),
             PhaseName::Emit => self.emit.carry(baton),
         }
@@ -152,15 +155,17 @@ impl Level48 {
 
 impl Stack {
     /// A report with L4.5's answer: to Level 4.8, or to what waits for it.
-    pub(super) fn hand_up(&mut self, report: Arc<CycleReport>, floor: FloorReport) -> Option<Arc<ObserveOutput>> {
-        let level48 = self.level48.as_mut()?;
+    pub(super) fn hand_up(&mut self, report: Arc<CycleReport>, floor: FloorReport, into: &mut Cycle) {
+        let Some(level48) = self.level48.as_mut() else {
+            return;
+        };
         let pending = match level48.pending.take() {
             None => Pending::new(report, floor),
             Some(pending) => pending.with(&report, floor),
         };
         if level48.late.is_some() {
             level48.pending = Some(pending);
-            return None;
+            return;
         }
         let (report, floor) = pending.into_parts();
         let cycle = floor.cycle;
@@ -169,19 +174,20 @@ impl Stack {
                 for kind in level48.start_phases() {
                     self.tell(cycle, kind);
                 }
-                self.pass(*baton, cycle)
+                let baton = self.pass(*baton, cycle);
+                into.world = baton.observe.map(|leg| leg.output);
+                into.capability = baton.introspect.map(|leg| leg.output);
             }
-            Turn::Idle(requests) => {
-                self.requests(requests, cycle);
-                None
-            }
+            Turn::Idle(requests) => self.requests(requests, cycle),
             Turn::Busy => unreachable!("invariant: a pass that is under way is late"),
         }
     }
 
-    /// One pass of Level 4.8, with all that follows from it.
-    fn pass(&mut self, mut baton: Baton, cycle: u64) -> Option<Arc<ObserveOutput>> {
-        let level48 = self.level48.as_mut()?;
+    /// One pass of Level 4.8, with all that follows from it. Gives the baton as far as it came.
+    fn pass(&mut self, mut baton: Baton, cycle: u64) -> Baton {
+        let Some(level48) = self.level48.as_mut() else {
+            return baton;
+        };
         match level48.carry(&mut baton) {
             Ok(()) => {
                 let requests = level48.orchestrator.on_baton(&baton);
@@ -197,7 +203,7 @@ impl Stack {
                 level48.late = Some((phase, self.cycle + cycles));
             }
         }
-        baton.observe.map(|leg| leg.output)
+        baton
     }
 
     /// The deadline of a late phase may be over.

@@ -19,7 +19,16 @@ fn emit(authority: Authority, response: Response) -> L48Output {
         structural_permitted: response == Response::Continue,
         ..Verdict::default()
     };
-    Emit::new().step(pass(authority), Arc::new(calm_world(120)), Arc::new(verdict))
+    let capability = IntrospectOutput {
+        confidence: Some(0.7),
+        ..IntrospectOutput::default()
+    };
+    let parts = Parts {
+        world: Arc::new(calm_world(120)),
+        capability: Arc::new(capability),
+        stability: Arc::new(verdict),
+    };
+    Emit::new().step(pass(authority), parts)
 }
 
 #[test]
@@ -31,6 +40,7 @@ fn advice_of_cycle_n_takes_effect_at_n_plus_10_and_names_its_origin() {
         (Level::L48, Epoch(2), CheckpointId(9))
     );
     assert_eq!((advice.authority, advice.structural_permitted), (Authority::Half, true));
+    assert_eq!(advice.confidence, Some(0.7), "mean calibrated confidence");
     assert_eq!((advice.eu, advice.rdf, advice.variance.len()), (0.1, 10_000.0, 1));
 }
 

@@ -3,6 +3,7 @@
 use super::{ObserveConfig, ObserveError, ObserveOutput, Score, Structural, check_report};
 use crate::budget::Budget;
 use crate::l48::belief::Scratch;
+use crate::l48::causal::{CausalGraph, Causes};
 use crate::l48::dimension::Dimension;
 use crate::l48::risk::{RiskExposure, exposure, mean_of_known, runway_cycles, staleness};
 use crate::l48::scenario::{Anchor, Scenarios};
@@ -21,6 +22,8 @@ pub struct ObserveState {
     pub(super) rng: Pcg64Mcg,
     pub(super) dimensions: Vec<Dimension>,
     pub(super) scenarios: Scenarios,
+    /// What brings about what; its groups are those of the first report.
+    pub(super) causal: Option<CausalGraph>,
     pub(super) anchors: Vec<Option<Anchor>>,
     /// The cycle of the anchors.
     pub(super) anchored: u64,
@@ -37,6 +40,7 @@ impl ObserveState {
                 .map(|_| Dimension::new(particles, &mut rng))
                 .collect(),
             scenarios: Scenarios::new(config.dimensions),
+            causal: None,
             anchors: vec![None; config.dimensions],
             anchored: 0,
             rng,
@@ -86,7 +90,11 @@ impl ObserveState {
             let ahead = facts.cycle.saturating_sub(self.anchored).max(1);
             self.scenarios.compare(&self.anchors, ahead, &realised);
         }
-        self.scenarios.reweigh();
+        let causal = self
+            .causal
+            .get_or_insert_with(|| CausalGraph::of_groups(&report.groups));
+        causal.step(report, &scores);
+        self.scenarios.reweigh(causal.stress());
         for (anchor, dimension) in self.anchors.iter_mut().zip(&self.dimensions) {
             *anchor = dimension.anchor();
         }
@@ -123,6 +131,7 @@ impl ObserveState {
             variance,
             forecasts: each().map(Dimension::forecast).collect(),
             scenarios: self.scenarios.list(),
+            causes: self.causal.as_ref().map_or_else(Causes::default, CausalGraph::causes),
             scenario_coverage: self.scenarios.coverage(),
             forecast_ratio: geometric_mean(each().filter_map(|d| d.forecaster.ratio(&d.history))),
             interval_coverage: mean(each().filter_map(|d| d.forecaster.coverage())),

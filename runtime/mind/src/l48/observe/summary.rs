@@ -7,6 +7,7 @@
 //! covariances of the autoregressions, which are made anew, and the search for another season where one is known.
 
 use super::{ConfigError, ObserveConfig, ObserveState};
+use crate::l48::causal::{CausalGraph, CausalSummary};
 use crate::l48::dimension::{Dimension, DimensionSummary};
 use crate::l48::scenario::{Scenarios, ScenariosSummary};
 use crate::numeric::condense::Refused;
@@ -21,6 +22,7 @@ pub struct ObserveSummary {
     cycle: u64,
     dimensions: Vec<DimensionSummary>,
     scenarios: ScenariosSummary,
+    causal: Option<CausalSummary>,
 }
 
 /// Why a summary is refused.
@@ -45,9 +47,9 @@ pub enum RestoreError {
         /// What of it.
         part: Refused,
     },
-    /// The scenarios are damaged.
+    /// The scenarios or the causes are damaged.
     #[error(transparent)]
-    Scenarios(#[from] Refused),
+    Part(#[from] Refused),
 }
 
 impl ObserveState {
@@ -58,6 +60,7 @@ impl ObserveState {
             cycle: self.cycle,
             dimensions: dimensions.map(|dimension| dimension.summary(self.cycle)).collect(),
             scenarios: self.scenarios.summary(),
+            causal: self.causal.as_ref().map(CausalGraph::summary),
         }
     }
 }
@@ -85,6 +88,7 @@ impl ObserveSummary {
             config,
             cycle: self.cycle,
             scenarios: Scenarios::from_summary(&self.scenarios, config.dimensions)?,
+            causal: self.causal.as_ref().map(CausalGraph::from_summary).transpose()?,
             anchors: dimensions.iter().map(Dimension::anchor).collect(),
             anchored: self.cycle,
             dimensions,

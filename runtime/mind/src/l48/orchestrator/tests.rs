@@ -3,13 +3,14 @@ mod responses;
 use super::*;
 use crate::budget::Unlimited;
 use crate::l48::fixtures::{CONFIG, healthy_floor, report};
-use crate::l48::{Emit, Observe, ObserveOutput, Verify};
+use crate::l48::{Emit, Introspect, Observe, ObserveOutput, Verify};
 use crate::ladder::{At, Ladder};
 
 /// The level with its phases and the ladder above it, as a supervisor would wire them.
 struct Level48 {
     orchestrator: Orchestrator,
     observe: Observe,
+    introspect: Introspect,
     verify: Verify,
     emit: Emit,
     ladder: Ladder,
@@ -20,16 +21,19 @@ struct Level48 {
 impl Level48 {
     fn new() -> Self {
         let (observe, verify, emit) = (Observe::new(CONFIG).expect("valid"), Verify::new(), Emit::new());
+        let introspect = Introspect::new([0; CONFIG.dimensions].into());
         let first = Bundle {
             checkpoint: CheckpointId(0),
             cycle: 0,
             observe: observe.state(),
+            introspect: introspect.state(),
             verify: verify.state(),
             emit: emit.state(),
         };
         Self {
             orchestrator: Orchestrator::new(first),
             observe,
+            introspect,
             verify,
             emit,
             ladder: Ladder::new(Level::L48),
@@ -42,6 +46,7 @@ impl Level48 {
         for action in actions {
             if let Some(bundle) = self.orchestrator.obey(&action, cycle) {
                 self.observe.revert(Arc::clone(&bundle.observe));
+                self.introspect.revert(Arc::clone(&bundle.introspect));
                 self.verify.revert(Arc::clone(&bundle.verify));
                 self.emit.revert(Arc::clone(&bundle.emit));
             }
@@ -63,6 +68,7 @@ impl Level48 {
         if let Some(leg) = &mut baton.observe {
             change(Arc::make_mut(&mut leg.output));
         }
+        self.introspect.carry(baton).expect("in order");
         self.verify.carry(baton).expect("in order");
         self.emit.carry(baton).expect("in order");
     }
@@ -176,15 +182,19 @@ fn a_freeze_in_the_middle_of_a_pass_gives_each_phase_its_verified_state_back_byt
     let mut level = Level48::new();
     healthy(&mut level, 10..=300);
     let before = (bytes(&level.observe), level.verify.state(), level.emit.state());
+    let self_model = level.introspect.state();
     let values = Arc::new(report(310, 2, |cycle, _| cycle as f64));
     let Turn::Begin(mut baton) = level.orchestrator.on_report(values, Arc::new(healthy_floor(310))) else {
         panic!("nothing is under way");
     };
     level.observe.carry(&mut baton, &Unlimited).expect("a good report");
+    level.introspect.carry(&mut baton).expect("in order");
     assert_ne!(bytes(&level.observe), before.0);
+    assert_ne!(level.introspect.state(), self_model);
     level.fault(&panic_of_verify(), 311);
     assert_eq!(bytes(&level.observe), before.0);
     assert_eq!((level.verify.state(), level.emit.state()), (before.1, before.2));
+    assert_eq!(level.introspect.state(), self_model);
 
     // The baton that was under way comes back late: nothing of it counts.
     level.verify.carry(&mut baton).expect("in order");
@@ -218,12 +228,23 @@ fn a_baton_that_skipped_a_phase_is_a_fault_of_that_phase() {
         skipped.to_string(),
         "the baton came to verify without having passed observe"
     );
+    let skipped = level.introspect.carry(&mut baton).expect_err("observe was left out");
+    assert_eq!(
+        skipped.to_string(),
+        "the baton came to introspect without having passed observe"
+    );
     level.observe.carry(&mut baton, &Unlimited).expect("a good report");
+    level.verify.carry(&mut baton).expect("in order");
+    let skipped = level.emit.carry(&mut baton).expect_err("introspect was left out");
+    assert_eq!(
+        skipped.to_string(),
+        "the baton came to emit without having passed introspect"
+    );
     let requests = level.orchestrator.on_baton(&baton);
     let [Request::Fault(Fault::Panic { role, .. })] = &requests[..] else {
         panic!("{requests:?}");
     };
-    assert_eq!(role.as_str(), "l48/verify");
+    assert_eq!(role.as_str(), "l48/introspect");
 }
 
 #[test]

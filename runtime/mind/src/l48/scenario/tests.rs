@@ -51,7 +51,7 @@ fn outlooks_are_the_hand_worked_ones() {
 #[test]
 fn without_evidence_the_priors_stay_but_for_the_floor() {
     let mut scenarios = Scenarios::new(1);
-    scenarios.reweigh();
+    scenarios.reweigh(0.0);
     // 0.02 + 0.9 x prior.
     let expected = [0.47, 0.155, 0.20, 0.11, 0.065];
     assert!(
@@ -69,7 +69,7 @@ fn a_tenth_of_the_rows_counts_as_evidence() {
     for _ in 0..20 {
         scenarios.compare(&[Some(anchor())], 2, &[(0, 0.25)]);
     }
-    scenarios.reweigh();
+    scenarios.reweigh(0.0);
     // At the baseline's mean, baseline and optimistic differ by the log of their spreads: ln 0.6 per row, twice.
     let [baseline, optimistic, ..] = scenarios.probabilities.map(|p| p - MIN_PROBABILITY);
     let expected = 0.15 / 0.50 / (0.6_f64 * 0.6);
@@ -87,7 +87,7 @@ fn calm_favours_the_optimistic_and_shifts_favour_the_disruption() {
         let mut scenarios = Scenarios::new(1);
         for _ in 0..100 {
             scenarios.compare(&[Some(anchor())], 1, &[(0, value)]);
-            scenarios.reweigh();
+            scenarios.reweigh(0.0);
         }
         let list = scenarios.list();
         assert!(list.iter().all(|scenario| scenario.probability >= MIN_PROBABILITY));
@@ -132,13 +132,29 @@ fn what_was_never_anchored_says_nothing() {
 }
 
 #[test]
+fn stress_makes_bad_scenarios_likelier_and_the_good_one_less_likely() {
+    let mut scenarios = Scenarios::new(1);
+    scenarios.reweigh(0.5);
+    // Odds 0.50, 0.15 / 1.5, 0.20 x 1.5, 0.10 x 1.5, 0.05: together 1.1; 0.02 for each, and 0.9 shared in proportion.
+    let expected = [0.50, 0.10, 0.30, 0.15, 0.05].map(|odds| 0.02 + 0.9 * odds / 1.1);
+    for (scenario, expected) in scenarios.list().iter().zip(expected) {
+        assert!((scenario.probability - expected).abs() < 1e-12, "{scenario:?}");
+    }
+    scenarios.reweigh(f64::NAN);
+    assert!(
+        (scenarios.list()[0].probability - (0.02 + 0.9 * 0.5)).abs() < 1e-12,
+        "no stress"
+    );
+}
+
+#[test]
 fn a_summary_weighs_alike_and_a_damaged_one_is_refused() {
     let mut scenarios = Scenarios::new(2);
     let anchor = Anchor::new(0.5, 0.1, &Model::PRIOR, 1.0);
     for row in 1..=95 {
         scenarios.compare(&[Some(anchor), None], row % 10 + 1, &[(0, 0.4), (1, 3.0)]);
     }
-    scenarios.reweigh();
+    scenarios.reweigh(0.0);
     let good = scenarios.summary();
     let restored = Scenarios::from_summary(&good, 2).expect("undamaged");
     for (there, here) in restored.list().iter().zip(scenarios.list()) {

@@ -228,7 +228,7 @@ fn a_summary_of_another_environment_or_configuration_is_refused_by_name() {
     damaged.scenarios = Scenarios::new(7).summary();
     assert_eq!(
         damaged.restore(CONFIG),
-        Err(RestoreError::Scenarios(Refused("the scenarios")))
+        Err(RestoreError::Part(Refused("the scenarios")))
     );
 }
 
