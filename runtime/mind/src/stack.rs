@@ -109,7 +109,7 @@ impl Stack {
             cycle: 0,
             kernel: Kernel::new(setup::kernel(spec, Arc::clone(&groups)))?,
             body: Body::new(spec.agent.tenant.clone(), surroundings),
-            goals: Runner::new(dimensions, surroundings.groups.len()),
+            goals: Runner::new(surroundings.group_of.len(), surroundings.groups.len()),
             desk: Desk::default(),
             sentry: Sentry::default(),
             ethics: EthicalKernel::default(),
