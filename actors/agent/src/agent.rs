@@ -18,6 +18,7 @@ use crate::kernel::{self};
 use crate::level45::{self, Cut};
 use crate::level48::{self, Obedience, PartCell};
 use crate::messages::*;
+use crate::snapshot::Record;
 use crate::tree::{Registered, Tree, role};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use rungs_host::supervisor::{Change, Children, Exit, Exited, Policy, Started};
@@ -172,7 +173,7 @@ impl Actor for Root {
         Ok(Rooted {
             handle,
             children: children.publishing(self.view.clone()),
-            keeper: Keeper::new(Arc::clone(&self.tree), None),
+            keeper: Keeper::new(Arc::clone(&self.tree), None, &Record::default()),
             ready: Some(ready),
             description: None,
             part: None,

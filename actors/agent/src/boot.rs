@@ -17,7 +17,7 @@ use rungs_mind::l3;
 use rungs_mind::l45::{Level45, Level45Config, Level45Error};
 use rungs_mind::l48::Orchestrator;
 use rungs_mind::setup;
-use rungs_types::{Epoch, Level};
+use rungs_types::{Epoch, EventKind, Level};
 use std::fmt::Display;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -60,7 +60,7 @@ pub(crate) async fn boot(tree: &Tree) -> Result<Boot, AgentError> {
         true => Some(builder.level48(&record, &mut warnings)?),
         false => None,
     };
-    let guard = usable(record.guard(), "guard", &mut warnings).unwrap_or_default();
+    let guard = guard_of(&record, &mut warnings);
     Ok(Boot {
         kernel,
         floor,
@@ -212,17 +212,35 @@ impl Builder<'_> {
     }
 }
 
-/// The guard as it was in the last record, for its restart; a new one if there is none.
-pub(crate) async fn last_guard(tree: &Tree) -> GuardState {
-    let record = load(tree, &mut Vec::new()).await.unwrap_or_default();
-    record.guard().ok().flatten().unwrap_or_default()
+/// The guard of a record; a new one if there is none that can be used.
+fn guard_of(record: &Record, warnings: &mut Vec<String>) -> GuardState {
+    let guard = usable(record.guard(), "guard", warnings);
+    let valid = guard.as_ref().is_none_or(GuardState::is_valid);
+    if !valid {
+        warnings
+            .push("the guard in the snapshot is left out: it counts more clean cycles than its stage has".to_owned());
+    }
+    guard.filter(|_| valid).unwrap_or_default()
 }
 
-/// L4.5 as it was in the last record, for its restart; a new one if there is none.
+/// The guard as it was in the last record, for its restart; a new one if there is none. What cannot be used is told.
+pub(crate) async fn last_guard(tree: &Tree) -> GuardState {
+    let mut warnings = Vec::new();
+    let record = last_record(tree, &mut warnings).await;
+    let guard = guard_of(&record, &mut warnings);
+    tell(tree, warnings);
+    guard
+}
+
+/// L4.5 as it was in the last record, for its restart; a new one if there is none. What cannot be used is told.
 pub(crate) async fn last_floor(tree: &Tree, config: Level45Config) -> Result<Level45Start, Level45Error> {
-    let record = load(tree, &mut Vec::new()).await.unwrap_or_default();
-    let last = record.floor().ok().flatten();
-    let restored = last.and_then(|state| Level45::restore(config.clone(), state).ok());
+    let mut warnings = Vec::new();
+    let record = last_record(tree, &mut warnings).await;
+    let restored = usable(record.floor(), "floor", &mut warnings).and_then(|state| {
+        let level = Level45::restore(config.clone(), state);
+        usable(level.map(Some), "floor", &mut warnings)
+    });
+    tell(tree, warnings);
     let level = match restored {
         Some(level) => level,
         None => Level45::new(config)?,
@@ -231,4 +249,20 @@ pub(crate) async fn last_floor(tree: &Tree, config: Level45Config) -> Result<Lev
         level: Box::new(level),
         cycle: record.cycle,
     })
+}
+
+/// The last record for an actor that starts again: it starts anew rather than not at all.
+async fn last_record(tree: &Tree, warnings: &mut Vec<String>) -> Record {
+    load(tree, warnings).await.unwrap_or_else(|error| {
+        warnings.push(error.to_string());
+        Record::default()
+    })
+}
+
+fn tell(tree: &Tree, warnings: Vec<String>) {
+    for summary in warnings {
+        tree.shared
+            .log
+            .emit(tree.shared.cycle(), EventKind::Warning { summary });
+    }
 }

@@ -59,7 +59,7 @@ impl Root {
         for warning in &warnings {
             self.warn(warning);
         }
-        state.keeper = Keeper::new(Arc::clone(&self.tree), level48.clone());
+        state.keeper = Keeper::new(Arc::clone(&self.tree), level48.clone(), &record);
         state.description = Some(description);
         state.part.clone_from(&level48);
         self.align(state);

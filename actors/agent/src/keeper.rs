@@ -22,15 +22,20 @@ pub(crate) struct Keeper {
     tree: Arc<Tree>,
     level48: Option<Arc<PartCell>>,
     last: Option<SnapshotTaken>,
+    /// Floor and guard as they were last written: what is late for a cut is written as it was.
+    floor: Option<Vec<u8>>,
+    guard: Option<Vec<u8>>,
 }
 
 impl Keeper {
-    /// A keeper that has written nothing yet.
-    pub(crate) fn new(tree: Arc<Tree>, level48: Option<Arc<PartCell>>) -> Self {
+    /// A keeper that goes on from a record.
+    pub(crate) fn new(tree: Arc<Tree>, level48: Option<Arc<PartCell>>, record: &Record) -> Self {
         Self {
             tree,
             level48,
             last: None,
+            floor: record.floor.clone(),
+            guard: record.guard.clone(),
         }
     }
 
@@ -48,6 +53,10 @@ impl Keeper {
         let guard = self.tree.parts().guard.take();
         let parts = record.set_cut(&cut.kernel, cut.floor.as_deref(), guard.as_deref());
         parts.map_err(|error| self.failed(&error))?;
+        record.floor = record.floor.or_else(|| self.floor.take());
+        record.guard = record.guard.or_else(|| self.guard.take());
+        self.floor.clone_from(&record.floor);
+        self.guard.clone_from(&record.guard);
         self.write(record).await
     }
 

@@ -6,8 +6,10 @@
 use rungs_mind::body::MAX_STRETCH;
 use std::time::Duration;
 
-/// Looks in a row, a second each, at which an agent whose period cannot get longer may be over its quota.
+/// Looks in a row, a second each, at which an agent may be over its quota: when its period cannot get longer, and when it
+/// could, but structural change is forbidden to it or does not help.
 pub(crate) const MAX_LOOKS_OVER: u32 = 10;
+pub(crate) const MAX_LOOKS_OVER_SHORTER: u32 = 60;
 
 /// What the last looks have found.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +19,9 @@ pub(crate) struct Quota {
     /// Time and processor time of the last look.
     last: Option<(Duration, u64)>,
     share: f64,
+    /// Looks in a row over the quota, and those of them at the longest period.
     over: u32,
+    over_at_longest: u32,
 }
 
 impl Quota {
@@ -28,6 +32,7 @@ impl Quota {
             last: None,
             share: 0.0,
             over: 0,
+            over_at_longest: 0,
         }
     }
 
@@ -37,8 +42,8 @@ impl Quota {
     }
 
     /// Takes in the time, the processor time used up to now in nanoseconds, and the period in force as a multiple of the
-    /// nominal one. Gives the share when the agent is to be parked: the longest period was not enough, ten looks in a
-    /// row.
+    /// nominal one. Gives the share when the agent is to be parked: it was over its quota ten looks in a row at the longest
+    /// period, or sixty at any.
     pub(crate) fn look(&mut self, now: Duration, busy_nanos: u64, stretch: u32) -> Option<f64> {
         let limit = self.limit?;
         let (then, before) = self.last.replace((now, busy_nanos))?;
@@ -47,9 +52,12 @@ impl Quota {
             return None;
         }
         self.share = busy_nanos.saturating_sub(before) as f64 / elapsed / limit;
-        let beyond = self.share > 1.0 && stretch >= MAX_STRETCH;
-        self.over = if beyond { self.over + 1 } else { 0 };
-        (self.over >= MAX_LOOKS_OVER).then_some(self.share)
+        let is_over = self.share > 1.0;
+        let count = |so_far: u32, more: bool| if more { so_far.saturating_add(1) } else { 0 };
+        self.over = count(self.over, is_over);
+        self.over_at_longest = count(self.over_at_longest, is_over && stretch >= MAX_STRETCH);
+        let parks = self.over_at_longest >= MAX_LOOKS_OVER || self.over >= MAX_LOOKS_OVER_SHORTER;
+        parks.then_some(self.share)
     }
 }
 
@@ -79,9 +87,10 @@ mod tests {
     }
 
     #[test]
-    fn only_the_tenth_look_in_a_row_over_quota_at_the_longest_period_parks() {
+    fn the_tenth_look_in_a_row_over_quota_at_the_longest_period_parks_and_the_sixtieth_at_any() {
         assert_eq!(watched(Some(0.1), &[200; 12], MAX_STRETCH).1, Some(10));
-        assert_eq!(watched(Some(0.1), &[200; 12], MAX_STRETCH / 2).1, None);
+        assert_eq!(watched(Some(0.1), &[200; 59], MAX_STRETCH / 2).1, None);
+        assert_eq!(watched(Some(0.1), &[200; 70], MAX_STRETCH / 2).1, Some(60));
         let mut uneven = [200; 12];
         uneven[8] = 100;
         assert_eq!(watched(Some(0.1), &uneven, MAX_STRETCH).1, None);

@@ -50,7 +50,7 @@ pub enum Command {
         after_help = "Examples:\n  rungs replay cpu.csv disk.csv\n  rungs replay --dir traces --seed 7\n  rungs replay --dir traces --stack --events events.jsonl\n\nA CSV file has a line of column names, an optional first column of times, and 1 to 64 columns of numbers."
     )]
     Replay(Replay),
-    /// Measure this build on this machine, each figure beside its baseline in the same run.
+    /// Measure this build on this machine, beside baselines in the same run.
     #[command(after_help = "Examples:\n  rungs bench\n  rungs bench mesh filter\n  rungs bench local --runs 5 --json")]
     Bench(Bench),
     /// One process of a measurement; prints a line for `bench`.

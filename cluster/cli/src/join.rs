@@ -6,7 +6,7 @@ use rungs_directory::{Directory, Member, StaticPlacement};
 use rungs_host::clock::Clock;
 use rungs_host::{Endpoints, EventHub, Router, Timers};
 use rungs_mesh::cluster::{ClusterConfig, ClusterTransport, Seed};
-use rungs_mesh::{Ca, Identity, Mesh, MeshConfig, Role};
+use rungs_mesh::{Ca, Identity, Mesh, MeshConfig, Peers, Role};
 use rungs_types::{NodeId, NodeName};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -14,9 +14,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 /// How long a first link may take.
 const JOIN_DEADLINE: Duration = Duration::from_secs(10);
+/// How long to wait for it before asking whether anybody listens at all.
+const PROBE_AFTER: Duration = Duration::from_millis(500);
 /// How long the other links may take after the first.
 const OTHERS_DEADLINE: Duration = Duration::from_secs(1);
 
@@ -88,11 +91,11 @@ pub async fn join(dir: &Path, connect: Option<SocketAddr>, wait: bool) -> anyhow
     let placement = StaticPlacement::new(members.collect())?;
     let directory = Directory::new(mesh.clone(), Arc::new(placement));
     if wait {
-        if nobody_listens(&addresses).await {
+        let members = if connect.is_some() { 1 } else { cluster.members.len() };
+        if let Err(error) = first_link(&mesh, members, &addresses, dir).await {
             mesh.stop().await;
-            return Err(no_cluster(dir, "no node listens"));
+            return Err(error);
         }
-        first_link(&mesh, if connect.is_some() { 1 } else { cluster.members.len() }, dir).await?;
     }
     Ok(Joined {
         router: Arc::new(directory),
@@ -108,12 +111,20 @@ fn operator(dir: &Path, session: u64) -> anyhow::Result<Identity> {
     Ok(ca.issue(&name, &[Role::Admin])?)
 }
 
+async fn is_linked(peers: &mut watch::Receiver<Peers>, within: Duration) -> bool {
+    let up = tokio::time::timeout(within, peers.wait_for(|peers| !peers.is_empty())).await;
+    matches!(up, Ok(Ok(_)))
+}
+
 /// Waits for a first link, and then a moment for the others, so that the first command finds every node that is up.
-async fn first_link(mesh: &Mesh, members: usize, dir: &Path) -> anyhow::Result<()> {
+async fn first_link(mesh: &Mesh, members: usize, addresses: &[SocketAddr], dir: &Path) -> anyhow::Result<()> {
     let mut peers = mesh.watch();
-    let up = tokio::time::timeout(JOIN_DEADLINE, peers.wait_for(|peers| !peers.is_empty())).await;
-    let is_up = matches!(up, Ok(Ok(_)));
-    drop(up);
+    let is_up = match is_linked(&mut peers, PROBE_AFTER).await {
+        true => true,
+        // Nodes that run are linked by now, as a rule, and are not bothered with a connection that says nothing.
+        false if nobody_listens(addresses).await => return Err(no_cluster(dir, "no node listens")),
+        false => is_linked(&mut peers, JOIN_DEADLINE).await,
+    };
     if is_up {
         // A node that is down is no error here; the command that needs it says so.
         drop(tokio::time::timeout(OTHERS_DEADLINE, peers.wait_for(|peers| peers.len() >= members)).await);

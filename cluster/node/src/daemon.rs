@@ -39,13 +39,27 @@ async fn run(config: NodeConfig, launch: Launch) -> anyhow::Result<()> {
         telemetry: Some(telemetry),
     };
     let mut interrupt = Interrupt::listen().context("cannot wait for signals")?;
-    let node = builder.start().await?;
+    let end = async {
+        tokio::select! {
+            how = interrupt.received() => how,
+            () = stdin_closed(), if launch.follow_stdin => "standard input closed",
+        }
+    };
+    tokio::pin!(end);
+    // A start may take long: agents open their environments. Whoever wants the node to end is heard all the same.
+    let node = tokio::select! {
+        node = builder.start() => node?,
+        why = &mut end => anyhow::bail!("{why} before the node was up"),
+    };
     tracing::info!(node = %node.name(), address = ?node.local_addr(), "node up");
-    node.start_owned(agents).await;
+    let run = async {
+        node.start_owned(agents).await;
+        std::future::pending::<()>().await;
+    };
     let why = tokio::select! {
         () = node.stop_requested() => "asked to stop",
-        how = interrupt.received() => how,
-        () = stdin_closed(), if launch.follow_stdin => "standard input closed",
+        why = &mut end => why,
+        () = run => unreachable!("invariant: a node runs until it is told to stop"),
     };
     tracing::info!(why, "node stops");
     node.shutdown().await

@@ -6,13 +6,14 @@ use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64Mcg;
 use rungs_mind::budget::Unlimited;
-use rungs_mind::l48::{Bundle, Emit, Observe, ObserveConfig, Orchestrator, Turn, Verify};
+use rungs_mind::l48::{Bundle, Emit, Introspect, Observe, ObserveConfig, Orchestrator, Turn, Verify};
 use rungs_mind::report::{CycleFacts, CycleReport, FloorReport, REPORT_CYCLES, RhoState};
 use rungs_types::CheckpointId;
 use std::hint::black_box;
 use std::sync::Arc;
 
 const DIMENSIONS: usize = 8;
+const GROUPS: [u16; DIMENSIONS] = [0, 0, 1, 1, 2, 3, 3, 4];
 const CONFIG: ObserveConfig = ObserveConfig {
     dimensions: DIMENSIONS,
     particles: 100,
@@ -27,6 +28,7 @@ const REPORTS: usize = 600;
 struct Level {
     orchestrator: Orchestrator,
     observe: Observe,
+    introspect: Introspect,
     verify: Verify,
     emit: Emit,
     reports: Vec<CycleReport>,
@@ -37,16 +39,19 @@ impl Level {
     /// `seasonal`: every dimension has a season, so that both of its forecasters work.
     fn new(seasonal: bool) -> Self {
         let (observe, verify, emit) = (Observe::new(CONFIG).expect("valid"), Verify::new(), Emit::new());
+        let introspect = Introspect::new(Arc::from(GROUPS));
         let first = Bundle {
             checkpoint: CheckpointId(0),
             cycle: 0,
             observe: observe.state(),
+            introspect: introspect.state(),
             verify: verify.state(),
             emit: emit.state(),
         };
         let mut level = Self {
             orchestrator: Orchestrator::new(first),
             observe,
+            introspect,
             verify,
             emit,
             reports: reports(seasonal),
@@ -80,6 +85,7 @@ impl Level {
             panic!("nothing is under way");
         };
         self.observe.carry(&mut baton, &Unlimited).expect("a good report");
+        self.introspect.carry(&mut baton).expect("in order");
         self.verify.carry(&mut baton).expect("in order");
         self.emit.carry(&mut baton).expect("in order");
         black_box(self.orchestrator.on_baton(&baton));
@@ -102,7 +108,7 @@ fn reports(seasonal: bool) -> Vec<CycleReport> {
     (0..REPORTS)
         .map(|_| CycleReport {
             dimensions: DIMENSIONS,
-            groups: Arc::from([0, 0, 1, 1, 2, 3, 3, 4]),
+            groups: Arc::from(GROUPS),
             facts: vec![CycleFacts::default(); REPORT_CYCLES],
             observations: (0..REPORT_CYCLES).flat_map(|_| row()).collect(),
             ..CycleReport::default()

@@ -68,9 +68,11 @@ fn merge_floors(earlier: FloorReport, later: FloorReport) -> FloorReport {
         states: joined(earlier.states, &later.states),
         guard_stage: later.guard_stage.max(earlier.guard_stage),
         rho_state: worse(earlier.rho_state, later.rho_state),
+        iis: smaller(earlier.iis, later.iis),
         contained: earlier.contained && later.contained,
         ethics_intact: earlier.ethics_intact && later.ethics_intact,
         success_fall: earlier.success_fall || later.success_fall,
+        structural_permitted: earlier.structural_permitted && later.structural_permitted,
         ..later
     }
 }
@@ -89,6 +91,15 @@ fn worse(earlier: RhoState, later: RhoState) -> RhoState {
         (RhoState::Violation, _) | (_, RhoState::Violation) => RhoState::Violation,
         (RhoState::Warning, _) | (_, RhoState::Warning) => RhoState::Warning,
         (_, later) => later,
+    }
+}
+
+/// Of two identity integrities the worse: a violation that waits is none the less one. What is not a number is worst.
+fn smaller(earlier: Option<f64>, later: Option<f64>) -> Option<f64> {
+    match (earlier, later) {
+        (Some(earlier), Some(later)) if earlier.is_nan() || earlier < later => Some(earlier),
+        (Some(_), Some(later)) => Some(later),
+        (earlier, later) => later.or(earlier),
     }
 }
 

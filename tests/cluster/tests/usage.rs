@@ -112,7 +112,7 @@ async fn what_fails_without_being_bad_usage_ends_with_1_and_names_file_or_variab
         (
             &["node", "--config", "large.toml"],
             None,
-            "error: large.toml: 1048577 bytes; expected at most 1048576",
+            "error: large.toml: more than 1048576 bytes; expected at most that",
         ),
         (
             &["node", "--config", "node.toml", "--check"],

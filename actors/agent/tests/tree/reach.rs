@@ -132,5 +132,5 @@ async fn every_message_has_an_example_that_decodes() {
         }
     }
     // The root, each role's state, the agents of the node, and the goals of the kernel.
-    assert_eq!(kinds, 8 + 7 + 4 + 3);
+    assert_eq!(kinds, 8 + 8 + 4 + 3);
 }

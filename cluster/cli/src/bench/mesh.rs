@@ -164,8 +164,8 @@ async fn send_raw(identity: &Identity, address: SocketAddr) -> anyhow::Result<Fi
     let latency = peer.ask_latency(QUESTION_BYTES, ROUNDS).await?;
     let mut tells = Vec::new();
     for (bytes, messages) in TELLS {
-        let peak = Peak::watch();
-        tells.push(told(peer.tell_rate(bytes, messages).await?, &peak));
+        let peak = Peak::watch()?;
+        tells.push(told(peer.tell_rate(bytes, messages).await?, &peak)?);
     }
     Ok(figures(latency, tells))
 }
@@ -182,18 +182,18 @@ async fn send_mesh(identity: Identity, address: SocketAddr) -> anyhow::Result<Fi
     let latency = ask_latency(&directory, &agent, QUESTION_BYTES, ROUNDS).await?;
     let mut tells = Vec::new();
     for (bytes, messages) in TELLS {
-        let peak = Peak::watch();
-        tells.push(told(tell_rate(&directory, &agent, bytes, messages).await?, &peak));
+        let peak = Peak::watch()?;
+        tells.push(told(tell_rate(&directory, &agent, bytes, messages).await?, &peak)?);
     }
     Ok(figures(latency, tells))
 }
 
-fn told(rate: Rate, peak: &Peak) -> Tells {
-    Tells {
+fn told(rate: Rate, peak: &Peak) -> anyhow::Result<Tells> {
+    Ok(Tells {
         per_s: rate.per_second(),
         held_back: rate.held_back,
-        sender_mib: peak.over_baseline() as f64 / (1 << 20) as f64,
-    }
+        sender_mib: peak.over_baseline()? as f64 / (1 << 20) as f64,
+    })
 }
 
 fn figures(latency: Latency, tells: Vec<Tells>) -> Figures {

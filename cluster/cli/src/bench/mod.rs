@@ -1,4 +1,4 @@
-//! `rungs bench`: this build on this machine, each figure beside its baseline in the same run.
+//! `rungs bench`: this build on this machine, beside a baseline in the same run where there is one.
 //!
 //! Ratios are what counts: a busy machine is busy for both sides. The benches of single crates (`cargo bench`) go
 //! deeper; these go end to end.

@@ -40,12 +40,10 @@ pub enum ConfigError {
         error: std::io::Error,
     },
     /// The file is too large.
-    #[error("{}: {bytes} bytes; expected at most {MAX_CONFIG_BYTES}", path.display())]
+    #[error("{}: more than {MAX_CONFIG_BYTES} bytes; expected at most that", path.display())]
     TooLarge {
         /// Which file.
         path: PathBuf,
-        /// Its size.
-        bytes: u64,
     },
     /// The file is not text.
     #[error("{}, line {line}: not UTF-8; expected a text in TOML", path.display())]

@@ -5,6 +5,7 @@ use super::{ConfigError, MAX_AGENTS, MAX_CONFIG_BYTES, MAX_MEMBERS, Member, Node
 use rungs_host::telemetry;
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::io::Read as _;
 use std::path::Path;
 
 /// Variables with the prefix that are not configuration: they belong to the test suite.
@@ -106,14 +107,13 @@ pub(crate) fn text_of(path: &Path) -> Result<String, ConfigError> {
         path: path.to_owned(),
         error,
     };
-    let bytes = std::fs::metadata(path).map_err(read)?.len();
-    if bytes > MAX_CONFIG_BYTES {
-        return Err(ConfigError::TooLarge {
-            path: path.to_owned(),
-            bytes,
-        });
+    // Read up to the limit, whatever length is claimed: a device or a pipe claims none.
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(read)?;
+    file.take(MAX_CONFIG_BYTES + 1).read_to_end(&mut bytes).map_err(read)?;
+    if bytes.len() as u64 > MAX_CONFIG_BYTES {
+        return Err(ConfigError::TooLarge { path: path.to_owned() });
     }
-    let bytes = std::fs::read(path).map_err(read)?;
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         ConfigError::NotText {

@@ -39,8 +39,9 @@ const PERIOD_RETURN_VALUE: f64 = 0.10;
 /// Share of its own quota from which the agent counts as overloaded, and from which as loaded.
 const OVERLOAD_FROM: f64 = 0.7;
 const LOAD_FROM: f64 = 0.5;
-/// Share of the agent's own quota below which the period may go back: half of it costs twice as much.
-const PERIOD_RETURN_BELOW: f64 = 0.5;
+/// Share of the agent's own quota below which the period may go back: the shorter one costs twice as much, and that
+/// must stay below the share from which a longer one pays, or the period would go to and fro.
+const PERIOD_RETURN_BELOW: f64 = 0.35;
 
 /// An action and what it is worth.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -71,7 +71,7 @@ impl ExistentialGuard {
                 clean_cycles: 0,
             };
         } else {
-            self.clean_cycles += 1;
+            self.clean_cycles = self.clean_cycles.saturating_add(1);
             if self.clean_cycles >= self.stage.clean_cycles() {
                 *self = Self {
                     stage: Stage::ALL[usize::from(self.stage.as_byte() - 1)],

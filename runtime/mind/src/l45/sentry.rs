@@ -38,11 +38,16 @@ impl Sentry {
             }
             self.cycle = facts.cycle;
         }
-        self.reports += 1;
+        self.reports = self.reports.saturating_add(1);
         if !ethics.is_intact() {
             faults.push(Fault::EthicsHash);
         }
         faults
+    }
+
+    /// Whether this can have come from [`Sentry::read`]: a state from a store may be damaged.
+    pub fn is_valid(&self) -> bool {
+        self.guard.is_valid()
     }
 
     /// The last cycle that it has read.

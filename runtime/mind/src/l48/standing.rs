@@ -16,6 +16,7 @@
 //! 3. Nothing here leaves Suspended, or a freeze that is held: only [`Standing::reenable`], an operator's order.
 
 use super::verify::Response;
+use crate::report::REPORT_CYCLES;
 use rungs_types::Authority;
 use serde::{Deserialize, Serialize};
 
@@ -203,7 +204,8 @@ impl Standing {
         Some(reason)
     }
 
-    /// The check of a frozen level at `cycle`: whether all five invariants hold on the floor's state.
+    /// The check of a frozen level at `cycle`: whether all five invariants hold on the floor's state. A check speaks for
+    /// the ten cycles before it; one that reaches back to before the freeze is no clean one, and no unclean one either.
     pub fn on_floor_check(&mut self, cycle: u64, clean_now: bool) -> Option<Change> {
         let Stage::Frozen {
             since,
@@ -213,7 +215,12 @@ impl Standing {
         else {
             return None;
         };
-        let clean = if clean_now { clean.saturating_add(1) } else { 0 };
+        let of_the_freeze = cycle >= after(since, REPORT_CYCLES as u64);
+        let clean = match clean_now {
+            true if of_the_freeze => clean.saturating_add(1),
+            true => clean,
+            false => 0,
+        };
         let in_time = cycle <= after(since, RECOVERY_LIMIT_CYCLES);
         if clean >= CLEAN_CHECKS && in_time {
             let path = Path::Recovery;

@@ -156,9 +156,11 @@ fn late_cycles_lengthen_the_period_and_a_stretched_one_goes_back() {
         value(&with_habits(&habits, &environment, 101, |_| {}), shorter),
         Some(PERIOD_RETURN_VALUE)
     );
-    // At half the quota, the shorter period would use all of it.
-    let near = |s: &mut Situation<'_>| s.quota_share = 0.5;
+    let near = |s: &mut Situation<'_>| s.quota_share = 0.35;
     assert_eq!(value(&with_habits(&habits, &environment, 101, near), shorter), None);
+    // What was lengthened for its share of the quota does not go back at once: at 0.77 it was worth it, 0.385 is left.
+    let halved = |s: &mut Situation<'_>| s.quota_share = 0.385;
+    assert_eq!(value(&with_habits(&habits, &environment, 101, halved), shorter), None);
 }
 
 #[test]

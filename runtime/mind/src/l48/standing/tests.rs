@@ -123,6 +123,17 @@ fn section_6_4_recovery_is_frozen_50_advisory_100_half_100_then_full() {
 }
 
 #[test]
+fn a_freeze_between_two_checks_waits_for_50_whole_cycles() {
+    let mut standing = at_full();
+    standing.freeze(3_005, false);
+    // The check at 3,010 speaks for 3,001 to 3,010; the first that is of the freeze alone is that at 3,020.
+    assert_eq!(
+        watch(&mut standing, 3_010..=3_060, &[]),
+        [(3_060, recovered(Authority::Advisory))]
+    );
+}
+
+#[test]
 fn an_unclean_check_starts_the_50_clean_cycles_anew() {
     let mut standing = at_full();
     standing.freeze(3_000, false);
