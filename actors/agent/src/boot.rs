@@ -12,6 +12,7 @@ use crate::level48::{Part, PartCell};
 use crate::snapshot::{NEWEST_VERSION, Record};
 use crate::tree::Tree;
 use rungs_mind::body::Body;
+use rungs_mind::goals::Runner;
 use rungs_mind::l3;
 use rungs_mind::l45::{Level45, Level45Config, Level45Error};
 use rungs_mind::l48::Orchestrator;
@@ -144,6 +145,8 @@ impl Builder<'_> {
         let spec = &self.tree.shared.spec;
         let config = setup::kernel(spec, Arc::clone(&self.groups));
         let body = Body::new(spec.agent.tenant.clone(), &self.description.surroundings());
+        let surroundings = self.description.surroundings();
+        let (dimensions, groups) = (surroundings.group_of.len(), surroundings.groups.len());
         let restored = usable(record.kernel(), "kernel", warnings).and_then(|part| {
             let kernel = l3::Kernel::restore(config.clone(), part.kernel.clone());
             usable(kernel.map(|kernel| Some((part, kernel))), "kernel", warnings)
@@ -152,6 +155,7 @@ impl Builder<'_> {
             Some((part, kernel)) => KernelStart {
                 kernel: Box::new(kernel),
                 body: body.restored(part.body),
+                goals: Runner::restored(part.goals, dimensions, groups, part.cycle),
                 environment,
                 cycle: part.cycle,
                 late_cycles: part.late_cycles,
@@ -160,6 +164,7 @@ impl Builder<'_> {
             None => KernelStart {
                 kernel: Box::new(l3::Kernel::new(config).map_err(|error| self.not_started(error))?),
                 body,
+                goals: Runner::new(dimensions, groups),
                 environment,
                 cycle: 0,
                 late_cycles: 0,

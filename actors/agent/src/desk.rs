@@ -2,6 +2,7 @@
 //! anybody. What lies there and what counts is decided in `rungs_mind::desk`.
 
 use rungs_mind::desk;
+use rungs_mind::goals::FloorSight;
 use rungs_mind::l3::Floor;
 use rungs_mind::report::Advice;
 use rungs_types::{Epoch, Level};
@@ -20,6 +21,16 @@ impl Desk {
     /// What L4.5 says now.
     pub(crate) fn set_floor(&self, floor: Floor) {
         self.lock().set_floor(floor);
+    }
+
+    /// What of L4.5's report the goals look at.
+    pub(crate) fn set_sight(&self, sight: FloorSight) {
+        self.lock().set_sight(sight);
+    }
+
+    /// See [`Desk::set_sight`]; `None` before the first report.
+    pub(crate) fn sight(&self) -> Option<FloorSight> {
+        self.lock().sight()
     }
 
     /// Lays advice on the desk.

@@ -10,6 +10,7 @@
 //! 3. No action is carried out that the body's gate has not granted.
 
 use crate::environment::{Command, Environment, EnvironmentError, Observed};
+use crate::goals::{self, CancelGoal, ListGoals, SubmitGoal};
 use crate::guard::GuardMessage;
 use crate::level45::{Cut, Level45Message};
 use crate::messages::{GetRoleState, RoleState};
@@ -19,7 +20,8 @@ use crate::tree::{Registered, Tree, role};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use rungs_host::{Delivered, EndpointBuilder, Handle, Mailbox, Request, Tick, Timer};
 use rungs_mind::body::{self, Body, BodyState, Perceived};
-use rungs_mind::l3::{self, Action, KernelState, Outcomes, PeriodChange};
+use rungs_mind::goals::{Runner, RunnerState};
+use rungs_mind::l3::{self, Action, KernelState, PeriodChange};
 use rungs_mind::l45::Heartbeat;
 use rungs_mind::l45::guard::MAX_MISSED_BEATS;
 use rungs_mind::ladder::Fault;
@@ -53,6 +55,8 @@ pub(crate) struct KernelPart {
     pub(crate) kernel: KernelState,
     /// What it can do.
     pub(crate) body: BodyState,
+    /// Its goals, and the knobs that their tasks have turned.
+    pub(crate) goals: RunnerState,
 }
 
 /// What the kernel needs to start.
@@ -61,6 +65,8 @@ pub(crate) struct KernelStart {
     pub(crate) kernel: Box<l3::Kernel>,
     /// What it can do.
     pub(crate) body: Body,
+    /// Its goals.
+    pub(crate) goals: Runner,
     /// What it watches and acts on.
     pub(crate) environment: Box<dyn Environment>,
     /// Cycles, late cycles and time before this start.
@@ -78,11 +84,35 @@ pub(crate) enum KernelMessage {
     Tick,
     /// Its state, for people.
     State(Request<GetRoleState>),
+    /// A user sets a goal.
+    Submit(Box<Request<SubmitGoal>>),
+    /// A user cancels one.
+    Cancel(Request<CancelGoal>),
+    /// The goals, for people.
+    Goals(Request<ListGoals>),
 }
 
 impl From<Request<GetRoleState>> for KernelMessage {
     fn from(request: Request<GetRoleState>) -> Self {
         Self::State(request)
+    }
+}
+
+impl From<Request<SubmitGoal>> for KernelMessage {
+    fn from(request: Request<SubmitGoal>) -> Self {
+        Self::Submit(Box::new(request))
+    }
+}
+
+impl From<Request<CancelGoal>> for KernelMessage {
+    fn from(request: Request<CancelGoal>) -> Self {
+        Self::Cancel(request)
+    }
+}
+
+impl From<Request<ListGoals>> for KernelMessage {
+    fn from(request: Request<ListGoals>) -> Self {
+        Self::Goals(request)
     }
 }
 
@@ -156,7 +186,12 @@ impl Actor for KernelActor {
 
     async fn pre_start(&self, myself: ActorRef<Self::Msg>, start: KernelStart) -> Result<Cycling, ActorProcessingErr> {
         let handle = Handle::sharing(myself, Arc::clone(&self.mailbox));
-        let endpoint = EndpointBuilder::new(handle.clone()).receives::<GetRoleState>().build();
+        let endpoint = EndpointBuilder::new(handle.clone())
+            .receives::<GetRoleState>()
+            .receives::<SubmitGoal>()
+            .receives::<CancelGoal>()
+            .receives::<ListGoals>()
+            .build();
         let now = Instant::now();
         let mut cycling = Cycling {
             row: vec![f64::NAN; start.environment.describe().dimensions.len()],
@@ -190,6 +225,15 @@ impl Actor for KernelActor {
                 self.cycle(missed, state)?;
                 self.tree.kernel_track.done();
             }
+            KernelMessage::Submit(request) => {
+                let set = goals::submit(&mut state.start.goals, request.message.spec);
+                request.reply.send(set);
+            }
+            KernelMessage::Cancel(request) => {
+                let cancelled = goals::cancel(&mut state.start.goals, &request.message.goal);
+                request.reply.send(cancelled);
+            }
+            KernelMessage::Goals(request) => request.reply.send(Ok(goals::list(&state.start.goals))),
             KernelMessage::State(request) => {
                 let stretch = state.start.body.stretch();
                 request.reply.send(Ok(RoleState {
@@ -222,6 +266,7 @@ fn part(state: &Cycling) -> KernelPart {
         elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
         kernel: state.start.kernel.snapshot(),
         body: state.start.body.snapshot(),
+        goals: state.start.goals.snapshot(),
     }
 }
 
@@ -247,16 +292,19 @@ impl KernelActor {
         start.late_cycles += missed;
         let standing = shared.governor.reader().read(Level::L48);
         let (floor, advice) = self.tree.desk.read(start.cycle, standing.epoch);
+        start.goals.hear(self.tree.desk.sight());
+        let duty = start.goals.begin(start.cycle, &state.row, None);
         let perceived = Perceived {
             cycle: start.cycle,
             row: &state.row,
-            outcomes: Outcomes::default(),
+            outcomes: start.goals.take_outcomes(),
             floor,
             advice: advice.as_deref().map(|advice| (advice, standing.authority)),
             late: missed > 0,
             quota_share: state.quota.share(),
         };
-        let step = start.body.turn(&mut start.kernel, &perceived);
+        let step = start.body.turn_on_duty(&mut start.kernel, &perceived, duty);
+        start.goals.end(step.action, step.task);
         shared.set_cycle(start.cycle);
         self.perform(step.action, state)?;
         if state.start.cycle.is_multiple_of(REPORT_CYCLES as u64) {
@@ -317,10 +365,12 @@ impl KernelActor {
             Action::SampleFaster { group } => {
                 let done = start.environment.act(Command::SampleFaster { group }).is_ok();
                 start.body.sampled(action, done);
+                start.goals.sampled(action, done);
             }
             Action::SampleSlower { group } => {
                 let done = start.environment.act(Command::SampleSlower { group }).is_ok();
                 start.body.sampled(action, done);
+                start.goals.sampled(action, done);
             }
             Action::ChangePeriod { change } => self.change_period(change, state)?,
         }

@@ -196,6 +196,7 @@ impl Level45Actor {
             status.c_l4 = floor.c_l4;
         });
         self.tree.desk.set_floor(Floor::from(&floor));
+        self.tree.desk.set_sight((&floor).into());
         self.hand_up(report, floor, state);
         Ok(())
     }

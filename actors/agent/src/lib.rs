@@ -44,6 +44,7 @@ mod carry;
 mod desk;
 pub mod environment;
 pub mod error;
+pub mod goals;
 mod governor;
 mod grow;
 mod guard;

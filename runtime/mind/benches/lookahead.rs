@@ -8,7 +8,7 @@ use rand_distr::StandardNormal;
 use rand_pcg::Pcg64Mcg;
 use rungs_mind::budget::Unlimited;
 use rungs_mind::lookahead::{
-    DecisionState, DimensionLaw, Domain, Dynamics, Goal, MAX_GOALS, ResourceState, Rollout, Trajectories,
+    Course, DecisionState, DimensionLaw, Domain, Dynamics, Goal, MAX_GOALS, ResourceState, Rollout, Trajectories,
 };
 
 const CYCLES: u32 = 1_000;
@@ -93,6 +93,29 @@ fn rollout(criterion: &mut Criterion) {
         group.bench_function(id, |bencher| {
             bencher.iter(|| {
                 let mut rollout = Rollout::start(&state, &dynamics, &world, Pcg64Mcg::seed_from_u64(7)).expect("valid");
+                rollout.advance(CYCLES, &Unlimited).expect("no limit");
+                rollout.report()
+            });
+        });
+    }
+    // The same on another course than today's: every knob of a strategy has its effect.
+    let course = Course {
+        parallel_goals: 6,
+        attempts: 4,
+        attempts_today: 3,
+        risk_cap: 0.75,
+        reserve_share: 0.1,
+        exploration: 0.07,
+        spread: 1.5,
+        consumption: 1.5,
+    };
+    for goals in [0, 3, MAX_GOALS] {
+        let (state, dynamics, world) = (state(goals), dynamics(), Ar1 { dimensions: 8 });
+        let id = BenchmarkId::from_parameter(format!("8_dimensions_{goals}_goals_on_a_course"));
+        group.bench_function(id, |bencher| {
+            bencher.iter(|| {
+                let rng = Pcg64Mcg::seed_from_u64(7);
+                let mut rollout = Rollout::start_on(&course, &state, &dynamics, &world, rng).expect("valid");
                 rollout.advance(CYCLES, &Unlimited).expect("no limit");
                 rollout.report()
             });

@@ -6,7 +6,7 @@
 //! 2. The period is the nominal one or a multiple of it up to [`MAX_STRETCH`]: an agent can make itself slower, and
 //!    never faster than it was asked to be.
 
-use crate::l3::{self, Action, Available, Floor, GroupSet, Input, Kernel, Outcomes, Pace, PeriodChange, Step};
+use crate::l3::{self, Action, Available, Duty, Floor, GroupSet, Input, Kernel, Outcomes, Pace, PeriodChange, Step};
 use crate::l45::EthicalKernel;
 use crate::l45::ethics::{Cost, EthicalGate};
 use crate::report::{Advice, Resource};
@@ -144,6 +144,11 @@ impl Body {
     /// One turn of the kernel in this body. What is done with its action is told to [`Body::sampled`] and
     /// [`Body::change_period`].
     pub fn turn(&mut self, kernel: &mut Kernel, perceived: &Perceived<'_>) -> Step {
+        self.turn_on_duty(kernel, perceived, Duty::default())
+    }
+
+    /// The same, with what goals and the strategy in force ask of it.
+    pub fn turn_on_duty(&mut self, kernel: &mut Kernel, perceived: &Perceived<'_>, duty: Duty) -> Step {
         let available = self.begin_cycle();
         let pace = Pace {
             late: perceived.late,
@@ -162,7 +167,7 @@ impl Body {
             resources: &resources,
             available,
         };
-        let step = kernel.step(&input, &mut self.gate());
+        let step = kernel.step_on_duty(&input, duty, &mut self.gate());
         self.resources = resources;
         step
     }

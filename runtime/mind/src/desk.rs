@@ -3,6 +3,7 @@
 //!
 //! Invariant: at most [`MAX_ADVICE`] pieces lie on the desk; the oldest go first.
 
+use crate::goals::FloorSight;
 use crate::l3::Floor;
 use crate::report::Advice;
 use rungs_types::{Epoch, Level};
@@ -16,6 +17,7 @@ pub const MAX_ADVICE: usize = 4;
 #[derive(Debug, Clone, Default)]
 pub struct Desk {
     floor: Floor,
+    sight: Option<FloorSight>,
     advice: VecDeque<Arc<Advice>>,
 }
 
@@ -23,6 +25,16 @@ impl Desk {
     /// What L4.5 says now.
     pub fn set_floor(&mut self, floor: Floor) {
         self.floor = floor;
+    }
+
+    /// What of L4.5's report the goals look at.
+    pub fn set_sight(&mut self, sight: FloorSight) {
+        self.sight = Some(sight);
+    }
+
+    /// See [`Desk::set_sight`]; `None` before the first report.
+    pub fn sight(&self) -> Option<FloorSight> {
+        self.sight
     }
 
     /// Lays advice on the desk.

@@ -52,6 +52,7 @@
 pub mod body;
 pub mod budget;
 pub mod desk;
+pub mod goals;
 pub mod l3;
 pub mod l45;
 pub mod l48;

@@ -20,7 +20,8 @@
 //! 5. *Performance.* P of each domain follows what surprise leaves of it over 100 cycles. SEOF is taken of its mean, of
 //!    C_L4, IIS, the diversity of the domains and the oscillation that the agent had ([`measures`]).
 //! 6. *Goals* progress at their measured rate times the performance of their domain relative to today's, unless a
-//!    resource they need is used up or a goal they depend on is not complete; what they cost stops when they are.
+//!    resource they need is used up or a goal they depend on is not complete; what they cost stops when they are. How
+//!    many move at once, how often a step is tried, what is held back and what exploring adds is the [`Course`].
 //!
 //! Invariants: 1. no effect outside itself: everything is taken by shared reference and copied. 2. Deterministic: the
 //! same state, model, world and generator give the same report, bit for bit. 3. Nothing is allocated after the start of
@@ -29,6 +30,7 @@
 //! # Cost
 //! `cargo bench -p rungs-mind --bench lookahead`.
 
+mod course;
 pub mod dynamics;
 pub mod measures;
 mod projection;
@@ -40,6 +42,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub use course::{Course, MAX_ATTEMPTS};
 pub use dynamics::{Dynamics, SelfModel};
 pub use projection::{HORIZONS, HorizonProjection, MAX_TRAJECTORIES, Projection, project};
 pub use report::{Broken, LookaheadReport, ReportPool};

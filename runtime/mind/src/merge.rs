@@ -63,12 +63,9 @@ fn append(report: &mut CycleReport, later: &CycleReport) {
 
 /// The later report speaks for both, except for what happened in either.
 fn merge_floors(earlier: FloorReport, later: FloorReport) -> FloorReport {
-    let mut lyapunov = earlier.lyapunov;
-    lyapunov.extend_from_slice(&later.lyapunov);
-    let lost = lyapunov.len().saturating_sub(MAX_REPORT_CYCLES);
-    lyapunov.drain(..lost);
     FloorReport {
-        lyapunov,
+        lyapunov: joined(earlier.lyapunov, &later.lyapunov),
+        states: joined(earlier.states, &later.states),
         guard_stage: later.guard_stage.max(earlier.guard_stage),
         rho_state: worse(earlier.rho_state, later.rho_state),
         iis: smaller(earlier.iis, later.iis),
@@ -78,6 +75,14 @@ fn merge_floors(earlier: FloorReport, later: FloorReport) -> FloorReport {
         structural_permitted: earlier.structural_permitted && later.structural_permitted,
         ..later
     }
+}
+
+/// The last [`MAX_REPORT_CYCLES`] of both.
+fn joined<T: Copy>(mut earlier: Vec<T>, later: &[T]) -> Vec<T> {
+    earlier.extend_from_slice(later);
+    let lost = earlier.len().saturating_sub(MAX_REPORT_CYCLES);
+    earlier.drain(..lost);
+    earlier
 }
 
 /// Of two verdicts the worse; `Unknown` is worse than nothing that was found.

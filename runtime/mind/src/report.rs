@@ -135,6 +135,8 @@ pub struct FloorReport {
     pub rho_state: RhoState,
     /// V(X) of each cycle covered, oldest first (at most [`MAX_REPORT_CYCLES`]).
     pub lyapunov: Vec<f64>,
+    /// X of each cycle covered, as `lyapunov`.
+    pub states: Vec<[f64; 5]>,
     /// Worst collapse tier, 0 (none) to 3.
     pub tier: u8,
     /// Existential guard stage, 0 (normal) to 3 (critical).

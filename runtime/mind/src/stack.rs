@@ -19,6 +19,7 @@ pub use level48::Failure;
 
 use crate::body::{self, Body, Perceived, Surroundings};
 use crate::desk::Desk;
+use crate::goals::{GoalTable, Runner, SubmitError};
 use crate::l3::{Action, Floor, Kernel, KernelError, Outcomes};
 use crate::l45::{EthicalKernel, Level45, Level45Error, Sentry};
 use crate::l48::observe::{ConfigError, Score};
@@ -27,7 +28,7 @@ use crate::ladder::{At, Ladder, Order, OrderError};
 use crate::report::{FloorReport, REPORT_CYCLES};
 use crate::setup;
 use level48::Level48;
-use rungs_types::{AgentId, AgentSpec, Authority, EventKind, Level};
+use rungs_types::{AgentId, AgentSpec, Authority, CheckpointId, EventKind, GoalId, GoalSpec, Level, Origin};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -84,6 +85,7 @@ pub struct Stack {
     kernel: Kernel,
     body: Body,
     desk: Desk,
+    goals: Runner,
     sentry: Sentry,
     ethics: EthicalKernel,
     level45: Level45,
@@ -107,6 +109,7 @@ impl Stack {
             cycle: 0,
             kernel: Kernel::new(setup::kernel(spec, Arc::clone(&groups)))?,
             body: Body::new(spec.agent.tenant.clone(), surroundings),
+            goals: Runner::new(surroundings.group_of.len(), surroundings.groups.len()),
             desk: Desk::default(),
             sentry: Sentry::default(),
             ethics: EthicalKernel::default(),
@@ -134,17 +137,20 @@ impl Stack {
         let epoch = self.ladder.epoch(Level::L48);
         let (floor, advice) = self.desk.read(self.cycle, epoch);
         let authority = self.ladder.authority(Level::L48);
+        let duty = self.goals.begin(self.cycle, row, None);
         let perceived = Perceived {
             cycle: self.cycle,
             row,
-            outcomes,
+            outcomes: outcomes.and(self.goals.take_outcomes()),
             floor,
             advice: advice.as_deref().map(|advice| (advice, authority)),
             late,
             // Processor time is the host's to meter; a stack has none to answer for.
             quota_share: 0.0,
         };
-        let action = self.body.turn(&mut self.kernel, &perceived).action;
+        let turn = self.body.turn_on_duty(&mut self.kernel, &perceived, duty);
+        let action = turn.action;
+        self.goals.end(action, turn.task);
         let mut cycle = Cycle {
             number: self.cycle,
             action: Some(action),
@@ -180,6 +186,7 @@ impl Stack {
         }
         let floor = self.level45.step(&report);
         self.desk.set_floor(Floor::from(&floor));
+        self.goals.hear(Some((&floor).into()));
         cycle.floor = Some(Arc::new(floor.clone()));
         self.hand_up(report, floor, cycle);
     }
@@ -187,6 +194,26 @@ impl Stack {
     /// A change of sampling was carried out, or could not be.
     pub fn sampled(&mut self, action: Action, done: bool) {
         self.body.sampled(action, done);
+        self.goals.sampled(action, done);
+    }
+
+    /// Sets a user's goal; false if it was there already.
+    pub fn submit(&mut self, spec: GoalSpec) -> Result<bool, SubmitError> {
+        let spec = GoalSpec {
+            origin: Origin::User,
+            ..spec
+        };
+        self.goals.submit(&Arc::new(spec), CheckpointId::default(), true)
+    }
+
+    /// Cancels a user's goal; whether it was open.
+    pub fn cancel(&mut self, goal: &GoalId) -> bool {
+        self.goals.cancel(goal, Origin::User)
+    }
+
+    /// The goals.
+    pub fn goals(&self) -> &GoalTable {
+        self.goals.table()
     }
 
     /// Carries out an operator's order, or says why not.

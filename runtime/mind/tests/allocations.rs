@@ -4,8 +4,12 @@
 use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64Mcg;
+use rungs_mind::budget::Unlimited;
 use rungs_mind::l3::{Action, Available, Floor, GroupSet, IdentityId, Input, Kernel, KernelConfig, Outcomes, Pace};
 use rungs_mind::l45::{Level45, Level45Config};
+use rungs_mind::lookahead::{
+    Course, DecisionState, DimensionLaw, Domain, Dynamics, Goal, ResourceState, Rollout, Trajectories,
+};
 use rungs_mind::report::{CycleReport, FloorReport, Resource};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -140,6 +144,70 @@ fn a_kernel_and_its_floor_allocate_nothing_once_every_kind_of_action_was_tried()
     let before = ALLOCATIONS.get();
     (5001..=8000).for_each(|cycle| agent.cycle(cycle));
     assert_eq!(ALLOCATIONS.get() - before, 0);
+}
+
+/// A world of one dimension that moves as its law says.
+struct OneDimension;
+
+impl Trajectories for OneDimension {
+    fn dimensions(&self) -> usize {
+        1
+    }
+
+    fn law(&self, _: usize) -> DimensionLaw {
+        DimensionLaw {
+            phi: 0.9,
+            mean: 0.0,
+            innovation_sd: 0.4,
+            noise_sd: 0.1,
+            belief_mean: 0.0,
+            belief_variance: 0.1,
+            error_ratio: 1.0,
+            interval_cycles: Some(1),
+            unseen_cycles: 0,
+            domain: 0,
+        }
+    }
+
+    fn draw_start(&self, _: usize, _: &mut Pcg64Mcg) -> f64 {
+        0.0
+    }
+}
+
+#[test]
+fn a_lookahead_allocates_nothing_on_any_course_from_its_start_to_its_report() {
+    let mut state = DecisionState::default();
+    state.domains[0] = Some(Domain::watching(0.7));
+    state.resources[0] = Some(ResourceState {
+        level: 1e6,
+        base_per_cycle: 1.0,
+        warning_level: 100.0,
+    });
+    for goal in &mut state.goals {
+        *goal = Some(Goal {
+            rate_per_cycle: 1e-4,
+            cost_per_cycle: [0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+            ..Goal::default()
+        });
+    }
+    let busy = Course {
+        parallel_goals: 5,
+        attempts: 4,
+        attempts_today: 2,
+        risk_cap: 2.0,
+        reserve_share: 0.2,
+        exploration: 0.1,
+        spread: 1.5,
+        consumption: 1.5,
+    };
+    for course in [Course::AS_TODAY, busy] {
+        let before = ALLOCATIONS.get();
+        let rng = Pcg64Mcg::seed_from_u64(7);
+        let mut rollout = Rollout::start_on(&course, &state, &Dynamics::default(), &OneDimension, rng).expect("valid");
+        rollout.advance(1_000, &Unlimited).expect("no limit");
+        assert!(rollout.report().spent[0] > 0.0);
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+    }
 }
 
 #[test]

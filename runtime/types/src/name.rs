@@ -139,6 +139,21 @@ name!(
     "node"
 );
 name!(
+    /// A goal, unique within its agent, and never used again there while the goal is remembered.
+    GoalId,
+    "goal"
+);
+name!(
+    /// The name of a task within its goal.
+    TaskName,
+    "task"
+);
+name!(
+    /// The name of a skill within its agent.
+    SkillName,
+    "skill"
+);
+name!(
     /// The name of a user's own actor, unique in the cluster.
     UserName,
     "actor"

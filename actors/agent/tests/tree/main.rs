@@ -4,6 +4,7 @@ mod authority;
 mod driver;
 mod faults;
 mod freeze;
+mod goals;
 mod lifecycle;
 mod reach;
 mod snapshots;

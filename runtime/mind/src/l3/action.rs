@@ -237,6 +237,23 @@ pub struct Available {
     pub shorter_period: bool,
 }
 
+impl Available {
+    /// The action can be done now.
+    pub fn offers(&self, action: Action) -> bool {
+        match action {
+            Action::Hold | Action::SwitchForecaster { .. } => true,
+            Action::SampleFaster { group } => self.faster.contains(group),
+            Action::SampleSlower { group } => self.slower.contains(group),
+            Action::RaiseIncident { .. } | Action::ClearIncident => self.incidents,
+            Action::AskPeer { .. } => self.peers,
+            Action::ChangePeriod { change } => match change {
+                PeriodChange::Longer => self.longer_period,
+                PeriodChange::Shorter => self.shorter_period,
+            },
+        }
+    }
+}
+
 /// Who refused an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {

@@ -152,6 +152,29 @@ pub struct Input<'a> {
     pub available: Available,
 }
 
+/// What the goals and the strategy in force ask of one turn.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Duty {
+    /// The action of a goal's task: it comes before what the kernel would do of itself.
+    pub task: Option<Action>,
+    /// The exploration rate in force; `None` for the configured one. Out of [`EXPLORATION_RANGE`] it is cut off there.
+    pub exploration_rate: Option<f64>,
+}
+
+/// What became of a duty's task.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TaskTurn {
+    /// There was none.
+    #[default]
+    None,
+    /// It is this turn's action.
+    Granted,
+    /// The gate refused it.
+    Refused,
+    /// Nothing was decided in this turn, or it would have changed what may not be changed now: another time.
+    Deferred,
+}
+
 /// What one turn decided.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
@@ -159,6 +182,8 @@ pub struct Step {
     pub action: Action,
     /// Proposals that the gate refused before it.
     pub refused: u16,
+    /// What became of the duty's task.
+    pub task: TaskTurn,
     /// The row of facts that went into the report.
     pub facts: CycleFacts,
     /// How I moved.

@@ -1,12 +1,14 @@
 //! One turn of the loop: predict, act, compare, update.
 
-use super::action::{Action, Gate, REFUSED_DEPTH, Refusal};
+use super::action::{Action, Available, Gate, REFUSED_DEPTH, Refusal};
 use super::affect::Affect;
 use super::choose::{self, Candidate, Situation};
 use super::complexity::{self, MAX_DEPTH, SelfAssessment};
 use super::environment::{Sight, Skill};
 use super::identity::{DELTA_MAX, IdentityId, Motion, distance, norm};
-use super::input::{Floor, Heeded, Input, KernelConfig, KernelError, MAX_REFUSALS, Step};
+use super::input::{
+    Duty, EXPLORATION_RANGE, Floor, Heeded, Input, KernelConfig, KernelError, MAX_REFUSALS, Step, TaskTurn,
+};
 use super::rows;
 use super::state::{KernelState, LastTurn};
 use crate::report::{CycleFacts, CycleReport};
@@ -86,8 +88,13 @@ impl Kernel {
         std::mem::swap(&mut self.state.report, spent);
     }
 
-    /// One turn.
+    /// One turn without a duty.
     pub fn step(&mut self, input: &Input<'_>, gate: &mut impl Gate) -> Step {
+        self.step_on_duty(input, Duty::default(), gate)
+    }
+
+    /// One turn. The task of the duty, if there is one, is proposed before anything else.
+    pub fn step_on_duty(&mut self, input: &Input<'_>, duty: Duty, gate: &mut impl Gate) -> Step {
         let heeded = input.heed(self.config.groups.len());
         let state = &mut self.state;
         rows::open_row(&mut state.report, input.observation, &state.environment);
@@ -100,7 +107,11 @@ impl Kernel {
         let own = self.update_self(input, &heeded);
         let assessment = self.state.reflection.assess(own.error, &own.volatility);
         self.feel(input, &heeded, own.volatility[1]);
-        let turn = self.act(input, &heeded, own.stabilizing, assessment.depth, gate);
+        let mood = Mood {
+            stabilizing: own.stabilizing,
+            depth: assessment.depth,
+        };
+        let turn = self.act(input, &heeded, mood, duty, gate);
         self.expect(turn.action, &own, input);
 
         let facts = self.facts(input, &sight, &own, &turn, &assessment);
@@ -108,6 +119,7 @@ impl Kernel {
         Step {
             action: turn.action,
             refused: turn.refused,
+            task: turn.task,
             facts,
             motion: own.motion,
             identity_hash: self.state.identity.hash(),
@@ -165,24 +177,24 @@ impl Kernel {
     }
 
     /// Takes the best action that the gate grants, and remembers it.
-    fn act(
-        &mut self,
-        input: &Input<'_>,
-        heeded: &Heeded<'_>,
-        stabilizing: bool,
-        depth: u8,
-        gate: &mut impl Gate,
-    ) -> Turn {
+    fn act(&mut self, input: &Input<'_>, heeded: &Heeded<'_>, mood: Mood, duty: Duty, gate: &mut impl Gate) -> Turn {
         let mut turn = Turn {
             action: Action::Hold,
             refused: 0,
             ethics: false,
             flip: false,
-            decided: !stabilizing,
+            decided: !mood.stabilizing,
+            task: duty.task.map_or(TaskTurn::None, |_| TaskTurn::Deferred),
         };
-        if !stabilizing {
-            self.list_candidates(input, heeded, depth);
-            self.propose(&mut turn, gate);
+        if !mood.stabilizing {
+            let structural = is_structural_open(input, heeded, mood.depth);
+            if let Some(task) = duty.task.filter(|task| structural || !task.kind().is_structural()) {
+                turn.try_task(task, &input.available, gate);
+            }
+            if turn.task != TaskTurn::Granted {
+                self.list_candidates(input, heeded, mood.depth);
+                self.propose(&mut turn, duty.exploration_rate, gate);
+            }
         }
         let state = &mut self.state;
         let speaker = turn
@@ -198,7 +210,6 @@ impl Kernel {
     }
 
     fn list_candidates(&mut self, input: &Input<'_>, heeded: &Heeded<'_>, depth: u8) {
-        let floor_permits = matches!(input.floor, Floor::Standing { structural: true, .. });
         let situation = Situation {
             cycle: input.cycle,
             environment: &self.state.environment,
@@ -206,16 +217,18 @@ impl Kernel {
             available: &input.available,
             heeded: *heeded,
             quota_share: input.pace.quota_share,
-            structural: floor_permits && heeded.structural && depth < HOLD_BACK_DEPTH,
+            structural: is_structural_open(input, heeded, depth),
             calls_for_help: depth >= MAX_DEPTH,
         };
         situation.candidates(&mut self.candidates);
     }
 
     /// Asks the gate, best candidate first, until one is granted, holding is best, or too many were refused.
-    fn propose(&mut self, turn: &mut Turn, gate: &mut impl Gate) {
+    fn propose(&mut self, turn: &mut Turn, exploration_rate: Option<f64>, gate: &mut impl Gate) {
         let KernelState { affect, rng, .. } = &mut self.state;
-        let rate = self.config.exploration_rate;
+        let (least, most) = (*EXPLORATION_RANGE.start(), *EXPLORATION_RANGE.end());
+        let advised = exploration_rate.filter(|rate| !rate.is_nan());
+        let rate = advised.map_or(self.config.exploration_rate, |rate| rate.clamp(least, most));
         let mut proposal = choose::take_exploring(&mut self.candidates, rate, rng)
             .or_else(|| choose::take_best(&mut self.candidates, affect));
         while let Some(action) = proposal.filter(|action| *action != Action::Hold) {
@@ -304,6 +317,42 @@ struct Turn {
     flip: bool,
     /// There was a choice.
     decided: bool,
+    /// What became of the duty's task.
+    task: TaskTurn,
+}
+
+impl Turn {
+    /// Proposes a task's action. What the environment does not offer now is refused like what the gate refuses.
+    fn try_task(&mut self, task: Action, available: &Available, gate: &mut impl Gate) {
+        let answer = if available.offers(task) {
+            ask(gate, &task)
+        } else {
+            Err(Refusal::Policy)
+        };
+        self.task = TaskTurn::Refused;
+        match answer {
+            Ok(()) => (self.action, self.task) = (task, TaskTurn::Granted),
+            Err(refusal) => {
+                self.refused += 1;
+                self.ethics |= refusal == Refusal::Ethics;
+            }
+        }
+    }
+}
+
+/// In which mood the cycle is decided.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Mood {
+    /// Nothing is decided.
+    stabilizing: bool,
+    /// Depth of reflection.
+    depth: u8,
+}
+
+/// Structural change is open to the kernel: the floor, what is heeded, and its own reflection permit it.
+fn is_structural_open(input: &Input<'_>, heeded: &Heeded<'_>, depth: u8) -> bool {
+    let floor_permits = matches!(input.floor, Floor::Standing { structural: true, .. });
+    floor_permits && heeded.structural && depth < HOLD_BACK_DEPTH
 }
 
 /// The gate's word; what optimises itself too deeply is refused before it is asked.

@@ -33,7 +33,7 @@ mod state;
 pub use action::{Action, ActionKind, Available, Forecaster, Gate, GroupSet, PeriodChange, Refusal};
 pub use environment::Skill;
 pub use identity::IdentityId;
-pub use input::{Floor, Input, KernelConfig, KernelError, Pace, Step};
+pub use input::{Duty, Floor, Input, KernelConfig, KernelError, Pace, Step, TaskTurn};
 pub use kernel::Kernel;
 pub use operations::Outcomes;
 pub use state::KernelState;

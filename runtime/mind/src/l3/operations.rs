@@ -49,6 +49,27 @@ pub struct Outcomes {
     pub breaches: u16,
 }
 
+impl Outcomes {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Outcomes) -> Outcomes {
+        let sum = |of: fn(&Outcomes) -> u16| of(&self).saturating_add(of(&other));
+        Outcomes {
+            tasks_succeeded: sum(|o| o.tasks_succeeded),
+            tasks_failed: sum(|o| o.tasks_failed),
+            proposals: sum(|o| o.proposals),
+            denied: sum(|o| o.denied),
+            goals_kept: sum(|o| o.goals_kept),
+            goals_broken: sum(|o| o.goals_broken),
+            expansions: sum(|o| o.expansions),
+            strategy_decisions: sum(|o| o.strategy_decisions),
+            strategy_changes: sum(|o| o.strategy_changes),
+            strategy_flips: sum(|o| o.strategy_flips),
+            breaches: sum(|o| o.breaches),
+        }
+    }
+}
+
 /// What the operational data say of the self.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Measurement {

@@ -114,6 +114,7 @@ impl Level45 {
     /// The same, without allocation once `floor` has held a report of this length.
     pub fn step_into(&mut self, report: &CycleReport, floor: &mut FloorReport) {
         floor.lyapunov.clear();
+        floor.states.clear();
         floor.guard = GuardReadings::default();
         (floor.rho_state, floor.success_fall, floor.contained) = (RhoState::Unknown, false, true);
         if report.dropped_cycles > 0 {

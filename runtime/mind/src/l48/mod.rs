@@ -38,6 +38,7 @@ pub mod introspect;
 pub mod invariants;
 pub mod observe;
 pub mod orchestrator;
+pub mod plan;
 pub mod risk;
 pub mod scenario;
 pub mod standing;

@@ -1,6 +1,7 @@
 //! One rollout: the loop that moves world, state, performance and goals (the model is in the module above).
 
 use super::LookaheadError;
+use super::course::{Course, EXPLORATION_GAIN, MUTATION_WEIGHT};
 use super::dynamics::Dynamics;
 use super::measures::{LyapunovCount, SeofTerms, diversity, lyapunov, seof};
 use super::report::{Broken, LookaheadReport};
@@ -32,6 +33,7 @@ pub struct Rollout {
     /// Where it started: cascades are falls from here.
     first: DecisionState,
     dynamics: Dynamics,
+    course: Course,
     world: World,
     rng: Pcg64Mcg,
     cycles: u32,
@@ -49,21 +51,34 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Copies the state and draws where the trajectory starts. `rng` is the rollout's own.
+    /// Copies the state and draws where the trajectory starts; everything goes on as it is. `rng` is the rollout's own.
     pub fn start(
+        state: &DecisionState,
+        dynamics: &Dynamics,
+        source: &impl Trajectories,
+        rng: Pcg64Mcg,
+    ) -> Result<Self, LookaheadError> {
+        Self::start_on(&Course::AS_TODAY, state, dynamics, source, rng)
+    }
+
+    /// The same, on a course of action.
+    pub fn start_on(
+        course: &Course,
         state: &DecisionState,
         dynamics: &Dynamics,
         source: &impl Trajectories,
         mut rng: Pcg64Mcg,
     ) -> Result<Self, LookaheadError> {
+        course.check()?;
         state.check()?;
         dynamics.check()?;
-        let world = World::draw(source, &mut rng)?;
+        let world = World::draw(source, course.spread, &mut rng)?;
         let [s, _, iis, uncertainty, _] = state.x;
         let mut rollout = Self {
             now: *state,
             first: *state,
             dynamics: *dynamics,
+            course: *course,
             world,
             rng,
             cycles: 0,
@@ -126,6 +141,11 @@ impl Rollout {
         }
     }
 
+    /// How far each goal is.
+    pub fn goal_progress(&self) -> [Option<f64>; MAX_GOALS] {
+        self.now.goals.map(|goal| goal.map(|goal| goal.progress))
+    }
+
     fn step(&mut self) {
         self.cycles += 1;
         let seen = self.world.step(&mut self.rng);
@@ -157,9 +177,10 @@ impl Rollout {
             self.now.x[c] = (rest[c] + pull + response[c] * push + noise).clamp(0.0, 1.0);
         }
         self.reactive_s = self.now.x[0];
-        self.now.growth_complexity =
-            self.first.growth_complexity * (1.0 - f64::from(self.cycles) / GROWTH_CYCLES).max(0.0);
-        self.now.x[0] = (self.reactive_s - self.now.growth_complexity).max(0.0);
+        let passed = (f64::from(self.cycles) / GROWTH_CYCLES).min(1.0);
+        self.now.growth_complexity = self.first.growth_complexity * (1.0 - passed);
+        let mutation = MUTATION_WEIGHT * self.course.exploration * passed;
+        self.now.x[0] = (self.reactive_s - self.now.growth_complexity - mutation).clamp(0.0, 1.0);
         self.now.x[3] = self.now.x[3].max(seen.blind_share);
     }
 
@@ -168,7 +189,8 @@ impl Rollout {
         for (domain, surprise) in self.now.domains.iter_mut().zip(&seen.by_domain) {
             let Some(domain) = domain else { break };
             let excess = surprise.map_or(0.0, |surprise| surprise - usual_surprise);
-            let reached = (domain.usual - domain.sensitivity * excess).clamp(0.0, 1.0);
+            let found = EXPLORATION_GAIN * self.course.exploration * (1.0 - domain.usual);
+            let reached = (domain.usual + found - domain.sensitivity * excess).clamp(0.0, 1.0);
             domain.performance += (reached - domain.performance) / TREND_CYCLES;
         }
         let levels = [self.performance(), 1.0 - self.now.x[0]];
@@ -180,18 +202,29 @@ impl Rollout {
     fn move_goals(&mut self) {
         let mut used = [0.0; MAX_RESOURCES];
         for (used, resource) in used.iter_mut().zip(&self.now.resources) {
-            *used = resource.map_or(0.0, |resource| resource.base_per_cycle);
+            *used = resource.map_or(0.0, |resource| self.scaled(resource.base_per_cycle));
         }
         let complete = self.complete_goals();
+        let mut places = self.course.parallel_goals;
+        if 1.0 - self.now.x[0] >= self.course.risk_cap {
+            places = 0;
+        }
         for index in 0..MAX_GOALS {
             let Some(goal) = self.now.goals[index] else { continue };
-            if goal.progress >= 1.0 || goal.depends_on & !complete != 0 || self.lacks_resource(&goal.cost_per_cycle) {
+            if places == 0 || goal.progress >= 1.0 || goal.depends_on & !complete != 0 {
                 continue;
             }
-            for (used, cost) in used.iter_mut().zip(&goal.cost_per_cycle) {
-                *used += cost;
+            let domain = self.now.domains[usize::from(goal.domain)];
+            let pace = self.course.pace(domain.map_or(1.0, |domain| domain.performance));
+            let weight = pace * self.course.consumption;
+            if self.lacks_resource(&goal.cost_per_cycle, weight, &used) {
+                continue;
             }
-            let progress = goal.progress + goal.rate_per_cycle * self.relative_performance(goal.domain);
+            places -= 1;
+            for (used, cost) in used.iter_mut().zip(&goal.cost_per_cycle) {
+                *used += weight * cost;
+            }
+            let progress = goal.progress + pace * goal.rate_per_cycle * self.relative_performance(goal.domain);
             self.now.goals[index] = Some(super::Goal {
                 progress: progress.min(1.0),
                 ..goal
@@ -217,9 +250,32 @@ impl Rollout {
         })
     }
 
-    fn lacks_resource(&self, cost_per_cycle: &[f64; MAX_RESOURCES]) -> bool {
-        let mut resources = self.now.resources.iter().zip(cost_per_cycle);
-        resources.any(|(resource, cost)| *cost > 0.0 && resource.is_none_or(|resource| resource.level < *cost))
+    /// What a resource loses of itself, in the scenario; one that is renewed is renewed as ever.
+    fn scaled(&self, base_per_cycle: f64) -> f64 {
+        if base_per_cycle > 0.0 {
+            base_per_cycle * self.course.consumption
+        } else {
+            base_per_cycle
+        }
+    }
+
+    /// A resource that it needs is used up, or would fall below what is held back of it, what is used in this cycle
+    /// already counted in.
+    fn lacks_resource(&self, cost_per_cycle: &[f64; MAX_RESOURCES], weight: f64, used: &[f64; MAX_RESOURCES]) -> bool {
+        (0..MAX_RESOURCES).any(|index| {
+            let cost = weight * cost_per_cycle[index];
+            let lacks = |resource: super::ResourceState| {
+                let first = self.first.resources[index].map_or(0.0, |first| first.level);
+                let held_back = self.course.reserve_share * first;
+                let left = if held_back > 0.0 {
+                    resource.level - used[index]
+                } else {
+                    resource.level
+                };
+                left < cost + held_back
+            };
+            cost > 0.0 && self.now.resources[index].is_none_or(lacks)
+        })
     }
 
     /// Performance of a domain relative to today's; 1 if there was none to compare with.

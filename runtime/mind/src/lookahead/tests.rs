@@ -155,7 +155,7 @@ fn surprise_moves_x_by_its_response() {
 #[test]
 fn a_calibrated_agent_is_not_surprised_on_average() {
     let mut generator = rng(5);
-    let mut world = World::draw(&Calm::of(8), &mut generator).unwrap();
+    let mut world = World::draw(&Calm::of(8), 1.0, &mut generator).unwrap();
     let (mut sum, mut squares, cycles) = (0.0, 0.0, 20_000);
     for _ in 0..cycles {
         let seen = world.step(&mut generator);
@@ -175,7 +175,7 @@ fn posterior_variance_is_that_of_the_kalman_filter() {
     // The fixed point of p = (0.81 p + 0.19) 0.1 / (0.81 p + 0.29): 0.81 p² + 0.209 p - 0.019 = 0.
     let expected = (-0.209 + (0.209_f64 * 0.209 + 4.0 * 0.81 * 0.019).sqrt()) / 1.62;
     let mut generator = rng(5);
-    let mut world = World::draw(&Calm::of(3), &mut generator).unwrap();
+    let mut world = World::draw(&Calm::of(3), 1.0, &mut generator).unwrap();
     let seen = (0..200).map(|_| world.step(&mut generator)).last().unwrap();
     assert!(
         (seen.eu - expected).abs() < 1e-9,
@@ -190,7 +190,7 @@ fn a_sensor_is_seen_at_its_interval() {
     slow.law.interval_cycles = Some(4);
     slow.law.unseen_cycles = 1;
     let mut generator = rng(5);
-    let mut world = World::draw(&slow, &mut generator).unwrap();
+    let mut world = World::draw(&slow, 1.0, &mut generator).unwrap();
     let seen: Vec<bool> = (0..12).map(|_| world.step(&mut generator).surprise.is_some()).collect();
     assert_eq!(
         seen,

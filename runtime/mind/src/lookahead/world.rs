@@ -13,6 +13,8 @@ pub const UNSEEN_CYCLES: u32 = 50;
 const MAX_ERROR_SD: f64 = 5.0;
 /// Mean of |z| for a standard normal z: sqrt(2 / pi).
 const MEAN_ABSOLUTE: f64 = 0.797_884_560_802_865_4;
+/// Most by which errors can be larger than the law expects.
+const MAX_ERROR_RATIO: f64 = 10.0;
 /// Largest magnitude of a state and of its variance, in standard deviations of the dimension.
 const MAX_STATE: f64 = 1e6;
 
@@ -50,7 +52,7 @@ impl DimensionLaw {
         require("observation noise", self.noise_sd, 0.0, MAX_STATE)?;
         require("belief", self.belief_mean, -MAX_STATE, MAX_STATE)?;
         require("belief variance", self.belief_variance, 0.0, MAX_STATE)?;
-        require("error ratio", self.error_ratio, 0.0, 10.0)?;
+        require("error ratio", self.error_ratio, 0.0, MAX_ERROR_RATIO)?;
         require(
             "sampling interval",
             f64::from(self.interval_cycles.unwrap_or(1)),
@@ -115,16 +117,17 @@ pub(super) struct Seen {
 }
 
 impl World {
-    /// Draws a start state.
-    pub(super) fn draw(source: &impl Trajectories, rng: &mut Pcg64Mcg) -> Result<Self, LookaheadError> {
+    /// Draws a start state. `spread` multiplies the error ratio of each dimension, up to its limit.
+    pub(super) fn draw(source: &impl Trajectories, spread: f64, rng: &mut Pcg64Mcg) -> Result<Self, LookaheadError> {
         let count = source.dimensions();
         if count > MAX_DIMENSIONS {
             return Err(LookaheadError::Dimensions { found: count });
         }
         let mut dimensions = [None; MAX_DIMENSIONS];
         for (index, slot) in dimensions.iter_mut().take(count).enumerate() {
-            let law = source.law(index);
+            let mut law = source.law(index);
             law.check()?;
+            law.error_ratio = (law.error_ratio * spread).min(MAX_ERROR_RATIO);
             let state = source.draw_start(index, rng);
             require("particle", state, -MAX_STATE, MAX_STATE)?;
             *slot = Some(Dimension {

@@ -3,7 +3,7 @@
 use super::Stack;
 use crate::l3::Floor;
 use crate::ladder::{Action, Fault, Request};
-use rungs_types::{EventKind, Level};
+use rungs_types::{EventKind, Level, Origin};
 
 impl Stack {
     /// Something went wrong at `cycle`.
@@ -35,6 +35,9 @@ impl Stack {
         match action {
             Action::Withdraw { level, checkpoint } => {
                 let count = self.desk.withdraw(level);
+                if let Some(origin) = origin_of(level) {
+                    self.goals.withdraw(origin, checkpoint);
+                }
                 self.tell(
                     cycle,
                     EventKind::Withdrawn {
@@ -57,5 +60,15 @@ impl Stack {
             | Action::Reenable { .. }
             | Action::Place { .. } => {}
         }
+    }
+}
+
+/// The origin of the goals that a level sets.
+fn origin_of(level: Level) -> Option<Origin> {
+    match level {
+        Level::L3 | Level::L45 => None,
+        Level::L48 => Some(Origin::L48),
+        Level::L49 => Some(Origin::L49),
+        Level::L6 => Some(Origin::L6),
     }
 }

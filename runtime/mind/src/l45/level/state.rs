@@ -215,6 +215,7 @@ impl Cycle {
         floor.divergence = self.uncertainty.divergence.unwrap_or(1.0);
         floor.divergence_band = uncertainty::band(self.uncertainty.divergence);
         floor.lyapunov.push(self.lyapunov);
+        floor.states.push(self.x.to_array());
         floor.tier = self.tier;
         floor.guard_stage = self.stage.as_byte();
         floor.guard = GuardReadings {

@@ -170,13 +170,17 @@ fn merged_reports_say_the_same_as_single_ones() {
     }
     assert_eq!(other.lyapunov.len(), 90);
     assert_eq!(other.lyapunov[80..], one.lyapunov);
+    assert_eq!(other.states[80..], one.states);
+    assert_eq!(one.states.last(), Some(&one.x));
     assert_eq!(
         FloorReport {
             lyapunov: vec![],
+            states: vec![],
             ..other
         },
         FloorReport {
             lyapunov: vec![],
+            states: vec![],
             ..one
         }
     );

@@ -1,0 +1,171 @@
+//! The goals of an agent by name: what its kernel receives about them, beside ticks and questions. The kernel owns the
+//! table; what is decided about it is in `rungs_mind::goals`.
+
+use rungs_host::{Refusal, Wire};
+use rungs_mind::goals::{GoalView, Runner, SubmitError};
+use rungs_types::goal::{
+    Comparison, Condition, GoalBudget, Origin, Quantity, Reward, Success, TaskAction, TaskSpec, Tier,
+};
+use rungs_types::{CheckpointId, ErrorCode, GoalId, GoalSpec, TaskName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Sets a goal; sent to `<agent>#kernel`. Whoever sends it is a user, whatever its origin says. The same goal twice is
+/// one, so that a caller who got no answer can ask again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmitGoal {
+    /// The goal.
+    pub spec: GoalSpec,
+}
+
+/// Cancels a goal that a user has set; sent to `<agent>#kernel`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CancelGoal {
+    /// Which.
+    pub goal: GoalId,
+}
+
+/// The goals that are worked on, those that wait, and those closed lately; sent to `<agent>#kernel`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListGoals {}
+
+/// A goal in one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GoalEntry {
+    /// Its name.
+    pub goal: GoalId,
+    /// What it is for.
+    pub intent: String,
+    /// Who set it.
+    pub origin: String,
+    /// How far ahead it lies.
+    pub tier: String,
+    /// Where it stands, and why.
+    pub state: String,
+    /// Tasks that are done.
+    pub tasks_done: u32,
+    /// Tasks that it has.
+    pub tasks: u32,
+    /// Environment actions taken for it.
+    pub actions: u32,
+}
+
+impl From<GoalView> for GoalEntry {
+    fn from(view: GoalView) -> Self {
+        Self {
+            goal: view.goal,
+            intent: view.intent,
+            origin: view.origin,
+            tier: view.tier,
+            state: view.state,
+            tasks_done: view.tasks_done,
+            tasks: view.tasks,
+            actions: view.actions,
+        }
+    }
+}
+
+impl Wire for SubmitGoal {
+    const KIND: &'static str = "goal.submit";
+    type Reply = GoalEntry;
+
+    fn example() -> Self {
+        Self { spec: example() }
+    }
+}
+
+impl Wire for CancelGoal {
+    const KIND: &'static str = "goal.cancel";
+    type Reply = GoalEntry;
+
+    fn example() -> Self {
+        Self { goal: example().goal }
+    }
+}
+
+impl Wire for ListGoals {
+    const KIND: &'static str = "goal.list";
+    type Reply = Vec<GoalEntry>;
+
+    fn example() -> Self {
+        Self {}
+    }
+}
+
+/// A goal of one task: to be told when the first dimension is above 90, and to see it below 80 again.
+fn example() -> GoalSpec {
+    let first = |is, value| Condition {
+        of: Quantity::Dimension(0),
+        is,
+        value,
+    };
+    GoalSpec {
+        goal: GoalId::new("calm").expect("invariant: a valid name"),
+        intent: "have somebody look when the load is high".into(),
+        origin: Origin::User,
+        tier: Tier::Tactical,
+        success: Success {
+            all: vec![first(Comparison::Below, 80.0)],
+            any: Vec::new(),
+        },
+        tasks: vec![TaskSpec {
+            name: TaskName::new("tell").expect("invariant: a valid name"),
+            does: TaskAction::RaiseIncident { group: 0 },
+            after: Vec::new(),
+            when: vec![first(Comparison::Above, 90.0)],
+            retries: 1,
+            deadline_cycles: None,
+        }],
+        after: Vec::new(),
+        deadline_cycles: Some(10_000),
+        budget: GoalBudget::default(),
+        skills: Vec::new(),
+        reward: Reward::default(),
+        weights: BTreeMap::new(),
+    }
+}
+
+/// Sets a user's goal.
+pub(crate) fn submit(goals: &mut Runner, spec: GoalSpec) -> Result<GoalEntry, Refusal> {
+    let goal = spec.goal.clone();
+    let spec = GoalSpec {
+        origin: Origin::User,
+        ..spec
+    };
+    let set = goals.submit(&Arc::new(spec), CheckpointId::default(), true);
+    set.map_err(|error| Refusal::new(code_of(&error), &error.to_string()))?;
+    entry(goals, &goal)
+}
+
+/// Cancels a user's goal.
+pub(crate) fn cancel(goals: &mut Runner, goal: &GoalId) -> Result<GoalEntry, Refusal> {
+    if goals.cancel(goal, Origin::User) {
+        entry(goals, goal)
+    } else {
+        let text = format!("no goal {goal} of a user is open");
+        Err(Refusal::new(ErrorCode::NotFound, &text))
+    }
+}
+
+/// Every goal.
+pub(crate) fn list(goals: &Runner) -> Vec<GoalEntry> {
+    goals.views().into_iter().map(GoalEntry::from).collect()
+}
+
+fn entry(goals: &Runner, goal: &GoalId) -> Result<GoalEntry, Refusal> {
+    let found = list(goals).into_iter().find(|entry| entry.goal == *goal);
+    found.ok_or_else(|| Refusal::new(ErrorCode::NotFound, &format!("no goal {goal}")))
+}
+
+fn code_of(error: &SubmitError) -> ErrorCode {
+    match error {
+        SubmitError::Spec(_) => ErrorCode::Malformed,
+        SubmitError::Full { .. } => ErrorCode::Overloaded,
+        SubmitError::Taken { .. } | SubmitError::AlreadyHolds { .. } | SubmitError::NotPermitted => ErrorCode::Refused,
+    }
+}

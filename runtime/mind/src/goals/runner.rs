@@ -1,0 +1,267 @@
+//! The goals of one agent, cycle by cycle: what the kernel's driver holds. Before a turn it says what the turn owes to the
+//! goals ([`Runner::begin`]), after it what came of that ([`Runner::end`]); outcomes that come later it is told
+//! ([`Runner::sampled`]).
+//!
+//! Knobs are turned here: the strategy in force is the agent's own, with what tasks have turned, blended with the advised
+//! one by the weight of the advice.
+
+use super::change::{Change, tally};
+use super::observed::{FloorSight, Observed, WorldSight};
+use super::record::GoalView;
+use super::start::{Start, TaskOutcome, action_of};
+use super::table::{GoalTable, Submission, SubmitError};
+use crate::l3::{Action, Duty, Outcomes, TaskTurn};
+use crate::l48::plan::Strategy;
+use crate::lookahead::UNSEEN_CYCLES;
+use rungs_types::goal::{GoalSpec, Knob, Origin, TaskAction};
+use rungs_types::{CheckpointId, GoalId};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Changes of sampling that wait for their outcome.
+const MAX_AWAITED: usize = 64;
+
+/// What of the goals is stored.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunnerState {
+    /// The goals.
+    pub table: GoalTable,
+    /// The agent's own strategy, with what tasks have turned.
+    pub own: Strategy,
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Runner {
+    state: RunnerState,
+    groups: usize,
+    cycle: u64,
+    /// The last value of each dimension and its cycle.
+    last: Vec<Option<(f64, u64)>>,
+    values: Vec<f64>,
+    variance: Vec<f64>,
+    floor: Option<FloorSight>,
+    world: Option<WorldSight>,
+    /// The strategy in force.
+    strategy: Strategy,
+    /// The task that this turn owes.
+    owed: Option<Start>,
+    /// Changes of sampling under way, oldest first, with the task of each that is one's.
+    awaited: VecDeque<(Action, Option<Start>)>,
+    outcomes: Outcomes,
+}
+
+impl Runner {
+    /// No goals, in an environment of so many dimensions and groups.
+    pub fn new(dimensions: usize, groups: usize) -> Self {
+        Self::restored(RunnerState::default(), dimensions, groups, 0)
+    }
+
+    /// Goes on where [`Runner::snapshot`] was taken, at this cycle: what was under way is repeated where that does no harm.
+    pub fn restored(state: RunnerState, dimensions: usize, groups: usize, cycle: u64) -> Self {
+        let mut runner = Self {
+            strategy: state.own,
+            state,
+            groups,
+            cycle,
+            last: vec![None; dimensions],
+            values: vec![f64::NAN; dimensions],
+            variance: Vec::new(),
+            floor: None,
+            world: None,
+            owed: None,
+            awaited: VecDeque::new(),
+            outcomes: Outcomes::default(),
+        };
+        let changes = runner.state.table.recover(cycle);
+        runner.apply(changes);
+        runner
+    }
+
+    /// All that is stored.
+    pub fn snapshot(&self) -> RunnerState {
+        self.state.clone()
+    }
+
+    /// The goals.
+    pub fn table(&self) -> &GoalTable {
+        &self.state.table
+    }
+
+    /// Every goal, for people.
+    pub fn views(&self) -> Vec<GoalView> {
+        self.state.table.views()
+    }
+
+    /// The strategy in force.
+    pub fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
+    /// Sets a goal; false if it was there already. `permitted`: the agent may set itself goals.
+    pub fn submit(
+        &mut self,
+        spec: &Arc<GoalSpec>,
+        checkpoint: CheckpointId,
+        permitted: bool,
+    ) -> Result<bool, SubmitError> {
+        let observed = self.observed();
+        let at = Submission {
+            checkpoint,
+            observed: &observed,
+            dimensions: self.last.len(),
+            groups: self.groups,
+            creation_permitted: permitted,
+        };
+        let change = self.state.table.submit(spec, &at)?;
+        let set = change.is_some();
+        if set && spec.origin != Origin::User {
+            self.outcomes.expansions = self.outcomes.expansions.saturating_add(1);
+        }
+        self.apply(change);
+        Ok(set)
+    }
+
+    /// Cancels a goal of this origin; whether it was open.
+    pub fn cancel(&mut self, goal: &GoalId, origin: Origin) -> bool {
+        let change = self.state.table.cancel(goal, origin);
+        let cancelled = change.is_some();
+        self.apply(change);
+        cancelled
+    }
+
+    /// Takes back what an origin has set since a checkpoint; how many goals.
+    pub fn withdraw(&mut self, origin: Origin, checkpoint: CheckpointId) -> u32 {
+        let changes = self.state.table.withdraw(origin, checkpoint);
+        let count = changes.len() as u32;
+        self.apply(changes);
+        count
+    }
+
+    /// Orders the open goals, the highest priority first.
+    pub fn order(&mut self, goals: Vec<GoalId>) {
+        self.apply([Change::Order { goals }]);
+    }
+
+    /// What L4.5 has said last.
+    pub fn hear(&mut self, floor: Option<FloorSight>) {
+        self.floor = floor;
+    }
+
+    /// L4.8 has spoken; `None` when what it said was withdrawn.
+    pub fn hear_world(&mut self, world: Option<(WorldSight, &[f64])>) {
+        self.world = world.map(|(world, _)| world);
+        self.variance.clear();
+        self.variance
+            .extend_from_slice(world.map_or(&[], |(_, variance)| variance));
+    }
+
+    /// A cycle begins with this row; `advised` is the strategy of the level above with the weight of its advice. Gives what
+    /// the turn owes.
+    pub fn begin(&mut self, cycle: u64, row: &[f64], advised: Option<(&Strategy, f64)>) -> Duty {
+        self.cycle = cycle;
+        self.see(row);
+        let own = self.state.own;
+        self.strategy = advised.map_or(own, |(strategy, weight)| strategy.blend(&own, weight));
+        let limits = self.strategy.limits();
+        let changes = self.state.table.decide(cycle, &self.observed(), &limits);
+        self.apply(changes);
+        self.owed = self.next();
+        Duty {
+            task: self.owed.as_ref().and_then(|start| action_of(&start.does)),
+            exploration_rate: Some(self.strategy.get(Knob::ExplorationRate)),
+        }
+    }
+
+    /// The next task that is an action; knobs are turned on the way, each once.
+    fn next(&mut self) -> Option<Start> {
+        loop {
+            let limits = self.strategy.limits();
+            let start = self.state.table.next(self.cycle, &self.observed(), &limits)?;
+            let TaskAction::Turn(setting) = start.does else {
+                return Some(start);
+            };
+            self.apply([start.change()]);
+            self.state.own = self.state.own.with(setting);
+            self.settle(&start, TaskOutcome::Done);
+        }
+    }
+
+    /// The turn is over: what became of its task, and which action it took.
+    pub fn end(&mut self, action: Action, task: TaskTurn) {
+        let owed = self.owed.take();
+        let start = match (owed, task) {
+            (Some(start), TaskTurn::Granted) => {
+                self.apply([start.change()]);
+                Some(start)
+            }
+            (Some(start), TaskTurn::Refused) => {
+                self.apply([start.change()]);
+                self.settle(&start, TaskOutcome::Failed);
+                None
+            }
+            _ => None,
+        };
+        if matches!(action, Action::SampleFaster { .. } | Action::SampleSlower { .. }) {
+            // What comes back is matched with what was asked for: also where it was no task.
+            if self.awaited.len() == MAX_AWAITED {
+                self.awaited.pop_front();
+            }
+            self.awaited.push_back((action, start));
+        } else if let Some(start) = start {
+            // Everything else is done by whoever has taken the turn, in the same cycle.
+            self.settle(&start, TaskOutcome::Done);
+        }
+    }
+
+    /// A change of sampling was carried out, or could not be.
+    pub fn sampled(&mut self, action: Action, done: bool) {
+        let Some(index) = self.awaited.iter().position(|(awaited, _)| *awaited == action) else {
+            return;
+        };
+        if let Some((_, Some(start))) = self.awaited.remove(index) {
+            self.settle(&start, if done { TaskOutcome::Done } else { TaskOutcome::Failed });
+        }
+    }
+
+    /// What tasks and goals have come to since it was last asked, for the kernel's next turn.
+    pub fn take_outcomes(&mut self) -> Outcomes {
+        std::mem::take(&mut self.outcomes)
+    }
+
+    fn settle(&mut self, start: &Start, outcome: TaskOutcome) {
+        let limits = self.strategy.limits();
+        let change = self.state.table.settle(&start.report(outcome), self.cycle, &limits);
+        self.apply(change);
+    }
+
+    fn apply(&mut self, changes: impl IntoIterator<Item = Change>) {
+        for change in changes {
+            tally(&change, &mut self.outcomes);
+            self.state.table.apply(&change, self.cycle);
+        }
+    }
+
+    fn see(&mut self, row: &[f64]) {
+        for ((last, value), seen) in self.last.iter_mut().zip(&mut self.values).zip(row) {
+            if seen.is_finite() {
+                *last = Some((*seen, self.cycle));
+            }
+            let known = last.filter(|(_, at)| self.cycle.saturating_sub(*at) < u64::from(UNSEEN_CYCLES));
+            *value = known.map_or(f64::NAN, |(value, _)| value);
+        }
+    }
+
+    fn observed(&self) -> Observed<'_> {
+        Observed {
+            dimensions: &self.values,
+            variance: &self.variance,
+            floor: self.floor,
+            world: self.world,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
