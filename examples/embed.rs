@@ -44,7 +44,7 @@ async fn main() -> rungs::Result<()> {
     let node = builder.environment("kettle", |_| Ok(kettle())).start().await?;
     let mut spec = AgentSpec::new("tea".parse()?);
     spec.environment = EnvironmentSpec::Custom { name: "kettle".into() };
-    spec.rate_hz = 200.0;
+    spec.rate_hz = 500.0;
     let agent = node.spawn(spec).await?;
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -79,8 +79,8 @@ impl Trace {
     }
 
     /// The CSV files of a directory, in the order of their names, side by side: one group for each file, one dimension
-    /// for each column of values, rows aligned by their number. Symbolic links are passed over. A file that has ended is missing from then on; the
-    /// recording ends with the longest.
+    /// for each column of values, rows aligned by their number. Symbolic links are passed over. A file that has ended is
+    /// missing from then on; the recording ends with the longest.
     pub fn stack(directory: &Path) -> Result<Self, EnvironmentError> {
         let files = csv_files(directory)?;
         if files.len() > MAX_DIMENSIONS {

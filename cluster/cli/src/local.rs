@@ -35,7 +35,7 @@ pub struct Prepared {
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
     /// There is no cluster in it.
-    #[error("{} is not there; start a cluster with `rungs up --data {}` or name its folder with --data", file.display(), dir.display())]
+    #[error("{} is not there; start a cluster with `rungs up --data {}`, name its folder with --data, or write the cluster's nodes into that file: [[members]] with name and address", file.display(), dir.display())]
     Missing {
         /// The folder.
         dir: PathBuf,

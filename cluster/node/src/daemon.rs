@@ -26,6 +26,7 @@ async fn run(config: NodeConfig, launch: Launch) -> anyhow::Result<()> {
         LogFormat::Json => telemetry::LogFormat::Json,
     };
     let telemetry = Telemetry::install(format, &config.log)?;
+    log_panics();
     let identity = Identity::load(&config.certificates, &config.name)?;
     let agents = config.agents;
     let builder = NodeBuilder {
@@ -63,6 +64,16 @@ async fn run(config: NodeConfig, launch: Launch) -> anyhow::Result<()> {
     };
     tracing::info!(why, "node stops");
     node.shutdown().await
+}
+
+/// A panic is one line of the log, at once: to print a backtrace, as the standard hook may, takes longer than a phase's
+/// deadline, and the panic would be told as a stall.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, message, "panic");
+    }));
 }
 
 /// Whoever started the node holds the other end; when that process ends, however it ends, so does the node.

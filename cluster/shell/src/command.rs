@@ -121,7 +121,7 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Break an actor on purpose (only on nodes started with --allow-faults).
+    /// Break an actor on purpose (only on nodes whose configuration says allow_faults = true, as those of `up` do).
     #[command(
         after_help = "Examples:\n  inject panic ops-1#l48/observe\n  inject stall-spin ops-1#l48/verify\n  inject delay ops-1#kernel --ms 500\n  inject drop ops-1#l48/emit --count 3"
     )]

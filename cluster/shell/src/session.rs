@@ -12,7 +12,7 @@ use crate::views;
 use futures::future::join_all;
 use rungs_agent::messages::LevelStanding;
 use rungs_host::{EventFilter, Format, Payload, Refusal, Router, Watched, Wire};
-use rungs_types::{Address, AgentId, AgentSpec, ErrorCode, NodeName, RolePath};
+use rungs_types::{Address, AgentId, AgentSpec, Authority, ErrorCode, NodeName, RolePath};
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
@@ -209,7 +209,11 @@ impl Session {
     ) -> Result<(), ShellError> {
         let answer = self.ask(agent.clone().into(), message, NODE_DEADLINE).await?;
         self.print_json_or(out, &answer, |now| {
-            format!("done: {} of {agent} has authority {}\n", now.level, now.authority)
+            let back = match now.authority {
+                Authority::Frozen => "; when it is not held it comes back step by step, see `agents`",
+                _ => "",
+            };
+            format!("done: {} of {agent} has authority {}{back}\n", now.level, now.authority)
         })
     }
 

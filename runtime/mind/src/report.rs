@@ -145,8 +145,8 @@ pub struct FloorReport {
     pub guard: GuardReadings,
     /// The ethical kernel's hash is that of the build.
     pub ethics_intact: bool,
-    /// Sandbox contained: the live decision state had the same hash before and after each Lookahead, and no effect
-    /// carried a Lookahead's origin.
+    /// Sandbox contained: no breach was reported in the cycles covered. A breach is an effect with a Lookahead's origin, or
+    /// a live decision state whose hash a Lookahead changed; whoever looks ahead reports it.
     pub contained: bool,
     /// The success rate fell by more than 0.25 within 200 cycles.
     pub success_fall: bool,

@@ -107,16 +107,6 @@ impl Cluster {
         assert!(killed.success(), "{killed}");
     }
 
-    /// The same, if it answers.
-    pub async fn kill_if_up(&self, node: &str) {
-        let report = self.exec(&format!("call @{node}/admin node.info")).await;
-        let pid = serde_json::from_slice(&report.stdout).map(|report: Value| report["pid"].to_string());
-        if let Ok(pid) = pid {
-            // It may have ended in between.
-            drop(Command::new("kill").args(["-9", &pid]).status().await);
-        }
-    }
-
     /// Ends `up` as Ctrl-C does and waits for it.
     pub async fn stop(mut self) {
         self.up.signal(Signal::INT).expect("it runs");

@@ -3,6 +3,8 @@
 
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -53,16 +55,27 @@ pub async fn measure<T: DeserializeOwned>(arguments: &[&str]) -> anyhow::Result<
     serde_json::from_str(&served.line).with_context(|| format!("{arguments:?} printed {:?}", served.line.trim()))
 }
 
+/// Folders of other processes that are passed over in search of a free name.
+const MAX_FOLDERS: u32 = 1000;
+
 /// A folder that is gone with its value.
 #[derive(Debug)]
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// A new one among the temporary files.
+    /// A new one among the temporary files, for this user alone: keys lie in it.
     pub fn new() -> std::io::Result<Self> {
-        let path = std::env::temp_dir().join(format!("rungs-bench-{}", std::process::id()));
-        std::fs::create_dir_all(&path)?;
-        Ok(Self(path))
+        let (all, process) = (std::env::temp_dir(), std::process::id());
+        let mut number = 0;
+        loop {
+            let path = all.join(format!("rungs-bench-{process}-{number}"));
+            match std::fs::DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self(path)),
+                // Left by a process of the same number, or put there by somebody: not ours in either case.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && number < MAX_FOLDERS => number += 1,
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Where it is.

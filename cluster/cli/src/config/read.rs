@@ -171,17 +171,9 @@ fn is_missing(error: &toml::de::Error) -> bool {
     error.message().starts_with("missing field")
 }
 
-fn first_twice<T: Ord>(items: impl Iterator<Item = T>) -> Option<T> {
+fn first_twice<T: Ord + Copy>(mut items: impl Iterator<Item = T>) -> Option<T> {
     let mut seen = BTreeSet::new();
-    let mut twice = None;
-    for item in items {
-        if seen.contains(&item) {
-            twice = Some(item);
-            break;
-        }
-        seen.insert(item);
-    }
-    twice
+    items.find(|item| !seen.insert(*item))
 }
 
 /// A TOML value if the text is one, else the text itself: `--set log=debug` needs no quotes.

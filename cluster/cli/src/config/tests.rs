@@ -13,6 +13,13 @@ fn refused(text: &str, settings: &[&str]) -> String {
 }
 
 #[test]
+fn the_example_for_people_is_a_good_file() {
+    let text = include_str!("../../../../deploy/node.toml");
+    let config = parse(text, &[]).expect("valid");
+    assert_eq!((config.members.len(), config.agents.len()), (2, 2));
+}
+
+#[test]
 fn what_is_written_reads_back() {
     let text =
         format!("{MINIMAL}[[members]]\nname = \"n2\"\naddress = \"127.0.0.1:7102\"\n[[agents]]\nagent = \"ops-1\"\n");

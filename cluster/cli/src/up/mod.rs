@@ -57,15 +57,18 @@ pub async fn run(up: Up) -> anyhow::Result<()> {
         first.validate()?;
     }
     let files = cluster.configure(&dir, &agents)?;
-    let interrupt = Interrupt::listen().context("cannot wait for Ctrl-C")?;
+    let mut interrupt = Interrupt::listen().context("cannot wait for Ctrl-C")?;
     let (sender, process_events) = mpsc::channel(NEWS_BUFFER);
     let program = std::env::current_exe().context("cannot find this program")?;
     let nodes = files.into_iter().zip(sockets);
     let nodes = nodes.map(|((node, config), socket)| NodeProcess { node, config, socket });
     let processes = Processes::start(&program, nodes, &sender)?;
-    let result = watch_cluster(&up, &dir, rate_hz, began, process_events, interrupt).await;
-    processes.stop().await;
-    result
+    let result = watch_cluster(&up, &dir, rate_hz, began, process_events, &mut interrupt).await;
+    tokio::select! {
+        () = processes.stop() => result,
+        // The nodes end by themselves when this process does.
+        how = interrupt.received() => Err(anyhow::anyhow!("{how} again before all nodes had stopped")),
+    }
 }
 
 async fn watch_cluster(
@@ -74,7 +77,7 @@ async fn watch_cluster(
     rate_hz: f64,
     began: Instant,
     mut process_events: mpsc::Receiver<ProcessEvent>,
-    mut interrupt: Interrupt,
+    interrupt: &mut Interrupt,
 ) -> anyhow::Result<()> {
     let joined = join::join(dir, None, false).await?;
     tokio::select! {
@@ -251,7 +254,7 @@ impl View {
         joined: &Joined,
         mut events: EventStream,
         mut process_events: mpsc::Receiver<ProcessEvent>,
-        mut interrupt: Interrupt,
+        interrupt: &mut Interrupt,
     ) -> anyhow::Result<()> {
         let period = if self.terminal || self.json {
             LOOK_PERIOD

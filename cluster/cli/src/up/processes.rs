@@ -208,7 +208,9 @@ async fn keep_running(
         let now = Instant::now();
         starts.push_back(now);
         starts.retain(|at| now.duration_since(*at) < RESTART_WINDOW);
-        let again = starts.len() < MAX_RESTARTS;
+        // Who ended in order was told to, by an operator.
+        let in_order = status.as_ref().is_ok_and(std::process::ExitStatus::success);
+        let again = !in_order && starts.len() < MAX_RESTARTS;
         let how = status.map_or_else(|error| error.to_string(), describe);
         drop(
             events

@@ -93,7 +93,7 @@ impl ExistentialGuard {
 }
 
 /// Heartbeats missed before the guard counts as lost.
-pub const MAX_MISSED_BEATS: u64 = 3;
+pub const MAX_MISSED_BEATS: u64 = crate::ladder::MAX_MISSED_HEARTBEATS as u64;
 
 /// The guard's heartbeat, as one who depends on it sees it. Cycles are those of the watcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
