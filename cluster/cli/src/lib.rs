@@ -92,7 +92,10 @@ async fn run(command: Command, nodes: &dyn RunNode) -> anyhow::Result<()> {
             if node.check {
                 rungs_mesh::Identity::load(&config.certificates, &config.name).with_context(|| {
                     let (dir, name) = (config.certificates.display(), &config.name);
-                    format!("no certificate; make one with `rungs cert issue --dir {dir} --name {name} --role voter`")
+                    format!(
+                        "no certificate; make one with `rungs cert init --dir {dir}`, once for the cluster, and \
+                         `rungs cert issue --dir {dir} --name {name} --role voter`"
+                    )
                 })?;
                 print!("{}", config.to_toml());
                 return Ok(());

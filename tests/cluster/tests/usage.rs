@@ -63,14 +63,35 @@ async fn wrong_arguments_are_bad_usage_and_say_what_was_expected() {
         ),
         (&["bench", "--runs", "0"], "0 is not in 1..=99"),
         (
-            &["cert", "issue", "--dir", "c", "--name", "N1", "--role", "voter"],
+            &[
+                "cert",
+                "issue",
+                "--dir",
+                "certificates",
+                "--name",
+                "N1",
+                "--role",
+                "voter",
+            ],
             "first a letter or digit",
         ),
         (
-            &["cert", "issue", "--dir", "c", "--name", "n1", "--role", "king"],
+            &[
+                "cert",
+                "issue",
+                "--dir",
+                "certificates",
+                "--name",
+                "n1",
+                "--role",
+                "king",
+            ],
             "expected voter, member or admin",
         ),
-        (&["cert", "issue", "--dir", "c", "--name", "n1"], "--role <ROLES>"),
+        (
+            &["cert", "issue", "--dir", "certificates", "--name", "n1"],
+            "--role <ROLES>",
+        ),
         (&["completions", "tcsh"], "possible values: bash"),
     ] {
         let (code, error) = run(dir.path(), arguments, None).await;
@@ -137,6 +158,11 @@ async fn what_fails_without_being_bad_usage_ends_with_1_and_names_file_or_variab
         ),
         (&["up", "--data", "file"], None, "error: cannot make file"),
         (
+            &["node", "--config", "node.toml", "--check"],
+            None,
+            "rungs cert issue --dir certificates --name n1 --role voter",
+        ),
+        (
             &["cert", "issue", "--dir", "nowhere", "--name", "n1", "--role", "voter"],
             None,
             "nowhere",
@@ -156,9 +182,18 @@ async fn what_was_asked_for_and_done_ends_with_0() {
         &["--help"][..],
         &["--version"],
         &["help", "up"],
+        &["cert", "init", "--dir", "certificates"],
+        &[
+            "cert",
+            "issue",
+            "--dir",
+            "certificates",
+            "--name",
+            "n1",
+            "--role",
+            "voter",
+        ],
         &["node", "--config", "node.toml", "--set", "zone=z1", "--check"],
-        &["cert", "init", "--dir", "c"],
-        &["cert", "issue", "--dir", "c", "--name", "n1", "--role", "voter"],
         &["completions", "bash"],
     ] {
         let (code, error) = run(dir.path(), arguments, None).await;
