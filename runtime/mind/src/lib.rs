@@ -55,6 +55,7 @@ pub mod desk;
 pub mod l3;
 pub mod l45;
 pub mod l48;
+pub mod l49;
 pub mod ladder;
 pub mod lookahead;
 pub mod merge;
