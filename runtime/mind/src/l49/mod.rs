@@ -5,6 +5,7 @@
 //! `&mut self` and cannot fail; a stored state is checked when it is read back. Numbers that are not finite may come
 //! in; none goes out.
 
+pub mod stability;
 pub mod values;
 
 /// Pearson's correlation of the pairs, in [-1, 1]; `None` where one side does not vary. The numbers are of the order of 1.
