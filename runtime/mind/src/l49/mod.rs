@@ -5,6 +5,8 @@
 //! `&mut self` and cannot fail; a stored state is checked when it is read back. Numbers that are not finite may come
 //! in; none goes out.
 
+pub mod peers;
+pub mod resources;
 pub mod stability;
 pub mod values;
 

@@ -142,15 +142,15 @@ pub struct StageChange {
 
 /// The way of the level after freezes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "RawRecovery", into = "RawRecovery")]
+#[serde(try_from = "RawRecovery")]
 pub struct Recovery {
     stage: Stage,
     rollbacks: u64,
 }
 
-/// What [`Recovery`] reads and writes.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct RawRecovery {
+/// What [`Recovery`] is read back from: the same fields, not checked yet.
+#[derive(Deserialize)]
+struct RawRecovery {
     stage: Stage,
     rollbacks: u64,
 }
@@ -165,12 +165,6 @@ impl TryFrom<RawRecovery> for Recovery {
         } else {
             Ok(Self { stage, rollbacks })
         }
-    }
-}
-
-impl From<Recovery> for RawRecovery {
-    fn from(Recovery { stage, rollbacks }: Recovery) -> Self {
-        Self { stage, rollbacks }
     }
 }
 

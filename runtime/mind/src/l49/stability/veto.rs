@@ -38,7 +38,7 @@ impl Pattern {
 
 /// Counts vetoes. A stored one that cannot have been is refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "RawTracker", into = "RawTracker")]
+#[serde(try_from = "RawTracker")]
 pub struct VetoTracker {
     /// Oldest first.
     entries: VecDeque<(u64, Condition, Pattern)>,
@@ -46,9 +46,9 @@ pub struct VetoTracker {
     vetoed: BitWindow,
 }
 
-/// What [`VetoTracker`] reads and writes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct RawTracker {
+/// What [`VetoTracker`] is read back from: the same fields, not checked yet.
+#[derive(Deserialize)]
+struct RawTracker {
     entries: VecDeque<(u64, Condition, Pattern)>,
     barred: VecDeque<(Condition, Pattern)>,
     vetoed: BitWindow,
@@ -73,21 +73,6 @@ impl TryFrom<RawTracker> for VetoTracker {
             })
         } else {
             Err(Refused("the vetoes"))
-        }
-    }
-}
-
-impl From<VetoTracker> for RawTracker {
-    fn from(tracker: VetoTracker) -> Self {
-        let VetoTracker {
-            entries,
-            barred,
-            vetoed,
-        } = tracker;
-        Self {
-            entries,
-            barred,
-            vetoed,
         }
     }
 }

@@ -94,7 +94,7 @@ pub struct DriftStatus {
 
 /// Remembers the weights of the last checks.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "RawMonitor", into = "RawMonitor")]
+#[serde(try_from = "RawMonitor")]
 pub struct DriftMonitor {
     /// Cycle and weights of the last checks, oldest first.
     samples: VecDeque<(u64, ValueVector)>,
@@ -102,9 +102,9 @@ pub struct DriftMonitor {
     fast_since: [Option<u64>; DIMENSIONS],
 }
 
-/// What [`DriftMonitor`] reads and writes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct RawMonitor {
+/// What [`DriftMonitor`] is read back from: the same fields, not checked yet.
+#[derive(Deserialize)]
+struct RawMonitor {
     samples: VecDeque<(u64, ValueVector)>,
     fast_since: [Option<u64>; DIMENSIONS],
 }
@@ -121,12 +121,6 @@ impl TryFrom<RawMonitor> for DriftMonitor {
         } else {
             Err(Refused("the checks of value drift"))
         }
-    }
-}
-
-impl From<DriftMonitor> for RawMonitor {
-    fn from(DriftMonitor { samples, fast_since }: DriftMonitor) -> Self {
-        Self { samples, fast_since }
     }
 }
 

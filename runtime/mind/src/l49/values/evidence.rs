@@ -36,16 +36,16 @@ impl GoalEvidence {
 
 /// The last goals that closed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "RawEvidence", into = "RawEvidence")]
+#[serde(try_from = "RawEvidence")]
 pub struct Evidence {
     goals: History<GoalEvidence>,
     /// The last round of proposals.
     proposed: Option<u64>,
 }
 
-/// What [`Evidence`] reads and writes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct RawEvidence {
+/// What [`Evidence`] is read back from: the same fields, not checked yet.
+#[derive(Deserialize)]
+struct RawEvidence {
     goals: History<GoalEvidence>,
     proposed: Option<u64>,
 }
@@ -59,12 +59,6 @@ impl TryFrom<RawEvidence> for Evidence {
         } else {
             Err(Refused("the evidence of closed goals"))
         }
-    }
-}
-
-impl From<Evidence> for RawEvidence {
-    fn from(Evidence { goals, proposed }: Evidence) -> Self {
-        Self { goals, proposed }
     }
 }
 

@@ -52,7 +52,7 @@ impl MutationRecord {
 
 /// The values of an agent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "RawValues", into = "RawValues")]
+#[serde(try_from = "RawValues")]
 pub struct Values {
     vector: ValueVector,
     /// The last vector that was verified as stable.
@@ -65,9 +65,9 @@ pub struct Values {
     record: MutationRecord,
 }
 
-/// What [`Values`] reads and writes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct RawValues {
+/// What [`Values`] is read back from: the same fields, not checked yet.
+#[derive(Deserialize)]
+struct RawValues {
     vector: ValueVector,
     checkpoint: ValueVector,
     pending: VecDeque<Pending>,
@@ -118,27 +118,6 @@ impl TryFrom<RawValues> for Values {
             recent,
             record,
         })
-    }
-}
-
-impl From<Values> for RawValues {
-    fn from(values: Values) -> Self {
-        let Values {
-            vector,
-            checkpoint,
-            pending,
-            applied,
-            recent,
-            record,
-        } = values;
-        Self {
-            vector,
-            checkpoint,
-            pending,
-            applied,
-            recent,
-            record,
-        }
     }
 }
 

@@ -77,7 +77,7 @@ pub const COMPETING: [(ValueDimension, ValueDimension); 3] = [
 
 /// Seven weights, finite, not negative, with the sum 1. Stored ones that are not are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "[f64; DIMENSIONS]", into = "[f64; DIMENSIONS]")]
+#[serde(try_from = "[f64; DIMENSIONS]")]
 pub struct ValueVector([f64; DIMENSIONS]);
 
 impl Default for ValueVector {
@@ -97,12 +97,6 @@ impl TryFrom<[f64; DIMENSIONS]> for ValueVector {
         } else {
             Err(Refused("a value vector"))
         }
-    }
-}
-
-impl From<ValueVector> for [f64; DIMENSIONS] {
-    fn from(vector: ValueVector) -> Self {
-        vector.0
     }
 }
 
