@@ -16,6 +16,7 @@ mod belief;
 mod class;
 mod interaction;
 mod ledger;
+mod outbox;
 mod peer;
 mod table;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use belief::{GoalBelief, GoalKind, MAX_GOAL_KINDS};
 pub use class::StrategyClass;
 pub use interaction::{MAX_ACTIONS, Matrix, MatrixError, Outcome, Recommendation};
 pub use ledger::{Ledger, MAX_OPEN, Pledge, PledgeKind};
+pub use outbox::{Audience, MESSAGE_CYCLES, Outbox, SendRefusal};
 pub use peer::{Interaction, MAX_INTERACTIONS, MIN_INTERACTIONS, Peer};
 pub use table::{MAX_FORGOTTEN, MAX_PEERS, Peers};
 pub use trust::{MAX_TRUST, MIN_TRUST, Trust, TrustLevel};

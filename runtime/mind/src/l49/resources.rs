@@ -21,7 +21,7 @@ mod survival;
 mod tests;
 
 pub use cascade::{Cascade, DEPENDENCIES, Dependency, cascade};
-pub use forecast::{Exhaustion, ForecastRecord};
+pub use forecast::{CascadeRecord, Exhaustion, ForecastRecord};
 pub use meter::{Meter, RATE_CYCLES, Reading};
 pub use mode::{EASING_CYCLES, MODE_CYCLES, ModeTurn, Modes, Operation, Regime};
 pub use survival::{

@@ -13,6 +13,7 @@
 //! 3. A rejected mutation leaves no trace: the state is, byte for byte, what it was before it was admitted.
 //! 4. No new dimension: there are seven, and their number is in the type.
 
+mod derived;
 mod drift;
 mod evidence;
 mod mutation;
@@ -22,6 +23,7 @@ mod state;
 mod tests;
 mod vector;
 
+pub use derived::Derived;
 pub use drift::{DRIFT_CHECK_CYCLES, DimensionDrift, DriftBand, DriftMonitor, DriftStatus};
 pub use evidence::{Evidence, GoalEvidence, MAX_EVIDENCE, MIN_EVIDENCE, PROPOSAL_CYCLES};
 pub use mutation::{

@@ -446,6 +446,26 @@ fn a_distrusted_agent_is_met_as_a_competitor() {
     assert_eq!(found.class, StrategyClass::Competitive);
 }
 
+#[test]
+fn the_agent_speaks_once_in_50_cycles_to_at_most_five() {
+    let mut outbox = Outbox::default();
+    assert_eq!(outbox.check(Audience::Agents(5), 0), Ok(()));
+    assert_eq!(
+        outbox.check(Audience::Agents(6), 0),
+        Err(SendRefusal::Recipients { found: 6 })
+    );
+    assert_eq!(
+        outbox.check(Audience::Agents(0), 0),
+        Err(SendRefusal::Recipients { found: 0 })
+    );
+    outbox.sent(100);
+    assert_eq!(
+        outbox.check(Audience::Group, 149),
+        Err(SendRefusal::TooSoon { from: 150 })
+    );
+    assert_eq!(outbox.check(Audience::Group, 150), Ok(()));
+}
+
 fn number() -> impl Strategy<Value = f64> {
     prop_oneof![4 => -1.0..1.0_f64, 1 => any::<f64>()]
 }

@@ -1,7 +1,9 @@
 //! How good the survival horizons were: what was foreseen of each exhaustion, and when (criteria RA-2 and RA-4).
 
+use super::cascade::Cascade;
 use super::mode::MODE_CYCLES;
 use super::survival::{Gauge, MAX_HORIZON_CYCLES, RESOURCES, ResourceKind, SurvivalState};
+use crate::numeric::bits::BitWindow;
 use crate::numeric::condense::Refused;
 use crate::numeric::history::History;
 use crate::numeric::window::Window;
@@ -9,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// Forecasts remembered for each dimension: those of 5 passes, 250 cycles.
 const MAX_FORECASTS: usize = 5;
+/// Falls over which the accuracy of cascades is taken.
+const MAX_FALLS: u16 = 20;
 /// Exhaustions over which the error is taken.
 const MAX_EXHAUSTIONS: usize = 20;
 
@@ -131,5 +135,70 @@ impl ForecastRecord {
     /// Exhaustions that were not foreseen (RA-4: 0).
     pub fn surprises(&self) -> u64 {
         self.surprises
+    }
+}
+
+/// Which falls were expected of shortages, and how many of them came (section 2.2: at least 0.70).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "RawCascades")]
+pub struct CascadeRecord {
+    /// When the last expectation is due, and what is expected to be short by then.
+    expected: Option<(u64, [bool; RESOURCES])>,
+    came: BitWindow,
+}
+
+/// What [`CascadeRecord`] is read back from: the same fields, not checked yet.
+#[derive(Deserialize)]
+struct RawCascades {
+    expected: Option<(u64, [bool; RESOURCES])>,
+    came: BitWindow,
+}
+
+impl TryFrom<RawCascades> for CascadeRecord {
+    type Error = Refused;
+
+    fn try_from(RawCascades { expected, came }: RawCascades) -> Result<Self, Refused> {
+        if came.capacity() == MAX_FALLS && expected.is_none_or(|(_, short)| short.contains(&true)) {
+            Ok(Self { expected, came })
+        } else {
+            Err(Refused("the cascade forecasts"))
+        }
+    }
+}
+
+impl Default for CascadeRecord {
+    fn default() -> Self {
+        Self {
+            expected: None,
+            came: BitWindow::new(MAX_FALLS),
+        }
+    }
+}
+
+impl CascadeRecord {
+    /// Takes in the levels of a pass and the cascade that is projected from them. What was expected counts once it is
+    /// due; until then nothing new is expected. A resource that is no longer measured says nothing.
+    pub fn apply(&mut self, levels: &[Option<f64>; RESOURCES], projected: &Cascade, cycle: u64) {
+        let short = |level: Option<f64>, kind: ResourceKind| level.map(|level| level < kind.thresholds().warning);
+        match self.expected {
+            Some((due, _)) if cycle < due => return,
+            Some((_, expected)) => {
+                let expected = ResourceKind::ALL.into_iter().filter(|kind| expected[*kind as usize]);
+                let came = expected.filter_map(|kind| short(levels[kind as usize], kind));
+                came.for_each(|came| self.came.push(came));
+            }
+            None => {}
+        }
+        let falls = ResourceKind::ALL.map(|kind| {
+            let now = short(levels[kind as usize], kind);
+            now == Some(false) && short(projected.projected[kind as usize], kind) == Some(true)
+        });
+        let due = cycle.saturating_add(u64::from(projected.delay_cycles));
+        self.expected = falls.contains(&true).then_some((due, falls));
+    }
+
+    /// Share of the last 20 expected falls that came; `None` of none.
+    pub fn accuracy(&self) -> Option<f64> {
+        self.came.share()
     }
 }

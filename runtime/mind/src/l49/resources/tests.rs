@@ -370,6 +370,30 @@ fn an_exhaustion_foreseen_too_late_is_a_surprise() {
 }
 
 #[test]
+fn a_cascade_forecast_is_right_if_the_fall_has_come_when_it_is_due() {
+    // Compute 0.2 short: observation is expected at 0.59 - 0.12 = 0.47, mutation stays well. Stability would
+    // feel it too, 10 cycles from now.
+    let before = [Some(0.1), Some(0.8), Some(0.59), Some(0.9), Some(0.9)];
+    let note = |record: &mut CascadeRecord, observation: Option<f64>, cycle| {
+        let levels = [before[0], before[1], observation, before[3], before[4]];
+        record.apply(&levels, &cascade(&levels, &levels, &DEPENDENCIES), cycle);
+    };
+    let mut record = CascadeRecord::default();
+    note(&mut record, Some(0.59), 100);
+    assert_eq!(record.accuracy(), None);
+    note(&mut record, Some(0.49), 109);
+    assert_eq!(record.accuracy(), None, "due in cycle 110");
+    note(&mut record, Some(0.49), 110);
+    assert_eq!(record.accuracy(), Some(1.0));
+    note(&mut record, Some(0.59), 150);
+    note(&mut record, Some(0.50), 160);
+    assert_eq!(record.accuracy(), Some(0.5), "at the warning level nothing is short");
+    note(&mut record, None, 170);
+    assert_eq!(record.accuracy(), Some(0.5), "no longer measured");
+    assert_eq!(restore(&bytes(&record)), Some(record));
+}
+
+#[test]
 fn stored_states_that_cannot_have_been_are_refused() {
     let impossible = bytes(&(SurvivalState::Abundant, Some(3_u64), Some(3_u64), 0_u64));
     assert_eq!(restore::<Modes>(&impossible), None);

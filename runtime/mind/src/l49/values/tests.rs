@@ -1,7 +1,8 @@
 use super::*;
 use crate::budget::BudgetExceeded;
-use crate::lookahead::LookaheadError;
+use crate::lookahead::{Broken, LookaheadError, LookaheadReport, MAX_RESOURCES};
 use proptest::prelude::*;
+use rungs_types::Invariant;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -122,6 +123,32 @@ fn a_goal_is_aligned_by_how_little_it_would_move_the_values() {
     assert_eq!(ValueVector::BASELINE.alignment(&[0.0; DIMENSIONS], 0.1), 0.0);
     assert_eq!(ValueVector::BASELINE.alignment(&[f64::NAN; DIMENSIONS], 0.1), 0.0);
     assert_eq!(ValueVector::BASELINE.alignment(&intent, f64::NAN), 0.0);
+}
+
+#[test]
+fn at_the_baseline_the_derived_weights_are_those_of_the_levels_below() {
+    let Derived {
+        seof,
+        priority,
+        strategy,
+    } = Derived::of(&ValueVector::BASELINE);
+    assert_eq!(seof, [0.25, 0.25, 0.20, 0.20, 0.10]);
+    assert_eq!(priority, [0.25, 0.15, 0.25, 0.20, 0.15]);
+    assert_eq!(strategy, [0.40, 0.35, 0.25]);
+}
+
+#[test]
+fn a_value_that_weighs_more_carries_more_of_what_it_stands_for() {
+    // Growth from 0.20 to 0.25, safety from 0.10 to 0.05: strategy 0.40 * 1.25, 0.35 * 0.5, 0.25 = 0.925 in all.
+    let bold = vector([0.20, 0.25, 0.20, 0.15, 0.10, 0.05, 0.05]);
+    let [expected, risk, change] = Derived::of(&bold).strategy;
+    close(expected, 0.5 / 0.925);
+    close(risk, 0.175 / 0.925);
+    close(change, 0.25 / 0.925);
+    // SEOF: 0.3125, 0.25, 0.20, 0.20, 0.10 = 1.0625.
+    close(Derived::of(&bold).seof[0], 0.3125 / 1.0625);
+    let only_cooperation = vector([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+    assert_eq!(Derived::of(&only_cooperation), Derived::of(&ValueVector::BASELINE));
 }
 
 #[test]
@@ -440,6 +467,32 @@ fn a_simulation_that_fails_rejects() {
 }
 
 #[test]
+fn a_trial_is_read_from_a_lookahead_report() {
+    let mut report = LookaheadReport {
+        cycles: 200,
+        seof_first: 0.4,
+        seof_last: 0.3,
+        max_c_l4: 0.2,
+        min_iis: 0.9,
+        max_uncertainty: 0.1,
+        max_rho: 0.9,
+        final_cdi: 0.5,
+        goal_completion: Some(0.25),
+        spent: [0.0; MAX_RESOURCES],
+        broken: Broken::default(),
+        cascade_depth: 0,
+    };
+    let expect = Trial {
+        seof: 0.3,
+        intact: true,
+        goal_rate: Some(0.25),
+    };
+    assert_eq!(Trial::from(&report), expect);
+    report.broken.insert(Invariant::Spectral);
+    assert!(!Trial::from(&report).intact);
+}
+
+#[test]
 fn nothing_but_an_approval_moves_a_weight() {
     let mut values = Values::default();
     values.admit(values.check(&growth(0.03), 0).unwrap());
@@ -584,6 +637,17 @@ proptest! {
             prop_assert!(window <= MAX_MUTATIONS);
             let restored = restore::<Values>(&bytes(&values));
             prop_assert_eq!(restored.as_ref(), Some(&values));
+        }
+    }
+
+    #[test]
+    fn whatever_is_valued_derived_weights_are_a_distribution(raw in prop::array::uniform7(0.0..1.0_f64)) {
+        let sum: f64 = raw.iter().sum();
+        prop_assume!(sum > 1e-3);
+        let Derived { seof, priority, strategy } = Derived::of(&vector(raw.map(|weight| weight / sum)));
+        for group in [&seof[..], &priority, &strategy] {
+            prop_assert!(group.iter().all(|weight| (0.0..=1.0 + 1e-12).contains(weight)));
+            prop_assert!((group.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         }
     }
 
