@@ -442,6 +442,20 @@ fn a_marginal_score_takes_a_full_level_down_to_advice() {
 }
 
 #[test]
+fn a_verdict_with_a_violation_never_lifts_a_level_whatever_its_action_says() {
+    let mut recovery = Recovery::default();
+    step(&mut recovery, 0.99, 0);
+    let contradictory = LiveVerdict {
+        action: Action::Continue,
+        ..live(&Readings {
+            rho: 0.99,
+            ..COMFORTABLE
+        })
+    };
+    assert_eq!(recovery.decide(&contradictory, 500), None);
+}
+
+#[test]
 fn a_stored_recovery_that_cannot_have_been_is_refused() {
     let impossible = bytes(&(Stage::Monitoring { since: 3 }, 0_u64));
     assert_eq!(restore::<Recovery>(&impossible), None);

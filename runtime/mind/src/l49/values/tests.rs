@@ -342,6 +342,41 @@ fn a_mutation_that_makes_competing_values_incoherent_is_refused() {
 }
 
 #[test]
+fn incoherent_values_may_become_more_coherent_and_not_less() {
+    // Growth and safety weigh 0.415: tension 0.65, coherence 0.783.
+    let values = at([0.17, 0.26, 0.17, 0.13, 0.08, 0.155, 0.035]);
+    // 0.41 / 0.995 = 0.4121: coherence 0.793 is still too low, and better than it was.
+    assert!(values.check(&growth(-0.005), 0).is_ok());
+    assert!(matches!(
+        values.check(&growth(0.01), 0),
+        Err(Refusal::Incoherent { .. })
+    ));
+}
+
+#[test]
+fn two_mutations_that_pass_alone_are_not_both_applied_if_together_they_leave_the_bounds() {
+    // Growth and safety weigh 0.38. Each + 0.03: 0.41 / 1.03 = 0.398, coherence 0.84; both: 0.44 / 1.06 = 0.415, 0.78.
+    let mut values = at([0.19, 0.24, 0.19, 0.12, 0.08, 0.14, 0.04]);
+    let safety = Mutation {
+        dimension: ValueDimension::Safety,
+        delta: 0.03,
+    };
+    for mutation in [growth(0.03), safety] {
+        values.admit(values.check(&mutation, 0).unwrap());
+    }
+    let both: Vec<Pending> = values.pending().copied().collect();
+    let verdicts: Vec<Verdict> = both
+        .iter()
+        .map(|pending| values.evaluate(pending, 0, neutral))
+        .collect();
+    assert_eq!(verdicts, [Verdict::Approved; 2]);
+    assert!(values.settle(&both[0], verdicts[0], 0));
+    assert!(!values.settle(&both[1], verdicts[1], 0));
+    assert_eq!((values.pending().len(), values.record().applied), (0, 1));
+    assert!(values.vector().coherence() >= MIN_COHERENCE);
+}
+
+#[test]
 fn the_sandbox_holds_two_mutations_of_different_dimensions() {
     let mut values = Values::default();
     values.admit(values.check(&growth(0.01), 0).unwrap());
