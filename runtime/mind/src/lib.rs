@@ -56,6 +56,7 @@ pub mod goals;
 pub mod l3;
 pub mod l45;
 pub mod l48;
+pub mod l49;
 pub mod ladder;
 pub mod lookahead;
 pub mod merge;

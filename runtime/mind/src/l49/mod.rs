@@ -1,0 +1,22 @@
+//! Level 4.9: what the agent wants, what it values, how long it lasts, whom it trusts, and the check that may stop all
+//! of it. Source: MSCP Level 4.9.
+//!
+//! Plain structs, one folder for each concern. A deciding method takes `&self` and returns a value, an applying one takes
+//! `&mut self` and cannot fail; a stored state is checked when it is read back. Numbers that are not finite may come
+//! in; none goes out.
+
+pub mod peers;
+pub mod resources;
+pub mod stability;
+pub mod values;
+
+/// Pearson's correlation of the pairs, in [-1, 1]; `None` where one side does not vary. The numbers are of the order of 1.
+fn correlation(pairs: &[(f64, f64)]) -> Option<f64> {
+    const LEAST_VARIANCE: f64 = 1e-12;
+    let count = pairs.len() as f64;
+    let mean = |side: fn(&(f64, f64)) -> f64| pairs.iter().map(side).sum::<f64>() / count;
+    let (mean_a, mean_b) = (mean(|pair| pair.0), mean(|pair| pair.1));
+    let sum = |part: &dyn Fn(f64, f64) -> f64| pairs.iter().map(|(a, b)| part(a - mean_a, b - mean_b)).sum::<f64>();
+    let (aa, bb, ab) = (sum(&|a, _| a * a), sum(&|_, b| b * b), sum(&|a, b| a * b));
+    (aa > count * LEAST_VARIANCE && bb > count * LEAST_VARIANCE).then(|| (ab / (aa * bb).sqrt()).clamp(-1.0, 1.0))
+}
