@@ -335,6 +335,33 @@ fn vetoes_by_different_conditions_do_not_add_up() {
 }
 
 #[test]
+fn only_what_the_persistent_condition_vetoed_is_barred() {
+    let mut tracker = VetoTracker::default();
+    veto(
+        &mut tracker,
+        9,
+        Readings {
+            total_drift: 0.3,
+            ..COMFORTABLE
+        },
+        1,
+    );
+    for cycle in 2..6 {
+        veto(
+            &mut tracker,
+            1,
+            Readings {
+                rho: 0.99,
+                ..COMFORTABLE
+            },
+            cycle,
+        );
+    }
+    assert!(tracker.barred(&Pattern::of(&decision(1))));
+    assert!(!tracker.barred(&Pattern::of(&decision(9))));
+}
+
+#[test]
 fn the_veto_rate_is_the_share_of_decisions_that_were_not_carried_out() {
     let mut tracker = VetoTracker::default();
     assert_eq!(tracker.rate(), None);
