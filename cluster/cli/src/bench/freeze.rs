@@ -18,7 +18,7 @@ const FREEZES: usize = 100;
 /// Pairs of runs, with and without a freeze, and how many of them run at the same time: what else the machine does is
 /// then the same for both kinds.
 const PAIRS: usize = 20;
-const PAIRS_AT_ONCE: usize = 5;
+const PAIRS_AT_ONCE: usize = 2;
 /// Cycles before and after the freeze.
 const CYCLES_AROUND: usize = 500;
 /// Cycles per second of the agents, as `rungs up` chooses. Timers count milliseconds: at 50 Hz one is 0.05 periods.
