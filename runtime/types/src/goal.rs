@@ -197,6 +197,25 @@ impl ValueDimension {
     pub fn index(self) -> usize {
         self as usize
     }
+
+    /// The name as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ValueDimension::Stability => "stability",
+            ValueDimension::Growth => "growth",
+            ValueDimension::PurposeFidelity => "purpose_fidelity",
+            ValueDimension::Efficiency => "efficiency",
+            ValueDimension::Exploration => "exploration",
+            ValueDimension::Safety => "safety",
+            ValueDimension::AgentCooperation => "agent_cooperation",
+        }
+    }
+}
+
+impl std::fmt::Display for ValueDimension {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 impl GoalSpec {

@@ -16,7 +16,7 @@
 //! | X runs away, rho 1.2, round and round | spectral warning, 20 | spectral (100 %, 20), identity (48 %, 114) |
 //! | X runs away, rho 1.2, one way | collapse tier 3, 24 | identity (52 %, 24), spectral (52 %, 28): freeze (52 %, 28) |
 //! | the world's variance times 5 | divergence, 12 | Lyapunov (100 %, 47) |
-//! | all that is proposed is denied | collapse tier 3, 31 | identity (100 %, 31) |
+//! | all that is proposed is denied | collapse tier 3, 30 | identity (100 %, 30) |
 //! | all sensors lost | divergence, 54 | Lyapunov (100 %, 68) |
 //! | success rate from .85 to .30 | fall of success, 44 | none |
 //! | a resource filled by 0.3 % a cycle | runway below 200, 50 | none |

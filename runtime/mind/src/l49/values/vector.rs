@@ -2,8 +2,8 @@
 //! pull against each other.
 
 use crate::numeric::condense::Refused;
+pub use rungs_types::goal::ValueDimension;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// Dimensions of value. A new one cannot be added while the agent runs.
 pub const DIMENSIONS: usize = 7;
@@ -15,58 +15,6 @@ const SUM_TOLERANCE: f64 = 1e-9;
 const TENSE_FROM: f64 = 0.35;
 /// The combined weight beyond [`TENSE_FROM`] at which tension is complete.
 const TENSE_OVER: f64 = 0.10;
-
-/// A dimension of value (MSCP Level 4.9, section 4.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ValueDimension {
-    /// Staying within the bounds of stability.
-    Stability,
-    /// Becoming more capable.
-    Growth,
-    /// Staying true to the purpose.
-    PurposeFidelity,
-    /// Doing more with less.
-    Efficiency,
-    /// Finding out what is not known.
-    Exploration,
-    /// Doing no harm.
-    Safety,
-    /// Working with other agents.
-    AgentCooperation,
-}
-
-impl ValueDimension {
-    /// All seven, in the order of their weights.
-    pub const ALL: [ValueDimension; DIMENSIONS] = [
-        ValueDimension::Stability,
-        ValueDimension::Growth,
-        ValueDimension::PurposeFidelity,
-        ValueDimension::Efficiency,
-        ValueDimension::Exploration,
-        ValueDimension::Safety,
-        ValueDimension::AgentCooperation,
-    ];
-
-    /// The name as in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ValueDimension::Stability => "stability",
-            ValueDimension::Growth => "growth",
-            ValueDimension::PurposeFidelity => "purpose_fidelity",
-            ValueDimension::Efficiency => "efficiency",
-            ValueDimension::Exploration => "exploration",
-            ValueDimension::Safety => "safety",
-            ValueDimension::AgentCooperation => "agent_cooperation",
-        }
-    }
-}
-
-impl fmt::Display for ValueDimension {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
 
 /// The pairs that compete (section 4.1).
 pub const COMPETING: [(ValueDimension, ValueDimension); 3] = [
