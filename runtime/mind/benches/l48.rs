@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64Mcg;
 use rungs_mind::budget::Unlimited;
-use rungs_mind::l48::{Bundle, Emit, Introspect, Observe, ObserveConfig, Orchestrator, Turn, Verify};
+use rungs_mind::l48::{Bundle, Emit, Introspect, Observe, ObserveConfig, Orchestrator, Plan, Turn, Verify};
 use rungs_mind::report::{CycleFacts, CycleReport, FloorReport, REPORT_CYCLES, RhoState};
 use rungs_types::CheckpointId;
 use std::hint::black_box;
@@ -29,6 +29,7 @@ struct Level {
     orchestrator: Orchestrator,
     observe: Observe,
     introspect: Introspect,
+    plan: Plan,
     verify: Verify,
     emit: Emit,
     reports: Vec<CycleReport>,
@@ -40,11 +41,13 @@ impl Level {
     fn new(seasonal: bool) -> Self {
         let (observe, verify, emit) = (Observe::new(CONFIG).expect("valid"), Verify::new(), Emit::new());
         let introspect = Introspect::new(Arc::from(GROUPS));
+        let plan = Plan::new(1);
         let first = Bundle {
             checkpoint: CheckpointId(0),
             cycle: 0,
             observe: observe.state(),
             introspect: introspect.state(),
+            plan: plan.state(),
             verify: verify.state(),
             emit: emit.state(),
         };
@@ -52,6 +55,7 @@ impl Level {
             orchestrator: Orchestrator::new(first),
             observe,
             introspect,
+            plan,
             verify,
             emit,
             reports: reports(seasonal),
@@ -86,6 +90,7 @@ impl Level {
         };
         self.observe.carry(&mut baton, &Unlimited).expect("a good report");
         self.introspect.carry(&mut baton).expect("in order");
+        self.plan.carry(&mut baton, &Unlimited).expect("in order");
         self.verify.carry(&mut baton).expect("in order");
         self.emit.carry(&mut baton).expect("in order");
         black_box(self.orchestrator.on_baton(&baton));
