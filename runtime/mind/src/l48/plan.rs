@@ -45,7 +45,7 @@ use std::sync::Arc;
 /// Passes between two changes of strategy.
 pub const DWELL_PASSES: u32 = 10;
 /// Simulated cycles of one pass, if each candidate can be looked ahead once in each scenario within them.
-pub const SIMULATED_CYCLES: u32 = 20_000;
+pub const SIMULATED_CYCLES: u32 = 10_000;
 /// Most trajectories of one candidate in one scenario.
 pub const MAX_TRAJECTORIES: u32 = 8;
 
