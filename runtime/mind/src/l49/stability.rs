@@ -17,7 +17,7 @@ mod recovery;
 mod tests;
 mod veto;
 
-pub use conditions::{Band, Condition, Limit, Readings, Scores, Violated, scores, violations};
+pub use conditions::{Band, Condition, Limit, Readings, Scores, Violated, ratios, scores, violations};
 pub use judge::{Action, Decision, DecisionKind, DecisionVerdict, LiveVerdict, judge, live};
 pub use recovery::{MONITORING_CYCLES, Recovery, RollbackRecord, RollbackStep, Stage, StageChange, rollback_steps};
 pub use veto::{MAX_VETOES, Pattern, VETO_WINDOW_CYCLES, VetoTracker};
