@@ -88,7 +88,12 @@ impl PeerMessage {
                 let once = goals.iter().enumerate().all(|(at, goal)| !goals[..at].contains(goal));
                 (!once || !share(*load)).then_some(("peer.report", "goals each once, a load of 0 to 1"))
             }
-            PeerMessage::Claim { fact, within_cycles, .. } | PeerMessage::Promise { fact, within_cycles, .. } => {
+            PeerMessage::Claim {
+                fact, within_cycles, ..
+            }
+            | PeerMessage::Promise {
+                fact, within_cycles, ..
+            } => {
                 let fits = fact.value.is_finite() && in_time(*within_cycles);
                 (!fits).then_some(("peer.fact", "a finite value, within 1 to 10000 cycles"))
             }
@@ -96,12 +101,13 @@ impl PeerMessage {
             PeerMessage::Offer { share: asked, .. } => {
                 (!(share(*asked) && *asked > 0.0)).then_some(("peer.offer.share", "above 0, at most 1"))
             }
-            PeerMessage::Bid { confidence, .. } => {
-                (!share(*confidence)).then_some(("peer.bid.confidence", "0 to 1"))
-            }
+            PeerMessage::Bid { confidence, .. } => (!share(*confidence)).then_some(("peer.bid.confidence", "0 to 1")),
             PeerMessage::Lesson { settings, gain } => {
                 let once = |at: usize, knob: Knob| settings[..at].iter().all(|other| other.knob != knob);
-                let sane = settings.iter().enumerate().all(|(at, s)| s.is_valid() && once(at, s.knob));
+                let sane = settings
+                    .iter()
+                    .enumerate()
+                    .all(|(at, s)| s.is_valid() && once(at, s.knob));
                 let fits = sane && !settings.is_empty() && (-2.0..=2.0).contains(gain);
                 (!fits).then_some(("peer.lesson", "valid settings, each knob once, a gain of -2 to 2"))
             }
