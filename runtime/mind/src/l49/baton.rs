@@ -112,11 +112,7 @@ pub enum PhaseError {
     },
 }
 
-fn passed<'a, O, S>(
-    leg: &'a Option<Leg<O, S>>,
-    phase: PhaseName,
-    missing: PhaseName,
-) -> Result<&'a Leg<O, S>, PhaseError> {
+fn passed<O, S>(leg: &Option<Leg<O, S>>, phase: PhaseName, missing: PhaseName) -> Result<&Leg<O, S>, PhaseError> {
     leg.as_ref().ok_or(PhaseError::OutOfOrder {
         phase: phase.role(),
         missing: missing.role(),

@@ -8,6 +8,8 @@
 pub mod ahead;
 pub mod baton;
 pub mod below;
+#[cfg(test)]
+mod fixtures;
 pub mod goals;
 pub mod orchestrator;
 pub mod output;
@@ -16,6 +18,8 @@ pub mod resources;
 pub mod ruling;
 pub mod stability;
 pub mod standing;
+#[cfg(test)]
+mod tests;
 pub mod values;
 
 pub use baton::{Baton, Bundle, PhaseError, PhaseName};

@@ -395,3 +395,6 @@ fn to(stage: RecoveryStage) -> StageChange {
         rolls_back: false,
     }
 }
+
+#[cfg(test)]
+mod tests;

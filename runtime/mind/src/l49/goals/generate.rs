@@ -36,6 +36,11 @@ const ASPIRATIONAL_REWARD: f64 = 0.25;
 const UNKNOWN_CONFIDENCE: f64 = 0.5;
 /// Kept off the denominator of resource viability (section 9.2).
 const EPSILON: f64 = 1e-9;
+/// Where within an opportunity its gain is looked for, in cycles.
+const OPPORTUNITY_LOOKS: [u32; 3] = [OPPORTUNITY_CYCLES / 4, OPPORTUNITY_CYCLES / 2, OPPORTUNITY_CYCLES];
+/// The most that SEOF can be at rest, and what more with two or more domains (L4.5).
+const SEOF_AT_REST: f64 = 0.45;
+const SEOF_OF_DIVERSITY: f64 = 0.20;
 /// Stage of the existential guard that freezes the creation of goals.
 const GUARD_CRITICAL: u8 = 3;
 /// Mean of |z| for a standard normal z.
@@ -439,7 +444,8 @@ fn has_place(spec: &GoalSpec, below: &Below, output: &GoalsOutput) -> bool {
 }
 
 impl Court<'_> {
-    /// SEOF in the Optimistic scenario less SEOF as things are, 200 cycles ahead.
+    /// SEOF in the Optimistic scenario less SEOF as things are, where it is most within the opportunity, as a share of the
+    /// most that SEOF can be at rest: half of it are derivatives, which come and go.
     fn gain(&self) -> Result<Option<f64>, BudgetExceeded> {
         let scenarios = &self.input.below.level48.world.scenarios;
         let Some(kind) = scenarios
@@ -452,9 +458,17 @@ impl Court<'_> {
             scenario: (kind.spread, kind.consumption),
             ..self.alone.clone()
         };
-        let now = self.look(&self.alone, OPPORTUNITY_CYCLES)?;
-        let then = self.look(&optimistic, OPPORTUNITY_CYCLES)?;
-        Ok(now.zip(then).map(|(now, then)| then.seof_last - now.seof_last))
+        let mut most: Option<f64> = None;
+        for cycles in OPPORTUNITY_LOOKS {
+            let now = self.look(&self.alone, cycles)?;
+            let then = self.look(&optimistic, cycles)?;
+            let gain = now.zip(then).map(|(now, then)| {
+                let at_rest = SEOF_AT_REST + if now.final_cdi > 0.0 { SEOF_OF_DIVERSITY } else { 0.0 };
+                (then.seof_last - now.seof_last) / at_rest
+            });
+            most = gain.map(|gain| most.map_or(gain, |most| most.max(gain))).or(most);
+        }
+        Ok(most)
     }
 
     /// `None` if it could not be looked ahead.

@@ -163,7 +163,13 @@ fn skill_of(action: TaskAction) -> Skill {
         TaskAction::ClearIncident => ActionKind::ClearIncident,
         TaskAction::AskPeer { .. } => ActionKind::AskPeer,
         TaskAction::ChangePeriod { .. } => ActionKind::ChangePeriod,
-        TaskAction::Turn(_) => return Skill::General(General::AbstractPlanning),
+        TaskAction::Turn(setting) => {
+            return Skill::General(match setting.knob {
+                Knob::ExplorationRate => General::LogicalReasoning,
+                Knob::ParallelTasks | Knob::PlanningDepth | Knob::RiskCap => General::AbstractPlanning,
+                Knob::RetryBudget | Knob::ReserveShare => General::ResourceManagement,
+            });
+        }
     })
 }
 
