@@ -23,7 +23,7 @@ mod tests;
 pub mod values;
 
 pub use baton::{Baton, Bundle, PhaseError, PhaseName};
-pub use below::{Below, Look, Qualification, Quotas};
+pub use below::{Aside, Below, Look, Qualification, Quotas};
 pub use orchestrator::{Back, Orchestrator, Turn};
 pub use output::{Constraints, Injection, L49Output, Status};
 pub use standing::Standing;
