@@ -36,8 +36,10 @@ const ASPIRATIONAL_REWARD: f64 = 0.25;
 const UNKNOWN_CONFIDENCE: f64 = 0.5;
 /// Kept off the denominator of resource viability (section 9.2).
 const EPSILON: f64 = 1e-9;
-/// Where within an opportunity its gain is looked for, in cycles.
-const OPPORTUNITY_LOOKS: [u32; 3] = [OPPORTUNITY_CYCLES / 4, OPPORTUNITY_CYCLES / 2, OPPORTUNITY_CYCLES];
+/// Between two looks at an opportunity, in cycles.
+const OPPORTUNITY_STEP: u32 = 50;
+/// The derivatives in SEOF are taken over so many cycles.
+const SEOF_UNIT_CYCLES: f64 = 100.0;
 /// The most that SEOF can be at rest, and what more with two or more domains (L4.5).
 const SEOF_AT_REST: f64 = 0.45;
 const SEOF_OF_DIVERSITY: f64 = 0.20;
@@ -444,8 +446,9 @@ fn has_place(spec: &GoalSpec, below: &Below, output: &GoalsOutput) -> bool {
 }
 
 impl Court<'_> {
-    /// SEOF in the Optimistic scenario less SEOF as things are, where it is most within the opportunity, as a share of the
-    /// most that SEOF can be at rest: half of it are derivatives, which come and go.
+    /// What the Optimistic scenario yields over the opportunity: SEOF in it less SEOF as things are, added up in the unit
+    /// of time that its derivatives have (100 cycles), as a share of the most that SEOF can be at rest. At one cycle alone
+    /// it would say little: half of SEOF are derivatives, which come and go.
     fn gain(&self) -> Result<Option<f64>, BudgetExceeded> {
         let scenarios = &self.input.below.level48.world.scenarios;
         let Some(kind) = scenarios
@@ -458,17 +461,18 @@ impl Court<'_> {
             scenario: (kind.spread, kind.consumption),
             ..self.alone.clone()
         };
-        let mut most: Option<f64> = None;
-        for cycles in OPPORTUNITY_LOOKS {
+        let (mut sum, mut at_rest) = (0.0, SEOF_AT_REST);
+        for cycles in (OPPORTUNITY_STEP..=OPPORTUNITY_CYCLES).step_by(OPPORTUNITY_STEP as usize) {
             let now = self.look(&self.alone, cycles)?;
-            let then = self.look(&optimistic, cycles)?;
-            let gain = now.zip(then).map(|(now, then)| {
-                let at_rest = SEOF_AT_REST + if now.final_cdi > 0.0 { SEOF_OF_DIVERSITY } else { 0.0 };
-                (then.seof_last - now.seof_last) / at_rest
-            });
-            most = gain.map(|gain| most.map_or(gain, |most| most.max(gain))).or(most);
+            let Some((now, then)) = now.zip(self.look(&optimistic, cycles)?) else {
+                return Ok(None);
+            };
+            if now.final_cdi > 0.0 {
+                at_rest = SEOF_AT_REST + SEOF_OF_DIVERSITY;
+            }
+            sum += (then.seof_last - now.seof_last) * f64::from(OPPORTUNITY_STEP) / SEOF_UNIT_CYCLES;
         }
-        Ok(most)
+        Ok(Some(sum / at_rest))
     }
 
     /// `None` if it could not be looked ahead.
