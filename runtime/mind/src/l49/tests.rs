@@ -48,7 +48,7 @@ fn a_healthy_agent_makes_a_pass_every_fifty_cycles_and_nothing_is_vetoed() {
         );
         assert_eq!(output.stability.verdict.scores.ass, 1.0);
     }
-    assert_eq!(PASS_CYCLES, 50);
+    assert_eq!((PASS_CYCLES, super::stability::DECISION_CYCLES), (50, 100));
 }
 
 #[test]
@@ -224,18 +224,10 @@ fn a_slow_push_on_the_values_is_stopped_before_a_drift_of_0_25() {
     assert!(most > 0.10, "it was pushed: {most}");
     assert!(most < 0.25, "{most}");
     assert_eq!(level.authority(), Authority::Full);
-    let stopped = |output: &Arc<L49Output>| {
-        output
-            .stability
-            .vetoes
-            .iter()
-            .any(|veto| veto.decision.kind == DecisionKind::Value)
-    };
-    let by_veto = level.outputs.iter().filter(|output| stopped(output)).count();
-    println!(
-        "most {most:.3}, {by_veto} vetoes, {:?}",
-        level.outputs.last().unwrap().values.record
-    );
+    let record = level.outputs.last().unwrap().values.record;
+    assert!(record.applied >= 2, "{record:?}");
+    // It is stopped where the drift alone would leave the level a score of 0.20.
+    assert!(most <= 0.22 + 1e-9, "{most}");
 }
 
 #[test]
