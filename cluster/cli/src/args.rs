@@ -51,7 +51,9 @@ pub enum Command {
     )]
     Replay(Replay),
     /// Measure this build on this machine, beside baselines in the same run.
-    #[command(after_help = "Examples:\n  rungs bench\n  rungs bench mesh filter\n  rungs bench local --runs 5 --json")]
+    #[command(
+        after_help = "Examples:\n  rungs bench\n  rungs bench mesh filter\n  rungs bench local --runs 5 --json\n  rungs bench --mind --dir traces --labels labels.json"
+    )]
     Bench(Bench),
     /// One process of a measurement; prints a line for `bench`.
     #[command(subcommand, hide = true)]
@@ -190,6 +192,16 @@ pub struct Bench {
     /// Which; all without it, in about ten minutes.
     #[arg(value_enum, value_name = "PART")]
     pub parts: Vec<BenchPart>,
+    /// Hold what the mind computes against independent references instead: filter, spectral radius, risk, intervals,
+    /// forecasts and detection.
+    #[arg(long, conflicts_with = "parts")]
+    pub mind: bool,
+    /// Also on the recordings in this folder, with --mind.
+    #[arg(long, requires = "mind")]
+    pub dir: Option<PathBuf>,
+    /// The labelled windows of these recordings; see `rungs replay --labels`.
+    #[arg(long, requires = "dir", value_name = "FILE")]
+    pub labels: Option<PathBuf>,
     /// Print one JSON object a line.
     #[arg(long)]
     pub json: bool,

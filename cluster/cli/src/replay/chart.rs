@@ -23,6 +23,8 @@ const LANE: f64 = 22.0;
 const DRIFT: f64 = 90.0;
 /// Below the last panel, for rows and times.
 const BOTTOM: f64 = 52.0;
+/// Of the axis of anomaly scores, in thresholds, at most; what is beyond lies at its end.
+const THRESHOLDS: f64 = 3.0;
 /// Most rows at which an alarm is marked.
 const MAX_DOTS: usize = 500;
 
@@ -66,7 +68,7 @@ impl<'a> Chart<'a> {
         Self {
             history,
             notes,
-            rows: Axis::new(0.0, history.rows.saturating_sub(1).max(1) as f64, LEFT, RIGHT),
+            rows: Axis::new(1.0, history.rows.max(2) as f64, LEFT, RIGHT),
             svg: Svg::new(WIDTH, height, &format!("replay of {}", notes.recording)),
             y: TOP,
         }
@@ -82,6 +84,11 @@ impl<'a> Chart<'a> {
         self.drift();
         self.row_ticks();
         self.svg.finish()
+    }
+
+    /// Where a row is that is counted from 0; people count from 1.
+    fn x(&self, row: f64) -> f64 {
+        self.rows.at(row + 1.0)
     }
 
     fn heading(&mut self) {
@@ -127,7 +134,7 @@ impl<'a> Chart<'a> {
         self.svg.text("note end", (RIGHT, self.y + 10.0), note);
         let (top, bottom) = (self.y + NAME_ROOM, self.y + NAME_ROOM + height);
         let span = |first: u64, last: u64| {
-            let (from, to) = (self.rows.at(first as f64), self.rows.at(last as f64));
+            let (from, to) = (self.x(first as f64), self.x(last as f64));
             [from, top, (to - from).max(1.0), height]
         };
         let shaded: Vec<_> = self
@@ -175,15 +182,15 @@ impl<'a> Chart<'a> {
         let axis = axis.roomy(0.04);
         self.ticks(&axis, if height > LOW { 6 } else { 3 });
         self.band(&panel.low, &panel.high, &axis);
-        self.extent("observed", &panel.observed, &axis);
         self.mean("forecast", &panel.forecast, &axis);
+        self.extent("observed", &panel.observed, &axis);
         let last = self.history.rows.saturating_sub(1);
         for &(first, end) in &self.history.incidents {
             let says = match end {
                 Some(end) => format!("incident from row {} to {}", first + 1, end + 1),
                 None => format!("incident from row {}", first + 1),
             };
-            let (from, to) = (self.rows.at(first as f64), self.rows.at(end.unwrap_or(last) as f64));
+            let (from, to) = (self.x(first as f64), self.x(end.unwrap_or(last) as f64));
             self.svg
                 .rect("incident", [from, place.1 - 4.0, (to - from).max(2.0), 4.0]);
             self.svg.dot("incident", (from, place.1 - 8.0), 4.0, &says);
@@ -191,7 +198,7 @@ impl<'a> Chart<'a> {
         for &row in self.notes.alarms.iter().take(MAX_DOTS) {
             self.svg.dot(
                 self.kind(row),
-                (self.rows.at(row as f64), place.0 + 8.0),
+                (self.x(row as f64), place.0 + 8.0),
                 4.0,
                 &format!("row {}", row + 1),
             );
@@ -260,7 +267,7 @@ impl<'a> Chart<'a> {
                 .chain([last]);
             for ((row, authorities), end) in self.history.authorities.iter().zip(ends) {
                 let y = height(authorities[*index]);
-                let (from, to) = (self.rows.at(*row as f64), self.rows.at(end));
+                let (from, to) = (self.x(*row as f64), self.x(end));
                 if before != Some(y) {
                     step.draw((from, y));
                     area.draw((from, y));
@@ -269,13 +276,13 @@ impl<'a> Chart<'a> {
                 area.draw((to, y));
                 before = Some(y);
             }
-            area.draw((self.rows.at(last), bottom));
+            area.draw((self.x(last), bottom));
             area.close();
             self.svg.path("level", &area);
             self.svg.path("step", &step);
             for (row, level) in &self.history.freezes {
                 if *level == Level::ALL[*index] {
-                    let x = self.rows.at(*row as f64);
+                    let x = self.x(*row as f64);
                     self.svg.line("freeze", (x, bottom - LANE + 2.0), (x, bottom));
                 }
             }
@@ -319,7 +326,7 @@ impl<'a> Chart<'a> {
                 .times
                 .runs()
                 .flatten()
-                .min_by(|(a, _), (b, _)| (a - row).abs().total_cmp(&(b - row).abs()));
+                .min_by(|(a, _), (b, _)| (a + 1.0 - row).abs().total_cmp(&(b + 1.0 - row).abs()));
             if let Some((_, bucket)) = time {
                 self.svg.text(
                     &format!("note {class}"),
@@ -337,7 +344,7 @@ impl<'a> Chart<'a> {
         for run in thin.runs() {
             let mut last = None;
             for (row, bucket) in run {
-                let x = self.rows.at(row);
+                let x = self.x(row);
                 let (low, high) = (axis.at(bucket.low), axis.at(bucket.high));
                 // The nearer of both first: the line goes on from where it is.
                 let ends = match last {
@@ -362,7 +369,7 @@ impl<'a> Chart<'a> {
         let mut path = Path::default();
         for run in thin.runs() {
             for (index, (row, bucket)) in run.into_iter().enumerate() {
-                let point = (self.rows.at(row), axis.at(bucket.mean()));
+                let point = (self.x(row), axis.at(bucket.mean()));
                 if index == 0 { path.jump(point) } else { path.draw(point) }
             }
         }
@@ -376,7 +383,7 @@ impl<'a> Chart<'a> {
             let upper = above.iter().map(|(row, bucket)| (*row, bucket.mean()));
             let lower = below.iter().rev().map(|(row, bucket)| (*row, bucket.mean()));
             for (index, (row, value)) in upper.chain(lower).enumerate() {
-                let point = (self.rows.at(row), axis.at(value));
+                let point = (self.x(row), axis.at(value));
                 if index == 0 { path.jump(point) } else { path.draw(point) }
             }
             path.close();

@@ -78,6 +78,23 @@ pub fn run(replay: &Replay) -> anyhow::Result<()> {
     refused.map_or(Ok(()), Err)
 }
 
+/// The same without a word: what all recordings come to, and how detection does where there are labels.
+pub fn figures(replay: &Replay) -> anyhow::Result<(Total, Option<Detection>)> {
+    let recordings = recordings::chosen(replay)?;
+    let labels = replay.labels.as_deref().map(Labels::read).transpose()?;
+    let (mut summaries, mut judged) = (Vec::new(), Vec::new());
+    for recording in &recordings {
+        let hidden = ProgressBar::hidden();
+        let one = watch(recording, recordings.len(), replay, labels.as_ref(), &hidden, &mut None)?;
+        judged.extend(one.judged.map(|judged| (one.summary.recording.clone(), judged)));
+        summaries.push(one.summary);
+    }
+    let detection = labels
+        .map(|_| Detection::of(&judged, replay.threshold, replay.limit.is_some()))
+        .transpose()?;
+    Ok((Total::of(&summaries), detection))
+}
+
 /// Prints and draws what there is.
 fn tell(replayed: Vec<Replayed>, replay: &Replay, plots: Option<&Plots>) -> anyhow::Result<()> {
     if replayed.is_empty() {
