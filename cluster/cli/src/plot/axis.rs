@@ -50,7 +50,7 @@ impl Axis {
         // A tick at the very end is not lost to rounding.
         let (first, last) = ((self.low / step - 1e-9).ceil(), (self.high / step + 1e-9).floor());
         // A range far from 0 relative to its width has no exact ticks.
-        if !(last - first <= 10.0 * about as f64) || first.abs().max(last.abs()) > 1e15 {
+        if last - first > 10.0 * about as f64 || first.abs().max(last.abs()) > 1e15 {
             return Vec::new();
         }
         let count = (last - first) as i64;
@@ -75,7 +75,7 @@ fn round_step(least: f64) -> f64 {
 fn written(value: f64, step: f64) -> String {
     let largest = value.abs().max(step);
     let (unit, suffix) = match largest {
-        v if v >= 1e13 || v < 1e-4 => {
+        v if !(1e-4..1e13).contains(&v) => {
             return if value == 0.0 {
                 "0".to_owned()
             } else {

@@ -168,9 +168,9 @@ impl<'a> Chart<'a> {
     fn dimension(&mut self, panel: &Panel) {
         let height = panel_height(self.history);
         let place = self.panel(&panel.name, "", height);
-        // What was observed decides the scale, and as much of the interval as is no more than half of it away.
+        // What was observed decides the scale; of the interval, what is not far outside of it.
         let (low, high) = panel.observed.range();
-        let room = 0.5 * (high - low);
+        let room = 0.15 * (high - low);
         let (least, _) = panel.low.range();
         let (_, greatest) = panel.high.range();
         let axis = Axis::new(
@@ -222,12 +222,9 @@ impl<'a> Chart<'a> {
         let place = self.panel("anomaly score", &note, ANOMALY);
         let (_, high) = self.history.anomaly.range();
         let threshold = self.notes.threshold.filter(|threshold| threshold.is_finite());
-        let axis = Axis::new(
-            0.0,
-            high.max(threshold.unwrap_or(0.0)).max(1e-9),
-            place.1,
-            place.0 + 4.0,
-        );
+        // One row that is far beyond all others must not make a line of the rest.
+        let high = threshold.map_or(high, |threshold| high.clamp(1.25 * threshold, THRESHOLDS * threshold));
+        let axis = Axis::new(0.0, high.max(1e-9), place.1, place.0 + 4.0);
         self.ticks(&axis, 3);
         self.extent("anomaly", &self.history.anomaly, &axis);
         if let Some(threshold) = threshold {

@@ -70,8 +70,10 @@ fn a_spike_is_strange_once_and_while_it_lasts_it_is_the_same() {
     let mut values = days(2_000, 3);
     values[1_500..1_510].fill(200.0);
     assert_eq!(strange(&run(values))[0], 1_500);
-    let mut anomaly = Anomaly::default();
-    anomaly.count = 1_000;
+    let mut anomaly = Anomaly {
+        count: 1_000,
+        ..Anomaly::default()
+    };
     assert_eq!(
         [5.0, 4.0, 5.0, 6.0].map(|strange| anomaly.rested(strange)),
         [5.0, 0.0, 0.0, 6.0]
