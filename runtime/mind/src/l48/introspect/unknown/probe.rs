@@ -1,8 +1,8 @@
 //! Seeded probes: a planted shift is shown to a copy of the detector, to see whether it would be flagged (MSCP Level 4.8,
 //! section 11.1, criterion 6).
 //!
-//! Each group of which enough is known, and which is not unknown already, is moved beyond all that is known of it: three
-//! to six standard deviations from the outermost known level, up or down. The copy is shown the last report over and
+//! Each group of which enough is known, and which is not unknown already, is moved beyond all that is known of it: four
+//! to eight standard deviations from the outermost known level, up or down. The copy is shown the last report over and
 //! over, moved. Only the first moved value of a dimension is a surprise to the forecaster, which follows it at once: a
 //! detector that lives on forecast errors alone does not find it.
 
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 /// Reports within which a shift is to be flagged.
 pub const PROBE_REPORTS: u64 = 5;
 /// How far beyond the outermost known level a shift leads, in standard deviations: from, and up to.
-pub const PROBE_SD: [f64; 2] = [3.0, 6.0];
+pub const PROBE_SD: [f64; 2] = [4.0, 8.0];
 
 /// What came of a probe.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -228,7 +228,7 @@ fn a_probe_without_a_shift_is_not_flagged() {
 }
 
 #[test]
-fn a_group_that_is_unknown_already_is_not_probed_and_a_shift_leads_three_to_six_deviations_beyond() {
+fn a_group_that_is_unknown_already_is_not_probed_and_a_shift_leads_four_to_eight_deviations_beyond() {
     let mut bench = Bench::new(5);
     bench.reports(60, usual);
     let (report, _) = bench.last();
@@ -239,7 +239,7 @@ fn a_group_that_is_unknown_already_is_not_probed_and_a_shift_leads_three_to_six_
             let (level, sd) = watched.known[0].level(place).expect("known");
             let at = watched.recent[place].mean() + shift.expect("probed");
             let deviations = ((at - level) / sd).abs();
-            assert!((3.0 - 1e-9..6.0 + 1e-9).contains(&deviations), "{deviations}");
+            assert!((4.0 - 1e-9..8.0 + 1e-9).contains(&deviations), "{deviations}");
         }
     }
     bench.reports(
