@@ -111,7 +111,15 @@ fn watched() -> Arc<IntrospectState> {
     let mut phase = Introspect::new([0, 1].into());
     (1..=40).for_each(|nth| {
         let report = steady(10 * nth);
-        let world = fixtures::calm_world(10 * nth);
+        let mut world = fixtures::calm_world(10 * nth);
+        world.scores = (0..20_u16)
+            .map(|place| Score {
+                dimension: place % 2,
+                forecast: 0.2 * (f64::from(place) + nth as f64).sin(),
+                half_width: 0.5,
+                ..Score::default()
+            })
+            .collect();
         phase.step(&Introspected {
             report: &report,
             world: &world,
@@ -148,6 +156,9 @@ fn world(nth: u64, self_model: &Arc<IntrospectState>) -> World {
     world.res.score = if alarmed { 0.40 } else { 0.1 };
     world.scenario_coverage = Some(0.875);
     world.scores = (0..10).map(|place| score(10 * nth + place, 20)).collect();
+    (0..)
+        .zip(&mut world.scores)
+        .for_each(|(place, score)| score.dimension = place % 2);
     let mut capability_output = IntrospectOutput {
         cycle,
         mce: Some(0.0625),

@@ -196,6 +196,7 @@ fn of_sixty_planted_shifts_at_least_nine_tenths_are_flagged_and_of_steady_report
 
 #[test]
 fn seeded_probes_are_flagged_nine_times_in_ten_and_leave_the_detector_as_it_was() {
+    assert_eq!((PROBE_REPORTS, PROBE_SD), (5, [4.0, 8.0]));
     let mut all = Probed::default();
     for seed in 0..20 {
         let mut bench = Bench::new(seed);

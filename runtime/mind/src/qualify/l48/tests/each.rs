@@ -93,7 +93,7 @@ fn a_band_that_holds_up_to_eighty_percent_around_the_last_value_is_not_too_wide_
 fn an_observation_that_equals_the_one_before_says_nothing_of_persistence() {
     // Nine of ten never move and lie inside; that the band around the last value holds them is no fault.
     let score = |place: usize| {
-        if place % 10 == 0 {
+        if place.is_multiple_of(10) {
             scored(70, 95, true)
         } else {
             scored(10, 10, false)
@@ -314,9 +314,8 @@ fn the_prediction_of_a_goal_is_the_last_one_before_work_on_it_began() {
 #[test]
 fn a_goal_counts_once_and_one_that_nobody_wanted_or_nobody_saw_open_not_at_all() {
     let worlds = some(4, |nth, world| {
-        world.open = (nth == 1)
-            .then(|| (1..=3).map(|number| open(number, 0.5, true)).collect())
-            .unwrap_or_default();
+        let opened = (1..=3).map(|number| open(number, 0.5, true));
+        world.open = opened.filter(|_| nth == 1).collect();
         world.closed = match nth {
             1 => Vec::new(),
             _ => vec![

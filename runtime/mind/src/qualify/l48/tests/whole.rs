@@ -200,7 +200,7 @@ fn a_report_is_a_table_that_people_can_read() {
         "  EA-1   prediction accuracy                     0.8  >= 0.7      passed"
     );
     assert_eq!(
-        lines[9],
+        lines[10],
         "  SM-8   skill gap prediction                      -  >= 0.75     no evidence"
     );
     assert_eq!(
@@ -229,7 +229,8 @@ fn an_audit_is_small_and_reads_back_equal_and_goes_on_alike() {
 #[test]
 fn a_stored_audit_that_no_passes_could_have_left_is_refused() {
     let audit = fed(&healthy()[..30]);
-    let breaks: [(&str, fn(&mut Audit48)); 9] = [
+    type Break = fn(&mut Audit48);
+    let breaks: [(&str, Break); 9] = [
         ("the probes of an audit", |audit| audit.since_probe = 500),
         ("the blocks of an audit", |audit| audit.blocks.current().completed = 9),
         ("the blocks of an audit", |audit| audit.blocks.current().flagged = 9),
