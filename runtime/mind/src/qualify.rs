@@ -13,7 +13,8 @@
 //!    it is left out, and the report says so.
 //! 3. What must hold always counts 1 or 0, and 0 bars qualification.
 //! 4. Nothing qualifies before the window is full.
-//! 5. Nothing is allocated while an audit is fed, but for the probe of Level 4.8 in every 500th cycle.
+//! 5. Nothing is allocated while an audit is fed, but for the probe of Level 4.8 in every 500th cycle, and a list of the
+//!    goals in a baton that has some.
 
 mod category;
 mod criterion;

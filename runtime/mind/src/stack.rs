@@ -25,6 +25,7 @@ use crate::l45::{EthicalKernel, Level45, Level45Error, Sentry};
 use crate::l48::observe::{ConfigError, Score};
 use crate::l48::{IntrospectOutput, ObserveOutput, PhaseName, PlanOutput};
 use crate::ladder::{At, Ladder, Order, OrderError};
+use crate::qualify::Report;
 use crate::report::{FloorReport, REPORT_CYCLES};
 use crate::setup;
 use level48::Level48;
@@ -103,7 +104,7 @@ impl Stack {
     pub fn new(spec: &AgentSpec, surroundings: &Surroundings) -> Result<Self, StackError> {
         let groups: Arc<[u16]> = surroundings.group_of.as_slice().into();
         let level48 = match spec.highest >= Level::L48 {
-            true => Some(Level48::new(setup::first_bundle(spec, &groups)?)),
+            true => Some(Level48::new(setup::first_bundle(spec, &groups)?, spec.seed)),
             false => None,
         };
         Ok(Self {
@@ -123,6 +124,11 @@ impl Stack {
             told: Vec::new(),
             spec: spec.clone(),
         })
+    }
+
+    /// How Level 4.8 stands in its audit; `None` of an agent that does not have it.
+    pub fn qualification(&self) -> Option<Report> {
+        self.level48.as_ref().map(Level48::qualification)
     }
 
     /// One cycle with this row; NaN = missing. An agent that has ended ([`Stack::has_ended`]) does nothing.

@@ -41,7 +41,7 @@ use super::{WINDOW_CYCLES, ratio};
 use crate::l48::introspect::IntrospectState;
 use crate::l48::plan::PlanOutput;
 use crate::l48::verify::{Response, Verdict};
-use crate::l48::{IntrospectOutput, ObserveOutput};
+use crate::l48::{Baton, IntrospectOutput, ObserveOutput};
 use crate::report::{CycleReport, FloorReport};
 use alarm::Alarms;
 pub use alarm::{ALARM_RES, ALARM_RUNWAY_CYCLES, FORESHADOW};
@@ -170,6 +170,32 @@ impl Audit48 {
     /// Cycles that the window holds, at most [`WINDOW_CYCLES`].
     pub fn seen(&self) -> u32 {
         self.blocks.cycles().min(WINDOW_CYCLES)
+    }
+
+    /// Takes in a baton that came back; one that has not passed all phases changes nothing.
+    pub fn feed_baton(&mut self, baton: &Baton) {
+        let (Some(observe), Some(introspect), Some(verify)) = (&baton.observe, &baton.introspect, &baton.verify) else {
+            return;
+        };
+        let goals = &baton.report.goals;
+        let open: Vec<OpenGoal> = goals
+            .open
+            .iter()
+            .filter_map(|record| OpenGoal::of(record, &*introspect.output))
+            .collect();
+        let closed: Vec<ClosedGoal> = goals.closed.iter().filter_map(ClosedGoal::of).collect();
+        self.feed(&Pass48 {
+            epoch: baton.pass.epoch,
+            report: &baton.report,
+            floor: &baton.floor,
+            world: &observe.output,
+            capability: &introspect.output,
+            self_model: &introspect.state,
+            plan: baton.plan.as_ref().map(|leg| &*leg.output),
+            verdict: &verify.output,
+            open: &open,
+            closed: &closed,
+        });
     }
 
     /// Takes one pass in.
