@@ -6,7 +6,7 @@ use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64Mcg;
 use rungs_mind::Stack;
 use rungs_mind::body::Surroundings;
-use rungs_mind::qualify::{Report, Standing, Verdict};
+use rungs_mind::qualify::{Report, Verdict};
 use rungs_types::{AgentSpec, Level};
 
 /// Groups of the eight dimensions.
@@ -61,4 +61,23 @@ fn a_healthy_agent_forecasts_and_knows_itself_as_it_must() {
         assert_eq!(verdict, Verdict::Passed, "{id}");
     }
     assert!(value(&report, "EA-1").is_some_and(|inside| (0.78..0.84).contains(&inside)));
+}
+
+#[test]
+fn a_world_that_jumps_without_warning_is_told_from_one_that_can_be_foreseen() {
+    let jumps = |cycle: u64| {
+        if cycle > 1_000 && (cycle / 37).is_multiple_of(2) {
+            400.0
+        } else {
+            0.0
+        }
+    };
+    let report = report(&after(4_500, jumps));
+    println!("{report}");
+    // Persistence is right but for the jumps; a forecast that spreads its doubt over all cycles is worth nothing beside it.
+    assert_eq!(
+        report.reading("EA-1").map(|reading| reading.verdict),
+        Some(Verdict::Failed)
+    );
+    assert!(value(&report, "SM-6").is_some_and(|recall| recall >= 0.9));
 }

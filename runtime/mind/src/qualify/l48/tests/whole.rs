@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::numeric::history::History;
+use crate::qualify::events::Event;
 
 #[test]
 fn a_level_that_meets_all_fourteen_criteria_qualifies_and_the_numbers_are_those_fed() {
@@ -214,8 +215,18 @@ fn an_audit_is_small_and_reads_back_equal_and_goes_on_alike() {
     let worlds = healthy();
     let mut audit = fed(&worlds);
     let stored = bincode::serde::encode_to_vec(&audit, bincode::config::standard()).expect("stored");
-    println!("{} bytes stored", stored.len());
-    assert!(stored.len() <= 8 << 10, "{}", stored.len());
+    let rings = block::BLOCKS * std::mem::size_of::<block::Block>()
+        + 32 * std::mem::size_of::<Event<u32>>()
+        + 64 * std::mem::size_of::<Event<u32>>()
+        + 64 * (std::mem::size_of::<goals::Predicted>() + std::mem::size_of::<Event<goals::Outcome>>())
+        + 20 * std::mem::size_of::<f64>();
+    let resident = std::mem::size_of::<Audit48>() + rings;
+    println!("{} bytes stored, {resident} resident", stored.len());
+    assert!(
+        stored.len() <= 8 << 10 && resident <= 8 << 10,
+        "{} {resident}",
+        stored.len()
+    );
     let (mut back, _): (Audit48, _) =
         bincode::serde::decode_from_slice(&stored, bincode::config::standard()).expect("read");
     assert_eq!(back, audit);
