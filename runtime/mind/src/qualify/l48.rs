@@ -20,6 +20,11 @@
 //! | SP-14 strategic revert rate | choices of strategy that did not hold, of all (`strategy`) |
 //!
 //! EU, the fifth category, is the share of cycles with EU below its target.
+//!
+//! What agents that watch one operational series come to (18 series of 1,100 to 22,700 observations, nothing planted, no
+//! goals): EA-1 0.71 to 0.86, EA-2 0.88 to 0.98, EA-3 0.003 to 0.062, SM-5 0.009 to 0.044, SM-6 1, SA-10 0.97 to 1, SP-11
+//! 0.91 to 1 and below its target in 4, SP-13 above its target in 11 (a single step of V counts for 19 cycles), SP-14 at
+//! most 0.003, EU 0.49 to 1; SMS 0.89 to 1.00.
 
 mod alarm;
 mod block;

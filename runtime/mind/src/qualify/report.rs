@@ -95,6 +95,12 @@ impl Report {
         self.readings.iter().find(|reading| reading.id == id)
     }
 
+    /// The level qualifies, and with this score at least: Level 4.9 asks for more of Level 4.8 than that it qualifies
+    /// ([`NEEDED_SMS_FOR_L49`](super::l48::NEEDED_SMS_FOR_L49)).
+    pub fn reaches(&self, score: f64) -> bool {
+        self.qualified && self.score >= score - WEIGHT_TOLERANCE
+    }
+
     /// All criteria are still met: the level qualifies, and none has failed. What has no evidence is not held against it:
     /// an agent to which nothing happens for 3,000 cycles has nothing to forecast.
     pub fn still_met(&self) -> bool {

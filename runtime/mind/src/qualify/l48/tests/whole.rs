@@ -115,6 +115,17 @@ fn an_sms_of_four_fifths_qualifies_and_less_does_not() {
 }
 
 #[test]
+fn level_49_asks_for_an_sms_of_eighty_five_hundredths() {
+    let report = |score: f64, qualified| Report {
+        score,
+        qualified,
+        ..fed(&healthy()[..1]).report()
+    };
+    assert!(report(0.85, true).reaches(NEEDED_SMS_FOR_L49) && !report(0.849, true).reaches(NEEDED_SMS_FOR_L49));
+    assert!(!report(0.9, false).reaches(NEEDED_SMS_FOR_L49));
+}
+
+#[test]
 fn nothing_is_passed_before_three_thousand_cycles_and_nothing_qualifies() {
     let mut audit = Audit48::new(7);
     for (nth, world) in (0_u32..).zip(&healthy()) {
