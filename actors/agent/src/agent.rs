@@ -57,6 +57,8 @@ pub(crate) enum AgentMessage {
     Status(Request<GetStatus>),
     /// See [`Describe`].
     Describe(Request<Describe>),
+    /// See [`Qualify`].
+    Qualify(Request<Qualify>),
     /// See [`GetForecast`].
     Forecast(Request<GetForecast>),
     /// See [`Freeze`].
@@ -91,7 +93,7 @@ macro_rules! received {
     )+};
 }
 received!(
-    GetStatus => Status, Describe => Describe, GetForecast => Forecast, Freeze => Freeze, Thaw => Thaw,
+    GetStatus => Status, Describe => Describe, Qualify => Qualify, GetForecast => Forecast, Freeze => Freeze, Thaw => Thaw,
     SetAuthority => Authority, Clear => Clear, TakeSnapshot => Snapshot,
 );
 
@@ -156,6 +158,7 @@ impl Actor for Root {
         let endpoint = EndpointBuilder::new(handle.clone())
             .receives::<GetStatus>()
             .receives::<Describe>()
+            .receives::<Qualify>()
             .receives::<GetForecast>()
             .receives::<Freeze>()
             .receives::<Thaw>()
@@ -204,6 +207,7 @@ impl Actor for Root {
             AgentMessage::Stuck(role) => self.stuck(role, state),
             AgentMessage::Status(request) => request.reply.send(Ok(self.tree.shared.status())),
             AgentMessage::Describe(request) => request.reply.send(Ok(self.describe(state))),
+            AgentMessage::Qualify(request) => request.reply.send(Ok(Self::qualification(state))),
             AgentMessage::Forecast(request) => request.reply.send(Ok(self.forecast(state))),
             AgentMessage::Snapshot(request) => self.snapshot_wanted(request, state),
             AgentMessage::Freeze(request) => ordered = self.freeze(request),

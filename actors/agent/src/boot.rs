@@ -16,6 +16,7 @@ use rungs_mind::goals::Runner;
 use rungs_mind::l3;
 use rungs_mind::l45::{Level45, Level45Config, Level45Error};
 use rungs_mind::l48::Orchestrator;
+use rungs_mind::qualify::Audit48;
 use rungs_mind::setup;
 use rungs_types::{Epoch, EventKind, Level};
 use std::fmt::Display;
@@ -192,12 +193,17 @@ impl Builder<'_> {
     fn level48(&self, record: &Record, warnings: &mut Vec<String>) -> Result<Arc<Level48Cell>, AgentError> {
         let config = setup::world(&self.tree.shared.spec, self.groups.len());
         let kept = record.level48(config, &self.groups, warnings);
-        Ok(match usable(kept, "level 4.8", warnings) {
-            Some((epoch, orchestrator)) => Level48Part::new(epoch, orchestrator),
+        let kept = usable(kept, "level 4.8", warnings);
+        let audit = usable(record.audit(), "audit of level 4.8", warnings);
+        // An audit of a level that begins anew is of another one.
+        let audit = audit.filter(|_| kept.is_some());
+        let audit = audit.unwrap_or_else(|| Audit48::new(self.tree.shared.spec.seed));
+        Ok(match kept {
+            Some((epoch, orchestrator)) => Level48Part::new(epoch, orchestrator, audit),
             None => {
                 let first = setup::first_bundle(&self.tree.shared.spec, &self.groups);
                 let first = first.map_err(|error| self.not_started(error))?;
-                Level48Part::new(Epoch::default(), Orchestrator::new(first))
+                Level48Part::new(Epoch::default(), Orchestrator::new(first), audit)
             }
         })
     }

@@ -4,9 +4,10 @@
 use crate::agent::AgentMessage;
 use crate::error::AgentError;
 use crate::messages::{
-    AgentDescription, AgentEntry, AgentState, Clear, Describe, LevelStanding, SetAuthority, SnapshotTaken,
+    AgentDescription, AgentEntry, AgentState, Clear, Describe, LevelStanding, Qualify, SetAuthority, SnapshotTaken,
     TakeSnapshot, Thaw, operator,
 };
+use crate::qualification::Qualification;
 use crate::runtime::AgentRuntime;
 use crate::shared::Shared;
 use rungs_host::{Handle, Request, Watched, Wire};
@@ -78,6 +79,11 @@ impl AgentHandle {
     /// All about it.
     pub async fn describe(&self) -> Result<AgentDescription, AgentError> {
         self.ask(Describe {}).await
+    }
+
+    /// How Level 4.8 stands in its audit; none of an agent without it.
+    pub async fn qualification(&self) -> Result<Option<Qualification>, AgentError> {
+        self.ask(Qualify {}).await
     }
 
     /// Freezes a level and every level above it until [`AgentHandle::thaw`]. It waits for no mailbox: when this returns,

@@ -87,6 +87,7 @@ impl Keeper {
             if let Some(bundle) = part.orchestrator.verified() {
                 let set = record.set_level48(part.epoch, &part.orchestrator, &bundle);
                 set.map_err(|error| self.failed(&error))?;
+                record.set_audit(&part.audit).map_err(|error| self.failed(&error))?;
             }
         }
         let cycle = record.cycle;

@@ -6,6 +6,7 @@ use crate::tree::{Link, Tree};
 use rungs_mind::budget::Budget;
 use rungs_mind::l48::{Baton, Bundle, Emit, Introspect, Observe, Orchestrator, PhaseName, Plan, Turn, Verify};
 use rungs_mind::ladder::{Action, Ladder, Request};
+use rungs_mind::qualify::Audit48;
 use rungs_mind::report::{CycleReport, FloorReport};
 use rungs_types::Level;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ impl Phased for Level48 {
     type Baton = Baton;
     type Bundle = Bundle;
     type Orchestrator = Orchestrator;
+    type Audit = Audit48;
 
     fn cycle((_, floor): &Self::Input) -> u64 {
         floor.cycle
@@ -57,6 +59,10 @@ impl Phased for Level48 {
             tree.shared.post_self_model(&emit.output.capability);
         }
         requests
+    }
+
+    fn audit(audit: &mut Audit48, baton: &Baton) {
+        audit.feed_baton(baton);
     }
 
     fn obey(orchestrator: &mut Orchestrator, action: &Action, cycle: u64) {

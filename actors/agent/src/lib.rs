@@ -59,6 +59,7 @@ mod log;
 pub mod messages;
 mod orders;
 mod phased;
+pub mod qualification;
 mod quota;
 mod relay;
 pub mod runtime;

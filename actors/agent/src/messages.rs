@@ -2,6 +2,7 @@
 //!
 //! The same types are JSON in the shell and bincode between nodes; [`crate::AgentHandle`] sends them on this node.
 
+use crate::qualification::Qualification;
 use crate::self_model::SelfModel;
 use rungs_host::Wire;
 use rungs_host::metering::MeterReading;
@@ -36,6 +37,12 @@ wire!(GetStatus, "agent.status" => AgentStatus, Self {});
 #[serde(deny_unknown_fields)]
 pub struct Describe {}
 wire!(Describe, "agent.describe" => AgentDescription, Self {});
+
+/// How Level 4.8 stands in its audit: each criterion, the score, and whether that qualifies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Qualify {}
+wire!(Qualify, "agent.qualification" => Option<Qualification>, Self {});
 
 /// The last advice of the highest level that may be seen, and how old it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -6,6 +6,7 @@
 use crate::agent::{Root, Rooted};
 use crate::level45::Cut;
 use crate::messages::*;
+use crate::qualification::Qualification;
 use crate::self_model::SelfModel;
 use rungs_host::supervisor::TreeNode;
 use rungs_host::{Refusal, Reply, Request};
@@ -132,6 +133,12 @@ impl Root {
             }),
             cost: shared.meter.read(),
         }
+    }
+
+    /// How Level 4.8 stands in its audit; none of an agent without it.
+    pub(crate) fn qualification(state: &Rooted) -> Option<Qualification> {
+        let level = state.level48.as_ref()?;
+        Some(Qualification::from(&level.part().audit.report()))
     }
 
     fn state_of(&self, level: Level, state: &Rooted) -> String {

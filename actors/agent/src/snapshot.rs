@@ -21,6 +21,7 @@ use rungs_mind::l48::plan::{PlanState, PlanSummary};
 use rungs_mind::l48::verify::VerifyState;
 use rungs_mind::l48::{Introspect, Orchestrator, Plan};
 use rungs_mind::ladder::Ladder;
+use rungs_mind::qualify::Audit48;
 use rungs_types::{AgentId, CheckpointId, Epoch};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -55,6 +56,8 @@ pub(crate) struct Record {
     pub(crate) guard: Option<Vec<u8>>,
     /// L4.8, encoded.
     pub(crate) level48: Option<Vec<u8>>,
+    /// The audit of L4.8, encoded: at most 8 KiB, whatever the agent watches.
+    pub(crate) audit: Option<Vec<u8>>,
 }
 
 /// Level 4.8 in a record: at most 8 KiB for 8 dimensions, so the world model is in it by its sufficient statistics.
@@ -134,6 +137,17 @@ impl Record {
         };
         self.level48 = Some(codec::encode(&record)?);
         Ok(())
+    }
+
+    /// Puts in the audit of Level 4.8.
+    pub(crate) fn set_audit(&mut self, audit: &Audit48) -> Result<(), CodecError> {
+        self.audit = Some(codec::encode(audit)?);
+        Ok(())
+    }
+
+    /// The audit of Level 4.8, if it is in the record.
+    pub(crate) fn audit(&self) -> Result<Option<Audit48>, CodecError> {
+        decode_part(self.audit.as_deref())
     }
 
     /// L3, if it is in the record.

@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use rungs_mesh::Role;
 use rungs_shell::command::{duration, rate};
-use rungs_types::Level;
+use rungs_types::{AgentId, Level};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,6 +44,9 @@ pub enum Command {
         after_help = "Examples:\n  rungs exec nodes\n  rungs exec 'call ops-1 agent.status' --json\n  rungs exec 'inject panic ops-1#l48/observe'"
     )]
     Exec(Exec),
+    /// Show whether an agent's level 4.8 qualifies: each criterion against its target, and the score.
+    #[command(after_help = "Examples:\n  rungs qualify ops-1\n  rungs qualify ops-1 --json")]
+    Qualify(Qualify),
     /// Run agents over recorded time series as fast as it goes; print how well they forecast, what they raised and how
     /// far they rose.
     #[command(
@@ -134,6 +137,16 @@ pub struct Connect {
 pub struct Exec {
     /// The command as it would be typed in the shell.
     pub command: String,
+    /// The cluster.
+    #[command(flatten)]
+    pub connect: Connect,
+}
+
+/// Arguments of `qualify`.
+#[derive(Debug, Clone, Args)]
+pub struct Qualify {
+    /// The agent.
+    pub agent: AgentId,
     /// The cluster.
     #[command(flatten)]
     pub connect: Connect,

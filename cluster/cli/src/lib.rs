@@ -111,13 +111,8 @@ async fn run(command: Command, nodes: &dyn RunNode) -> anyhow::Result<()> {
             nodes.run(config, launch).await
         }
         Command::Shell(connect) => shell(connect).await,
-        Command::Exec(exec) => {
-            let joined = join::join(&exec.connect.data, exec.connect.connect, true).await?;
-            let mut session = Session::new(joined.router.clone(), options(&exec.connect));
-            let result = session.run(&exec.command, &mut std::io::stdout()).await;
-            joined.leave().await;
-            Ok(result.map(drop)?)
-        }
+        Command::Exec(exec) => run_one(&exec.command, &exec.connect).await,
+        Command::Qualify(qualify) => run_one(&format!("qualify {}", qualify.agent), &qualify.connect).await,
         Command::Replay(replay) => tokio::task::block_in_place(|| replay::run(&replay)),
         Command::Bench(bench) => bench::run(bench).await,
         Command::BenchChild(child) => bench::child(child).await,
@@ -127,6 +122,15 @@ async fn run(command: Command, nodes: &dyn RunNode) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// Runs one command of the shell.
+async fn run_one(command: &str, connect: &Connect) -> anyhow::Result<()> {
+    let joined = join::join(&connect.data, connect.connect, true).await?;
+    let mut session = Session::new(joined.router.clone(), options(connect));
+    let result = session.run(command, &mut std::io::stdout()).await;
+    joined.leave().await;
+    Ok(result.map(drop)?)
 }
 
 async fn shell(connect: Connect) -> anyhow::Result<()> {

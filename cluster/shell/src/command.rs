@@ -49,6 +49,12 @@ pub enum Command {
         /// The agent.
         agent: AgentId,
     },
+    /// Show whether an agent's level 4.8 qualifies: each criterion against its target, and the score.
+    #[command(after_help = "Example: qualify ops-1")]
+    Qualify {
+        /// The agent.
+        agent: AgentId,
+    },
     /// Show the busiest agents, again and again until Ctrl-C (once when piped).
     #[command(after_help = "Example: top --count 5")]
     Top {

@@ -48,7 +48,7 @@ fn argument(command: &str, place: usize) -> Argument {
     match (command, place) {
         ("help", 0) => Argument::Command,
         ("tree" | "agents", 0) => Argument::NodeOrAgent,
-        ("agent" | "stop" | "freeze" | "thaw" | "authority" | "watch", 0) => Argument::Agent,
+        ("agent" | "qualify" | "stop" | "freeze" | "thaw" | "authority" | "watch", 0) => Argument::Agent,
         ("freeze" | "thaw" | "authority", 1) => Argument::Level,
         ("authority", 2) => Argument::Authority,
         ("send" | "call" | "describe", 0) | ("inject", 1) => Argument::Actor,
@@ -103,6 +103,7 @@ mod tests {
     fn each_place_has_its_own_words() {
         for (line, expected) in [
             ("agent ", "ops-1"),
+            ("qualify ", "ops-1"),
             ("freeze ops-1 ", "L3 L4.5 L4.8 L4.9 L6"),
             ("authority ops-1 L4.8 ", "frozen shadow advisory half full"),
             ("tree ", "n1 ops-1"),

@@ -12,6 +12,7 @@ pub mod command;
 pub mod completion;
 pub mod event_line;
 pub mod protocol;
+pub mod qualification;
 pub mod repl;
 pub mod session;
 pub mod table;

@@ -7,6 +7,7 @@ use crate::protocol::{
     ADMIN_ROLE, AGENTS_ROLE, AgentRow, Describe, FaultSpec, InjectFault, ListActors, ListAgents, NodeInfo, NodeReport,
     SetLog,
 };
+use crate::qualification::qualification;
 use crate::table::Style;
 use crate::views;
 use futures::future::join_all;
@@ -135,6 +136,7 @@ impl Session {
             Command::Tree { target } => self.tree(target.as_deref(), out).await,
             Command::Agents { filter } => self.agents(filter.as_deref(), out).await,
             Command::Agent { agent } => self.agent(&agent, out).await,
+            Command::Qualify { agent } => self.qualify(&agent, out).await,
             Command::Top { count } => self.top(count, out).await,
             Command::Send(message) => self.send(&message, out).await,
             Command::Call { message, timeout } => self.call(&message, timeout, out).await,
@@ -278,6 +280,16 @@ impl Session {
             .ask(agent.clone().into(), &rungs_agent::messages::Describe {}, NODE_DEADLINE)
             .await?;
         self.print_json_or(out, &about, |about| views::agent(about, self.options.style))
+    }
+
+    async fn qualify(&self, agent: &AgentId, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
+        let found = self
+            .ask(agent.clone().into(), &rungs_agent::messages::Qualify {}, NODE_DEADLINE)
+            .await?;
+        self.print_json_or(out, &found, |found| match found {
+            Some(found) => qualification(found, self.options.style),
+            None => "this agent has no level 4.8\n".to_owned(),
+        })
     }
 
     async fn top(&self, count: Option<u32>, out: &mut (impl Write + Send)) -> Result<(), ShellError> {

@@ -63,6 +63,7 @@ pub mod ladder;
 pub mod lookahead;
 pub mod merge;
 pub mod numeric;
+pub mod qualify;
 pub mod report;
 pub mod setup;
 pub mod stack;

@@ -28,6 +28,7 @@ use crate::l48::{IntrospectOutput, ObserveOutput, PhaseName, PlanOutput};
 use crate::l49::below::MAX_MAIL;
 use crate::l49::{Bundle as Bundle49, L49Output};
 use crate::ladder::{At, Ladder, Order, OrderError};
+use crate::qualify::Report;
 use crate::report::{FloorReport, REPORT_CYCLES};
 use crate::setup;
 use level48::Level48;
@@ -112,7 +113,7 @@ impl Stack {
     pub fn new(spec: &AgentSpec, surroundings: &Surroundings) -> Result<Self, StackError> {
         let groups: Arc<[u16]> = surroundings.group_of.as_slice().into();
         let level48 = match spec.highest >= Level::L48 {
-            true => Some(Level48::new(setup::first_bundle(spec, &groups)?)),
+            true => Some(Level48::new(setup::first_bundle(spec, &groups)?, spec.seed)),
             false => None,
         };
         Ok(Self {
@@ -134,6 +135,11 @@ impl Stack {
             told: Vec::new(),
             spec: spec.clone(),
         })
+    }
+
+    /// How Level 4.8 stands in its audit; `None` of an agent that does not have it.
+    pub fn qualification(&self) -> Option<Report> {
+        self.level48.as_ref().map(Level48::qualification)
     }
 
     /// One cycle with this row; NaN = missing. An agent that has ended ([`Stack::has_ended`]) does nothing.

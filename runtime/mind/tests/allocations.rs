@@ -1,4 +1,4 @@
-//! In steady state the floor allocates nothing: an agent's cycle must not wait for memory, and a node with ten thousand
+//! In steady state the floor and the audits allocate nothing: an agent's cycle must not wait for memory, and a node with ten thousand
 //! of them must not fragment it.
 
 use rand::SeedableRng;
@@ -7,10 +7,13 @@ use rand_pcg::Pcg64Mcg;
 use rungs_mind::budget::Unlimited;
 use rungs_mind::l3::{Action, Available, Floor, GroupSet, IdentityId, Input, Kernel, KernelConfig, Outcomes, Pace};
 use rungs_mind::l45::{Level45, Level45Config};
+use rungs_mind::l48::{Baton, Bundle, Emit, Introspect, Observe, ObserveConfig, Orchestrator, Plan, Turn, Verify};
 use rungs_mind::lookahead::{
     Course, DecisionState, DimensionLaw, Domain, Dynamics, Goal, ResourceState, Rollout, Trajectories,
 };
+use rungs_mind::qualify::{Audit48, Audit49, Pass49};
 use rungs_mind::report::{CycleReport, FloorReport, Resource};
+use rungs_types::CheckpointId;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -215,4 +218,73 @@ fn the_count_is_of_what_is_allocated() {
     let before = ALLOCATIONS.get();
     drop(std::hint::black_box(vec![1_u8; 100]));
     assert_eq!(ALLOCATIONS.get() - before, 1);
+}
+
+/// One pass of Level 4.8 over eight dimensions, carried through all phases.
+fn passed() -> Box<Baton> {
+    let config = ObserveConfig {
+        dimensions: 8,
+        particles: 100,
+        seed: 1,
+    };
+    let mut observe = Observe::new(config).expect("valid");
+    let (mut introspect, mut plan) = (Introspect::new(GROUPS.into()), Plan::new(1));
+    let (mut verify, mut emit) = (Verify::new(), Emit::new());
+    let mut orchestrator = Orchestrator::new(Bundle {
+        checkpoint: CheckpointId(0),
+        cycle: 0,
+        observe: observe.state(),
+        introspect: introspect.state(),
+        plan: plan.state(),
+        verify: verify.state(),
+        emit: emit.state(),
+    });
+    let mut agent = Agent::new();
+    for cycle in 1.. {
+        agent.cycle(cycle);
+        if !cycle.is_multiple_of(10) {
+            continue;
+        }
+        let turn = orchestrator.on_report(Arc::new(agent.spent.clone()), Arc::new(agent.floor.clone()));
+        let Turn::Begin(mut baton) = turn else {
+            panic!("nothing is under way");
+        };
+        observe.carry(&mut baton, &Unlimited).expect("a good report");
+        introspect.carry(&mut baton).expect("in order");
+        plan.carry(&mut baton, &Unlimited).expect("in order");
+        verify.carry(&mut baton).expect("in order");
+        emit.carry(&mut baton).expect("in order");
+        orchestrator.on_baton(&baton);
+        if cycle >= 1_000 {
+            return baton;
+        }
+    }
+    unreachable!("cycles go on")
+}
+
+#[test]
+fn an_audit_of_level_48_allocates_nothing_between_two_probes() {
+    let baton = passed();
+    let mut audit = Audit48::new(1);
+    // Fifty passes are 500 cycles: the 50th and the 100th probe.
+    (0..100).for_each(|_| audit.feed_baton(&baton));
+    let before = ALLOCATIONS.get();
+    (0..49).for_each(|_| audit.feed_baton(&baton));
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    audit.feed_baton(&baton);
+    assert!(ALLOCATIONS.get() > before, "a probe copies the detector");
+}
+
+#[test]
+fn an_audit_of_level_49_allocates_nothing() {
+    let mut audit = Audit49::default();
+    let before = ALLOCATIONS.get();
+    (0..200).for_each(|nth| {
+        audit.feed(&Pass49 {
+            cycle: 50 * nth,
+            alignment: Some(0.8),
+            ..Pass49::default()
+        });
+    });
+    assert_eq!(ALLOCATIONS.get() - before, 0);
 }

@@ -25,6 +25,8 @@ pub(crate) trait Phased: Sized + Send + Sync + 'static {
     type Bundle: Debug + Send + Sync + 'static;
     /// Where the level stands.
     type Orchestrator: Debug + Clone + Send + Sync + 'static;
+    /// How the level does against what it must do.
+    type Audit: Debug + Clone + Send + Sync + 'static;
 
     /// The last cycle that the input knows.
     fn cycle(input: &Self::Input) -> u64;
@@ -32,6 +34,8 @@ pub(crate) trait Phased: Sized + Send + Sync + 'static {
     fn begin(orchestrator: &mut Self::Orchestrator, input: Self::Input) -> Begun<Self::Baton>;
     /// A baton is home, whatever it went through; what is wanted of the ladder.
     fn end(orchestrator: &mut Self::Orchestrator, baton: &Self::Baton, tree: &Arc<Tree>) -> Vec<Request>;
+    /// Takes a baton that is home into the audit; before [`Phased::end`].
+    fn audit(audit: &mut Self::Audit, baton: &Self::Baton);
     /// What an action of the ladder means for the level, at this cycle.
     fn obey(orchestrator: &mut Self::Orchestrator, action: &Action, cycle: u64);
     /// Brings the level in line with the ladder after decisions were lost.
@@ -85,7 +89,7 @@ pub(crate) trait Carry<L: Phased>: Send + 'static {
 /// Why a phase gave its baton back unfinished.
 pub(crate) type CarryError = Box<dyn std::error::Error + Send + Sync>;
 
-/// All that a level knows between two messages. Cheap to make: the bundle is shared.
+/// All that a level knows between two messages. Cheap to make: bundle and audit are shared.
 #[derive(Debug)]
 pub(crate) struct Part<L: Phased> {
     /// The last [`super::Obedience`] that is in it.
@@ -94,6 +98,8 @@ pub(crate) struct Part<L: Phased> {
     pub(crate) epoch: Epoch,
     /// Where the level stands, with the last verified bundle.
     pub(crate) orchestrator: L::Orchestrator,
+    /// How it does.
+    pub(crate) audit: Arc<L::Audit>,
 }
 
 impl<L: Phased> Clone for Part<L> {
@@ -102,17 +108,19 @@ impl<L: Phased> Clone for Part<L> {
             obeyed: self.obeyed,
             epoch: self.epoch,
             orchestrator: self.orchestrator.clone(),
+            audit: Arc::clone(&self.audit),
         }
     }
 }
 
 impl<L: Phased> Part<L> {
     /// A level as it starts with its tree.
-    pub(crate) fn new(epoch: Epoch, orchestrator: L::Orchestrator) -> Arc<PartCell<L>> {
+    pub(crate) fn new(epoch: Epoch, orchestrator: L::Orchestrator, audit: L::Audit) -> Arc<PartCell<L>> {
         let part = Self {
             obeyed: 0,
             epoch,
             orchestrator,
+            audit: Arc::new(audit),
         };
         Arc::new(PartCell::new(Arc::new(part)))
     }

@@ -136,6 +136,7 @@ impl Bench {
             obeyed: 0,
             epoch: Epoch::default(),
             orchestrator: Orchestrator::new(first),
+            audit: Arc::new(rungs_mind::qualify::Audit48::new(1)),
         };
         let part = Arc::new(Mutex::new(Arc::new(part)));
         let (root, _) = Actor::spawn(None, Listener, ()).await.expect("starts");

@@ -177,6 +177,21 @@ fn level_48_goes_on_from_a_record_and_its_particles_are_those_of_the_configurati
 }
 
 #[test]
+fn the_audit_goes_on_from_a_record_and_a_damaged_one_is_refused() {
+    let mut record = Record::default();
+    assert!(record.audit().expect("nothing is not damaged").is_none());
+    let audit = Audit48::new(9);
+    record.set_audit(&audit).expect("encodes");
+    let record = Record::decode(&record.encode().expect("encodes")).expect("decodes");
+    assert_eq!(record.audit().expect("undamaged"), Some(audit));
+    let damaged = Record {
+        audit: record.audit.as_ref().map(|bytes| bytes[..bytes.len() / 2].to_vec()),
+        ..record
+    };
+    assert!(damaged.audit().is_err());
+}
+
+#[test]
 fn level_48_of_another_environment_or_damaged_is_refused_by_name() {
     let mut record = record();
     let other = ObserveConfig {

@@ -135,3 +135,43 @@ async fn three_hundred_agents_have_two_hosts_and_all_cycle() {
         node.runtime.endpoints.addresses()
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_audit_of_level_48_goes_on_where_it_was_when_the_agent_comes_back() {
+    let node = Node::paused().await;
+    let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+    cycle(&agent, 200).await;
+    let before = agent.qualification().await.expect("answers").expect("it has level 4.8");
+    assert_eq!(
+        (before.level, before.criteria.len(), before.qualified),
+        (Level::L48, 14, false)
+    );
+    let accuracy = &before.criteria[0];
+    assert!(
+        accuracy.value.is_some() && accuracy.state.ends_with("of 3000)"),
+        "{accuracy:?}"
+    );
+    node.hosts.stop(&id("ops-1")).await.expect("stops");
+    let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts again");
+    let seen = |state: &str| -> u32 {
+        state["warming up (".len()..]
+            .split(' ')
+            .next()
+            .map_or(0, |n| n.parse().expect("n"))
+    };
+    let after = agent.qualification().await.expect("answers").expect("it has level 4.8");
+    let (before, after) = (seen(&before.criteria[0].state), seen(&after.criteria[0].state));
+    assert!(before >= 150 && after >= before, "{before} {after}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_without_level_48_has_no_audit() {
+    let node = Node::paused().await;
+    let spec = AgentSpec {
+        highest: Level::L45,
+        ..spec("ops-1")
+    };
+    let agent = node.hosts.spawn(spec).await.expect("starts");
+    cycle(&agent, 20).await;
+    assert_eq!(agent.qualification().await.expect("answers"), None);
+}

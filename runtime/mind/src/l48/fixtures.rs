@@ -4,7 +4,7 @@ use super::observe::{ObserveConfig, ObserveOutput};
 use crate::report::{CycleFacts, CycleReport, FloorReport, RhoState};
 
 /// A floor on which all five invariants hold, and all six criteria have held for long.
-pub(super) fn healthy_floor(cycle: u64) -> FloorReport {
+pub(crate) fn healthy_floor(cycle: u64) -> FloorReport {
     FloorReport {
         cycle,
         c_l4: 0.1,
@@ -21,7 +21,7 @@ pub(super) fn healthy_floor(cycle: u64) -> FloorReport {
 }
 
 /// A world about which little is uncertain.
-pub(super) fn calm_world(cycle: u64) -> ObserveOutput {
+pub(crate) fn calm_world(cycle: u64) -> ObserveOutput {
     ObserveOutput {
         cycle,
         eu: 0.1,
@@ -33,14 +33,14 @@ pub(super) fn calm_world(cycle: u64) -> ObserveOutput {
 }
 
 /// A small world model.
-pub(super) const CONFIG: ObserveConfig = ObserveConfig {
+pub(crate) const CONFIG: ObserveConfig = ObserveConfig {
     dimensions: 2,
     particles: 50,
     seed: 7,
 };
 
 /// A report of the ten cycles up to `last` in which each dimension shows `value(cycle, dimension)`.
-pub(super) fn report(last: u64, dimensions: usize, value: impl Fn(u64, usize) -> f64) -> CycleReport {
+pub(crate) fn report(last: u64, dimensions: usize, value: impl Fn(u64, usize) -> f64) -> CycleReport {
     let cycles = last - 9..=last;
     let fact = |cycle| CycleFacts {
         cycle,

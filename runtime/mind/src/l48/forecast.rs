@@ -21,7 +21,7 @@ mod season;
 mod summary;
 
 pub use ar::ORDER;
-pub use conformal::{COVERAGE, Conformal};
+pub use conformal::{COVERAGE, Conformal, Rank};
 pub use season::MAX_PERIOD;
 pub(super) use summary::{ForecasterSummary, KEPT_VALUES};
 
@@ -162,6 +162,14 @@ impl Forecaster {
             mean,
             half_width: interval.half_width().unwrap_or(f64::NAN),
             source: self.speaker,
+        }
+    }
+
+    /// Where an absolute error falls among the last ones of who speaks; `None` before the first.
+    pub fn rank(&self, error: f64) -> Option<Rank> {
+        match self.speaker {
+            Source::Belief => self.belief.rank(error),
+            Source::Online => self.online.rank(error),
         }
     }
 

@@ -21,7 +21,7 @@ pub mod weakness;
 
 pub use summary::IntrospectSummary;
 
-use super::observe::ObserveOutput;
+use super::observe::{ObserveOutput, Score};
 use super::scenario;
 use crate::report::CycleReport;
 use calibration::target;
@@ -32,7 +32,7 @@ use gap::{Demand, Gap, Requirement};
 use rungs_types::Epoch;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use unknown::{Detector, Reading, UnknownDomain};
+use unknown::{Detector, Probed, Reading, UnknownDomain};
 use weakness::{Weakness, WeaknessMap};
 
 /// Most weaknesses and gaps that are told, the worst first.
@@ -116,6 +116,13 @@ impl IntrospectState {
     pub fn is_for(&self, groups: &[u16]) -> bool {
         let trials = Trials::new(usize::from(group_count(groups)));
         *self.groups == *groups && self.detector.is_for(groups) && self.trials.groups() == trials.groups()
+    }
+}
+
+impl IntrospectState {
+    /// Shows a planted shift to a copy of the detector; see [`Detector::probe`].
+    pub fn probe(&self, report: &CycleReport, scores: &[Score], seed: u64) -> Probed {
+        self.detector.probe(report, scores, seed)
     }
 }
 

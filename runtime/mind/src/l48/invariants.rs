@@ -149,16 +149,18 @@ impl Monitor {
         *self = Self::default();
     }
 
-    /// Takes in V of the cycles since the last report.
+    /// Takes in V of the cycles since the last report; gives how many of these cycles counted.
     ///
     /// A cycle counts as a rise if the mean V of the last 10 cycles exceeds that of the 10 before by more than 0.01
     /// and is above 0.10: a stationary, noisy V rises in half of all single steps.
-    pub fn note(&mut self, lyapunov: &[f64]) {
+    pub fn note(&mut self, lyapunov: &[f64]) -> u16 {
         self.broken = lyapunov.iter().any(|v| !v.is_finite());
+        let mut counted = 0;
         for &v in lyapunov {
             if !v.is_finite() {
                 self.recent.clear();
                 self.rises.push(true);
+                counted += 1;
                 continue;
             }
             if self.recent.len() == 2 * LYAPUNOV_MEAN_CYCLES {
@@ -172,7 +174,9 @@ impl Monitor {
                 last - before > LYAPUNOV_RISE && last > LYAPUNOV_FLOOR
             };
             self.rises.push(rise);
+            counted += u16::from(rise);
         }
+        counted
     }
 
     /// Rises among the last 200 cycles, as a share of 200; cycles not yet seen count as calm.

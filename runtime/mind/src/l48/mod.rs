@@ -33,7 +33,7 @@ pub mod causal;
 mod dimension;
 pub mod emit;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 pub mod forecast;
 pub mod introspect;
 pub mod invariants;

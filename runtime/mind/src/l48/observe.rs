@@ -12,7 +12,7 @@ pub(in crate::l48) use trajectories::domain_of;
 
 use super::belief::Scratch;
 use super::causal::Causes;
-use super::forecast::Forecast;
+use super::forecast::{Forecast, Rank};
 use super::risk::RiskExposure;
 use super::scenario::Scenario;
 use crate::budget::{Budget, BudgetExceeded};
@@ -127,6 +127,11 @@ pub struct Score {
     pub persistence: f64,
     /// What came.
     pub observed: f64,
+    /// Where the forecast's error falls among its last 200: the whole distribution that was forecast, not one interval
+    /// of it. `None` before the first.
+    pub rank: Option<Rank>,
+    /// Where persistence's error falls among the same.
+    pub persistence_rank: Option<Rank>,
 }
 
 /// What the phase found.

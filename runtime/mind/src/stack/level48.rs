@@ -7,6 +7,7 @@ use crate::l48::observe::Score;
 use crate::l48::{Baton, Bundle, Emit, Introspect, Observe, Orchestrator, PhaseName, Plan, Turn, Verify};
 use crate::ladder::{Action, Fault};
 use crate::merge::Pending;
+use crate::qualify::{Audit48, Report};
 use crate::report::{CycleReport, FloorReport};
 use rungs_types::{Cause, EventKind, Level, RolePath};
 use std::collections::BTreeMap;
@@ -67,11 +68,13 @@ pub(super) struct Level48 {
     /// Starts of each phase; all are started together.
     generation: u32,
     planted: Option<(PhaseName, Failure)>,
+    audit: Audit48,
 }
 
 impl Level48 {
-    pub(super) fn new(first: Bundle) -> Self {
+    pub(super) fn new(first: Bundle, seed: u64) -> Self {
         Self {
+            audit: Audit48::new(seed),
             orchestrator: Orchestrator::new(first),
             line: None,
             late: None,
@@ -84,6 +87,11 @@ impl Level48 {
 
     pub(super) fn plant(&mut self, phase: PhaseName, failure: Failure) {
         self.planted = Some((phase, failure));
+    }
+
+    /// How the level stands in its audit.
+    pub(super) fn qualification(&self) -> Report {
+        self.audit.report()
     }
 
     pub(super) fn waiting_for(&self) -> String {
@@ -194,6 +202,7 @@ impl Stack {
         };
         match level48.carry(&mut baton) {
             Ok(()) => {
+                level48.audit.feed_baton(&baton);
                 let requests = level48.orchestrator.on_baton(&baton);
                 self.requests(Level::L48, requests, cycle);
                 self.hand_up_to_49(&baton);

@@ -134,6 +134,7 @@ fn a_group_is_a_sixth_of_its_error_in_standard_deviations_from_normal() {
         half_width: 1.645,
         persistence: 0.0,
         observed,
+        ..Score::default()
     };
     let graph = CausalGraph::new(1);
     // Errors of 3 and 4 standard deviations: rms sqrt(12.5).
@@ -167,6 +168,7 @@ fn groups_that_move_one_another_are_learnt_from_reports() {
                     half_width: 1.645,
                     persistence: 0.0,
                     observed: if is { 4.0 } else { 0.5 },
+                    ..Score::default()
                 });
             }
         }

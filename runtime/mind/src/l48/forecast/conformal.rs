@@ -17,6 +17,27 @@ const BEYOND: f64 = 1.5;
 /// Groups in which a snapshot keeps the errors.
 const KEPT_GROUPS: usize = 32;
 
+/// Where an absolute error falls among the last 200 of the same forecaster, as conformal prediction ranks it: of n errors
+/// held, b below it and e equal to it, between b / (n + 1) and (b + e + 1) / (n + 1). Anywhere in between is as likely, so
+/// that the ranks of errors that come in any order are uniform, also where many are equal.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rank {
+    /// The lower end, in [0, 1).
+    pub below: f32,
+    /// The upper end, in (0, 1], above the lower.
+    pub up_to: f32,
+}
+
+impl Rank {
+    /// How far the error lies inside the interval that is to hold this share of the errors: 1 inside, 0 outside, and a
+    /// part of it where the share runs through errors that are equal.
+    pub fn within(&self, level: f64) -> f64 {
+        let (below, up_to) = (f64::from(self.below), f64::from(self.up_to));
+        let part = (level - below) / (up_to - below);
+        if part.is_nan() { 0.0 } else { part.clamp(0.0, 1.0) }
+    }
+}
+
 /// The errors of one forecaster and the level of its intervals.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Conformal {
@@ -70,6 +91,22 @@ impl Conformal {
         Some(*errors.select_nth_unstable_by(index, f64::total_cmp).1)
     }
 
+    /// Where an absolute error falls among those held; `None` before the first.
+    pub fn rank(&self, error: f64) -> Option<Rank> {
+        let held = self.errors.len();
+        if held == 0 || error.is_nan() {
+            return None;
+        }
+        let (below, up_to) = self.errors.iter().fold((0_u16, 0_u16), |(below, up_to), one| {
+            (below + u16::from(one < error), up_to + u16::from(one <= error))
+        });
+        let places = (held + 1) as f32;
+        Some(Rank {
+            below: f32::from(below) / places,
+            up_to: f32::from(up_to + 1) / places,
+        })
+    }
+
     /// Mean absolute error over the last 200; `None` before the first.
     pub fn mean_error(&self) -> Option<f64> {
         self.errors.mean()
@@ -115,6 +152,54 @@ mod tests {
     use rand::{RngExt, SeedableRng};
     use rand_distr::StandardNormal;
     use rand_pcg::Pcg64Mcg;
+
+    #[test]
+    fn a_rank_is_where_the_error_falls_and_equal_errors_share_their_places() {
+        let mut conformal = Conformal::default();
+        assert_eq!(conformal.rank(1.0), None);
+        [1.0, 2.0, 2.0, 3.0]
+            .into_iter()
+            .for_each(|error| conformal.errors.push(error));
+        let of = |error| conformal.rank(error).map(|rank| (rank.below, rank.up_to));
+        assert_eq!(of(0.5), Some((0.0, 0.2)), "below all four: the first of five places");
+        assert_eq!(of(2.0), Some((0.2, 0.8)), "one below, two equal");
+        assert_eq!((of(9.0), of(f64::NAN)), (Some((0.8, 1.0)), None));
+        let rank = conformal.rank(2.0).expect("known");
+        assert_eq!([0.1, 0.2, 0.9].map(|level| rank.within(level)), [0.0, 0.0, 1.0]);
+        assert!((rank.within(0.5) - 0.5).abs() < 1e-6, "halfway from 0.2 to 0.8");
+        let broken = Rank { below: 0.5, up_to: 0.5 };
+        assert_eq!(broken.within(0.5), 0.0);
+    }
+
+    #[test]
+    fn ranks_of_errors_in_any_order_hold_as_many_as_they_say_also_where_most_are_equal() {
+        let mut rng = Pcg64Mcg::seed_from_u64(3);
+        for still in [0.0, 0.7] {
+            let (mut conformal, mut held, mut count) = (Conformal::default(), [0.0; 9], 0.0);
+            for _ in 0..20_000 {
+                let error = if rng.random::<f64>() < still {
+                    0.0
+                } else {
+                    rng.sample::<f64, _>(StandardNormal).abs()
+                };
+                if let Some(rank) = conformal.rank(error) {
+                    count += 1.0;
+                    let level = |nth: usize| 0.1 * (nth + 1) as f64;
+                    held.iter_mut()
+                        .enumerate()
+                        .for_each(|(nth, held)| *held += rank.within(level(nth)));
+                }
+                conformal.learn(error);
+            }
+            for (nth, held) in held.into_iter().enumerate() {
+                assert!(
+                    (held / count - 0.1 * (nth + 1) as f64).abs() < 0.015,
+                    "{still}: {nth} {}",
+                    held / count
+                );
+            }
+        }
+    }
 
     #[test]
     fn the_width_is_the_hand_worked_order_statistic() {

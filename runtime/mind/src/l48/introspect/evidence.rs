@@ -144,6 +144,7 @@ mod tests {
             half_width: 1.0,
             persistence: 10.0 + error - persistence,
             observed: 10.0 + error,
+            ..Score::default()
         }
     }
 

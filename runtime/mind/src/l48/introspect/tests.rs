@@ -4,7 +4,7 @@ use super::*;
 use crate::budget::Unlimited;
 use crate::l3::ActionKind;
 use crate::l48::fixtures;
-use crate::l48::observe::{Observe, ObserveConfig, Score};
+use crate::l48::observe::{Observe, ObserveConfig};
 use proptest::prelude::*;
 
 const GROUPS: [u16; 2] = [0, 1];
@@ -23,6 +23,7 @@ fn world(cycle: u64, error: f64) -> ObserveOutput {
         half_width: 2.0,
         persistence: 1.0 + error * (nth % 2 + 1) as f64,
         observed: error * (nth % 2 + 1) as f64,
+        ..Score::default()
     };
     ObserveOutput {
         cycle,

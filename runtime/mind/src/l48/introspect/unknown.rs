@@ -15,11 +15,13 @@
 //! 2. A report is judged before anything is learnt from it.
 //! 3. At most [`MAX_KNOWN`] known domains per group and [`MAX_REGISTERED`] entries; all numbers are finite.
 
+mod probe;
 mod profile;
 mod registry;
 mod summary;
 mod watched;
 
+pub use probe::{PROBE_REPORTS, PROBE_SD, Probed};
 pub use profile::{Known, Profile, divergence, similarity};
 pub use registry::{Fate, MAX_REGISTERED, Registry, UnknownDomain};
 pub use summary::{DetectorSummary, MAX_KEPT_DOMAINS};

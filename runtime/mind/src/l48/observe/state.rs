@@ -154,6 +154,8 @@ fn score(dimension: &Dimension, index: usize, y: f64, cycle: u64) -> Option<Scor
         half_width: forecast.half_width,
         persistence,
         observed: y,
+        rank: dimension.forecaster.rank((y - forecast.mean).abs()),
+        persistence_rank: dimension.forecaster.rank((y - persistence).abs()),
     })
 }
 

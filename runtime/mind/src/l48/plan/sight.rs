@@ -51,7 +51,7 @@ pub(in crate::l48) fn demands(goals: &[GoalRecord]) -> Vec<Requirement> {
 }
 
 /// SkillGap(g): the product of the confidences of the skills that it needs (Definition 10); 1 without any.
-pub(super) fn feasibility(spec: &GoalSpec, skills: &dyn SkillSight) -> f64 {
+pub fn feasibility(spec: &GoalSpec, skills: &dyn SkillSight) -> f64 {
     let each = spec
         .skills
         .iter()

@@ -44,6 +44,11 @@ impl Profile {
                 .all(|square| (0.0..=f64::MAX).contains(square))
     }
 
+    /// Where the level is.
+    pub(super) fn mean(&self) -> f64 {
+        self.mean
+    }
+
     /// Takes a value in; says whether it was one.
     pub fn push(&mut self, value: f64) -> bool {
         if !value.is_finite() {
@@ -170,6 +175,14 @@ impl Known {
             .map(|usual| usual.within.count())
             .max()
             .unwrap_or(0)
+    }
+
+    /// The usual level of the dimension at this place, and the standard deviation of values around it, wandering
+    /// included; `None` before the first.
+    pub(super) fn level(&self, place: usize) -> Option<(f64, f64)> {
+        let usual = self.dimensions.get(place).filter(|usual| usual.level.count() > 0)?;
+        let variance = usual.level.variance() + usual.within();
+        Some((usual.level.mean(), variance.sqrt()))
     }
 
     /// Dimensions of the group.

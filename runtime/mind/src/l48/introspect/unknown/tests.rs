@@ -92,6 +92,35 @@ impl Bench {
             groups: [0, 0, 1].into(),
             ..CycleReport::default()
         };
+        self.fill(&mut report, sight);
+        let world = self.observe.step(&report, false, &Unlimited).expect("computes");
+        self.detector.step(self.cycle, &report, &world.scores)
+    }
+
+    /// The last report once more, with its scores.
+    fn last(&self) -> (CycleReport, Vec<Score>) {
+        let mut copy = Bench {
+            observe: self.observe.clone(),
+            detector: self.detector.clone(),
+            rng: self.rng.clone(),
+            ..*self
+        };
+        let mut report = CycleReport {
+            dimensions: 3,
+            groups: [0, 0, 1].into(),
+            ..CycleReport::default()
+        };
+        copy.fill(&mut report, usual);
+        let world = copy.observe.step(&report, false, &Unlimited).expect("computes");
+        (report, world.scores)
+    }
+
+    fn probe(&self, seed: u64) -> Probed {
+        let (report, scores) = self.last();
+        self.detector.probe(&report, &scores, seed)
+    }
+
+    fn fill(&mut self, report: &mut CycleReport, sight: impl Fn(usize, f64) -> f64) {
         for _ in 0..10 {
             self.cycle += 1;
             report.facts.push(CycleFacts {
@@ -103,8 +132,6 @@ impl Bench {
                 report.observations.push(sight(dimension, *state));
             }
         }
-        let world = self.observe.step(&report, false, &Unlimited).expect("computes");
-        self.detector.step(self.cycle, &report, &world.scores)
     }
 
     fn reports(&mut self, count: usize, sight: impl Fn(usize, f64) -> f64 + Copy) -> usize {
@@ -165,6 +192,81 @@ fn of_sixty_planted_shifts_at_least_nine_tenths_are_flagged_and_of_steady_report
     println!("{flagged} of 60 flagged, {false_alarms} false alarms in {steady} steady reports");
     assert!(flagged >= 54, "{flagged} of 60");
     assert!(false_alarms * 50 <= steady, "{false_alarms} of {steady}");
+}
+
+#[test]
+fn seeded_probes_are_flagged_nine_times_in_ten_and_leave_the_detector_as_it_was() {
+    assert_eq!((PROBE_REPORTS, PROBE_SD), (5, [4.0, 8.0]));
+    let mut all = Probed::default();
+    for seed in 0..20 {
+        let mut bench = Bench::new(seed);
+        assert_eq!(bench.probe(seed), Probed::default(), "nothing is known yet");
+        bench.reports(60, usual);
+        let before = bench.detector.clone();
+        for nth in 0..3 {
+            let found = bench.probe(100 * seed + nth);
+            assert!(found.planted <= 2 && found.flagged <= found.planted, "{found:?}");
+            assert_eq!(found, bench.probe(100 * seed + nth), "the same seed, the same probe");
+            (all.planted, all.flagged) = (all.planted + found.planted, all.flagged + found.flagged);
+        }
+        assert_eq!(bench.detector, before);
+    }
+    println!("{all:?}");
+    assert!(all.planted >= 100 && 10 * all.flagged >= 9 * all.planted, "{all:?}");
+}
+
+#[test]
+fn a_probe_without_a_shift_is_not_flagged() {
+    let mut bench = Bench::new(3);
+    bench.reports(60, usual);
+    let (report, scores) = bench.last();
+    let zero = vec![Some(0.0); 3];
+    let (same, same_scores) = probe::moved(&report, &scores, &zero, true);
+    assert_eq!((&same.observations, &same_scores), (&report.observations, &scores));
+    let mut copy = bench.detector.clone();
+    let readings = copy.step(bench.cycle + 10, &same, &same_scores);
+    assert!(readings.iter().all(|reading| !reading.is_unknown()));
+}
+
+#[test]
+fn a_group_that_is_unknown_already_is_not_probed_and_a_shift_leads_four_to_eight_deviations_beyond() {
+    let mut bench = Bench::new(5);
+    bench.reports(60, usual);
+    let (report, _) = bench.last();
+    for seed in 0..50 {
+        let shifts = bench.detector.shifts(&report, &mut Pcg64Mcg::seed_from_u64(seed));
+        for (place, shift) in shifts.iter().take(2).enumerate() {
+            let watched = &bench.detector.watched[0];
+            let (level, sd) = watched.known[0].level(place).expect("known");
+            let at = watched.recent[place].mean() + shift.expect("probed");
+            let deviations = ((at - level) / sd).abs();
+            assert!((4.0 - 1e-9..8.0 + 1e-9).contains(&deviations), "{deviations}");
+        }
+    }
+    bench.reports(
+        3,
+        |dimension, state| if dimension == 2 { 80.0 + state } else { 50.0 + state },
+    );
+    assert_eq!(bench.probe(1).planted, 1, "group 1 is unknown");
+}
+
+#[test]
+fn only_the_first_moved_value_of_a_dimension_is_a_surprise_to_its_forecaster() {
+    let report = CycleReport {
+        forecasts: vec![0.0; 20],
+        ..crate::l48::fixtures::report(
+            10,
+            2,
+            |cycle, dimension| {
+                if cycle == 1 && dimension == 1 { f64::NAN } else { 0.0 }
+            },
+        )
+    };
+    let (first, _) = probe::moved(&report, &[], &[Some(3.0), Some(5.0)], true);
+    assert_eq!(first.forecasts[..6], [0.0, 0.0, 3.0, 0.0, 3.0, 5.0]);
+    assert_eq!(first.observations[2..4], [3.0, 5.0]);
+    let (second, _) = probe::moved(&report, &[], &[Some(3.0), Some(5.0)], false);
+    assert_eq!(second.forecasts[..4], [3.0, 5.0, 3.0, 5.0]);
 }
 
 #[test]

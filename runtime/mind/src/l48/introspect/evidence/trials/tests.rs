@@ -88,6 +88,7 @@ fn an_incident_was_one_if_more_than_fifteen_percent_were_outside_their_interval(
             half_width: 1.0,
             persistence: 0.0,
             observed: if nth < outside { 5.0 } else { 0.5 },
+            ..Score::default()
         };
         let world = ObserveOutput {
             scores: (0..20).map(score).collect(),
