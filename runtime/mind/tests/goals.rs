@@ -13,6 +13,7 @@ const STANDING: Floor = Floor::Standing {
     uncertainty: 0.1,
     seof: 0.4,
     structural: true,
+    trial: None,
 };
 
 /// One turn of a kernel that has seen a hundred cycles, with this task.
@@ -89,6 +90,7 @@ fn a_task_waits_while_nothing_is_decided_or_structural_change_is_closed() {
         uncertainty: 0.1,
         seof: 0.4,
         structural: false,
+        trial: None,
     };
     assert_eq!(turn(FASTER, closed, open(), None).task, TaskTurn::Deferred);
     let incidents = Available {

@@ -6,6 +6,7 @@
 use super::ethics::EthicalKernel;
 use super::growth::Growth;
 use super::guard::{ExistentialGuard, Stage};
+use super::metrics::RawMetrics;
 use crate::ladder::Fault;
 use crate::report::{CycleReport, GuardReadings};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sentry {
     growth: Growth,
+    metrics: RawMetrics,
     guard: ExistentialGuard,
     cycle: u64,
     reports: u64,
@@ -24,11 +26,8 @@ impl Sentry {
     pub fn read(&mut self, report: &CycleReport, ethics: &EthicalKernel) -> Vec<Fault> {
         let mut faults = Vec::new();
         for facts in &report.facts {
-            let readings = GuardReadings {
-                rod: facts.self_reference_depth,
-                cas: self.growth.update(facts).slope,
-                ..GuardReadings::default()
-            };
+            let slope = self.growth.update(facts).slope;
+            let readings = self.metrics.update(facts, slope);
             let before = self.guard.stage();
             let stage = self.guard.update(&readings);
             if stage == Stage::Critical && before < Stage::Critical {
@@ -47,7 +46,7 @@ impl Sentry {
 
     /// Whether this can have come from [`Sentry::read`]: a state from a store may be damaged.
     pub fn is_valid(&self) -> bool {
-        self.guard.is_valid()
+        self.guard.is_valid() && self.metrics.is_valid()
     }
 
     /// The last cycle that it has read.
@@ -68,11 +67,17 @@ impl Sentry {
 
 /// The metric that calls for the critical stage, with its value.
 fn worst(readings: &GuardReadings) -> String {
-    let alone = GuardReadings { cas: None, ..*readings };
-    if super::guard::stage_of(&alone) == Stage::Critical {
-        format!("depth of self-reference {}", readings.rod)
+    let calls = |alone: GuardReadings| super::guard::stage_of(&alone) == Stage::Critical;
+    let GuardReadings { rod, cas, ifi, gsrs } = *readings;
+    let none = GuardReadings::default();
+    if calls(GuardReadings { rod, ..none }) {
+        format!("depth of self-reference {rod}")
+    } else if calls(GuardReadings { ifi, ..none }) {
+        format!("fragmentation of identity {:.4}", ifi.unwrap_or(f64::NAN))
+    } else if calls(GuardReadings { gsrs, ..none }) {
+        format!("self-reference of goals {:.4}", gsrs.unwrap_or(f64::NAN))
     } else {
-        format!("slope of confidence {:.4} per cycle", readings.cas.unwrap_or(f64::NAN))
+        format!("slope of confidence {:.4} per cycle", cas.unwrap_or(f64::NAN))
     }
 }
 
@@ -87,6 +92,7 @@ mod tests {
             cycle,
             self_reference_depth: depth,
             confidence: 0.5,
+            identity: [1.0, 1.0, 0.5, 1.0, 1.0],
             ..CycleFacts::default()
         };
         CycleReport {
