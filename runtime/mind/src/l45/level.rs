@@ -130,6 +130,7 @@ impl Level45 {
         if report.dropped_cycles > 0 {
             self.state.sustained.lost();
         }
+        self.state.take_goals(&report.goals);
         for (row, facts) in report.facts.iter().enumerate() {
             observe(&mut self.state, report, row, self.config.groups.len());
             let cycle = self.state.cycle(facts, &self.config.groups, around.resources);

@@ -73,6 +73,8 @@ pub struct Purpose {
     seof: Window,
     /// C_L4 at the last check.
     c_l4: Option<f64>,
+    /// PCS when the goals last became others; `None` before the check after that.
+    baseline: Option<f64>,
     /// Cycles for which each dimension has been out of line.
     out_of_line_cycles: [u32; DIMENSIONS],
     report: PurposeReport,
@@ -84,6 +86,7 @@ impl Default for Purpose {
             tracks: Vec::new(),
             seof: Window::new(SEOF_CHECKS + 1),
             c_l4: None,
+            baseline: None,
             out_of_line_cycles: [0; DIMENSIONS],
             report: PurposeReport::default(),
         }
@@ -94,16 +97,24 @@ impl Purpose {
     /// Takes in the open goals as they stand. Nothing is allocated while they are the same.
     pub fn take_goals<'a>(&mut self, goals: impl Iterator<Item = &'a GoalRecord> + Clone) {
         let open = goals.clone().filter(|goal| goal.state.is_open());
+        let before = self.tracks.len();
         self.tracks
             .retain(|track| open.clone().any(|goal| goal.number == track.aim.number));
+        let mut others = self.tracks.len() != before;
         for record in open {
             let aim = Aim::of(record, goals.clone());
             let known = self.tracks.iter().position(|track| track.aim.number == aim.number);
             match known {
                 Some(index) => self.tracks[index].aim = aim,
-                None if self.tracks.len() < MAX_AIMS => self.tracks.push(Track::new(aim)),
+                None if self.tracks.len() < MAX_AIMS => {
+                    self.tracks.push(Track::new(aim));
+                    others = true;
+                }
                 None => {}
             }
+        }
+        if others {
+            self.baseline = None;
         }
         // Without a second key: numbers are unique.
         self.tracks.sort_unstable_by_key(|track| track.aim.number);
@@ -123,6 +134,13 @@ impl Purpose {
     /// PCS of the last check; `None` without goals.
     pub fn pcs(&self) -> Option<f64> {
         self.report.pcs
+    }
+
+    /// G as the spectral detector is to see it: 1 less what PCS has fallen since the goals last became others. That a goal
+    /// is set or closed moves G at once, and it is not the agent's own dynamics that did it.
+    pub fn settled(&self) -> f64 {
+        let change = self.report.pcs.zip(self.baseline).map_or(0.0, |(pcs, then)| pcs - then);
+        (1.0 + change).clamp(0.0, 1.0)
     }
 
     /// What the last check found.
@@ -146,6 +164,7 @@ impl Purpose {
         }
         self.report.goals = self.tracks.len() as u32;
         self.report.pcs = self.coherence();
+        self.baseline = self.baseline.or(self.report.pcs);
         self.align();
         if self.report.pcs.is_some_and(|pcs| pcs < REFLECT_BELOW) {
             self.escalate(cycle);
@@ -216,6 +235,7 @@ impl Purpose {
             && numbers
             && self.tracks.iter().all(Track::is_valid)
             && self.c_l4.is_none_or(f64::is_finite)
+            && self.baseline.iter().all(share)
             && self.report.pcs.iter().all(share)
             && self.report.alignment_score.iter().all(share)
             && self.report.alignments.iter().flatten().all(share)

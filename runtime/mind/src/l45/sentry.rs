@@ -7,6 +7,7 @@ use super::ethics::EthicalKernel;
 use super::growth::Growth;
 use super::guard::{ExistentialGuard, Stage};
 use super::metrics::RawMetrics;
+use super::purpose::own_share;
 use crate::ladder::Fault;
 use crate::report::{CycleReport, GuardReadings};
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,8 @@ impl Sentry {
     /// Reads one report and gives the faults that it shows.
     pub fn read(&mut self, report: &CycleReport, ethics: &EthicalKernel) -> Vec<Fault> {
         let mut faults = Vec::new();
+        let goals = report.goals.open.iter().chain(&report.goals.closed);
+        self.metrics.set_goals(own_share(goals));
         for facts in &report.facts {
             let slope = self.growth.update(facts).slope;
             let readings = self.metrics.update(facts, slope);

@@ -15,7 +15,7 @@ use crate::l45::seof::{self, Seof};
 use crate::l45::stability::{Checked, Collapse, Decay, StateVector};
 use crate::l45::uncertainty::{self, Uncertainty};
 use crate::numeric::history::History;
-use crate::report::{CycleFacts, FloorReport, GuardReadings, REPORT_CYCLES, Resource, RhoState};
+use crate::report::{CycleFacts, FloorReport, GoalReport, GuardReadings, REPORT_CYCLES, Resource, RhoState};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -118,6 +118,12 @@ impl Level45State {
         own.or_else(|| self.foresight.damaged(groups))
     }
 
+    /// Takes in the goals as they are at the end of a report.
+    pub(super) fn take_goals(&mut self, goals: &GoalReport) {
+        self.purpose.take_goals(goals.open.iter().chain(&goals.closed));
+        self.metrics.set_goals(self.purpose.own_share());
+    }
+
     /// Takes in one cycle.
     pub(super) fn cycle(&mut self, facts: &CycleFacts, groups: &Arc<[u16]>, resources: &[Resource]) -> Cycle {
         let growth = self.growth.update(facts);
@@ -144,7 +150,13 @@ impl Level45State {
         };
         let lyapunov = x.lyapunov();
         self.decay.update(lyapunov);
-        self.detector.observe(x.to_array());
+        self.detector.observe(
+            StateVector {
+                goals: self.purpose.settled(),
+                ..x
+            }
+            .to_array(),
+        );
         let tier = self.collapse.update(x.tier(self.spectral.rho));
         self.foresight.cycle(x.to_array(), growth.kept_up);
         let readings = self.metrics.update(facts, growth.slope);

@@ -376,6 +376,30 @@ fn closed_goals_go_and_no_more_than_thirty_two_are_looked_at() {
 }
 
 #[test]
+fn goals_that_come_and_go_do_not_move_g_as_the_detector_sees_it_and_a_fall_of_pcs_does() {
+    let mut purpose = Purpose::default();
+    purpose.check(10, 0.1, 0.9);
+    assert_eq!(purpose.settled(), 1.0);
+    let mut goals = vec![goal(1, Origin::User, faster(0..1)), aligned_by(0.5)];
+    goals[1].number = 2;
+    purpose.take_goals(goals[..1].iter());
+    purpose.check(20, 0.1, 0.9);
+    assert!(purpose.pcs().expect("a goal") < 0.8);
+    assert_eq!(purpose.settled(), 1.0);
+    purpose.take_goals(goals.iter());
+    for check in 3..=11 {
+        purpose.check(10 * check, 0.1, 0.9);
+        assert_eq!(purpose.settled(), 1.0);
+    }
+    // SEOF is 0.5 lower than 100 cycles ago.
+    purpose.check(120, 0.1, 0.4);
+    assert!((purpose.settled() - (1.0 - 0.2 / 1.8)).abs() < 1e-12);
+    purpose.take_goals(std::iter::empty());
+    purpose.check(130, 0.1, 0.4);
+    assert_eq!((purpose.settled(), purpose.pcs()), (1.0, None));
+}
+
+#[test]
 fn a_goal_goes_on_as_fast_as_it_did() {
     let mut record = goal(1, Origin::User, faster(0..4));
     assert_eq!(
