@@ -17,6 +17,8 @@
 
 pub mod criteria;
 pub mod ethics;
+#[cfg(test)]
+mod fixtures;
 pub mod frames;
 pub mod growth;
 pub mod guard;

@@ -31,7 +31,8 @@ fn structural(proposal: LookaheadReport) -> Ballot {
 #[test]
 fn each_frame_weighs_the_report_as_written() {
     // One aspect changed at a time by 0.01; a vote is 20 times the difference of scores.
-    let aspects: [(fn(&mut LookaheadReport), [f64; 5]); 6] = [
+    type Aspect = (fn(&mut LookaheadReport), [f64; 5]);
+    let aspects: [Aspect; 6] = [
         (|r| r.seof_last += 0.01, [0.45, 0.10, 0.10, 0.25, 0.10]),
         (|r| r.max_c_l4 -= 0.01, [0.05, 0.35, 0.15, 0.00, 0.20]),
         (|r| r.min_iis += 0.01, [0.05, 0.20, 0.55, 0.15, 0.20]),

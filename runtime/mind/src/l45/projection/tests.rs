@@ -47,11 +47,11 @@ fn outlooks(projection: &SelfProjection, posture: Posture) -> [Option<Outlook>; 
 #[test]
 fn confidence_falls_with_the_horizon_and_the_score_is_as_written() {
     let projection = projected(0.10, 0.95, true);
-    let expected = [(50, 0.025), (200, 0.1), (1_000, 0.5)];
+    let expected = [(50, 0.025_f64), (200, 0.1), (1_000, 0.5)];
     for (outlook, (cycles, exponent)) in outlooks(&projection, Posture::Current).into_iter().zip(expected) {
         let outlook = outlook.expect("projected");
         assert_eq!((outlook.cycles, outlook.at_cycle), (cycles, 1_000));
-        assert!((outlook.confidence - (-exponent as f64).exp()).abs() < 1e-12);
+        assert!((outlook.confidence - f64::exp(-exponent)).abs() < 1e-12);
         let score = 0.35 * outlook.seof_trend + 0.30 * 0.90 + 0.20 * 0.95;
         assert!((outlook.score - score).abs() < 1e-12, "{outlook:?}");
     }

@@ -1,72 +1,11 @@
 use super::pathology::find;
 use super::*;
-use crate::goals::{GoalState, TaskRecord, TaskState};
+use crate::goals::{GoalState, TaskState};
+use crate::l45::fixtures::{goal, of};
 use proptest::prelude::*;
-use rungs_types::goal::{
-    Comparison, Condition, GoalBudget, GoalSpec, Knob, KnobSetting, Origin, Quantity, Reward, Success, TaskAction,
-    TaskSpec, Tier, ValueDimension,
-};
-use rungs_types::{CheckpointId, GoalId, TaskName};
-use std::collections::BTreeMap;
+use rungs_types::GoalId;
+use rungs_types::goal::{GoalSpec, Knob, KnobSetting, Origin, Quantity, TaskAction, ValueDimension};
 use std::sync::Arc;
-
-/// An open goal that samples the groups faster and is reached when dimension 0 is at least 1.
-fn goal(number: u64, origin: Origin, does: Vec<TaskAction>) -> GoalRecord {
-    let tasks: Vec<TaskSpec> = does
-        .into_iter()
-        .enumerate()
-        .map(|(index, does)| TaskSpec {
-            name: TaskName::new(&format!("t{index}")).expect("valid"),
-            does,
-            after: Vec::new(),
-            when: Vec::new(),
-            retries: 0,
-            deadline_cycles: None,
-        })
-        .collect();
-    GoalRecord {
-        tasks: vec![TaskRecord::default(); tasks.len()],
-        spec: Arc::new(GoalSpec {
-            goal: GoalId::new(&format!("g{number}")).expect("valid"),
-            intent: "something".into(),
-            origin,
-            tier: Tier::Tactical,
-            success: of(&[Quantity::Dimension(0)]),
-            tasks,
-            after: Vec::new(),
-            deadline_cycles: None,
-            budget: GoalBudget::default(),
-            skills: Vec::new(),
-            reward: Reward::default(),
-            weights: BTreeMap::new(),
-        }),
-        number,
-        checkpoint: CheckpointId::default(),
-        state: GoalState::Active,
-        set_at: 0,
-        approved_at: Some(0),
-        closed_at: None,
-        progressed_at: 0,
-        settled_at: None,
-        met: 0,
-        actions: 0,
-        held_cycles: 0,
-    }
-}
-
-fn of(quantities: &[Quantity]) -> Success {
-    Success {
-        all: quantities
-            .iter()
-            .map(|of| Condition {
-                of: *of,
-                is: Comparison::AtLeast,
-                value: 1.0,
-            })
-            .collect(),
-        any: Vec::new(),
-    }
-}
 
 fn faster(groups: std::ops::Range<u16>) -> Vec<TaskAction> {
     groups.map(|group| TaskAction::SampleFaster { group }).collect()
@@ -380,7 +319,7 @@ fn goals_that_come_and_go_do_not_move_g_as_the_detector_sees_it_and_a_fall_of_pc
     let mut purpose = Purpose::default();
     purpose.check(10, 0.1, 0.9);
     assert_eq!(purpose.settled(), 1.0);
-    let mut goals = vec![goal(1, Origin::User, faster(0..1)), aligned_by(0.5)];
+    let mut goals = [goal(1, Origin::User, faster(0..1)), aligned_by(0.5)];
     goals[1].number = 2;
     purpose.take_goals(goals[..1].iter());
     purpose.check(20, 0.1, 0.9);
