@@ -88,7 +88,10 @@ fn worst(readings: &GuardReadings) -> String {
 mod tests {
     use super::*;
     use crate::l45::ethics::Predicate;
+    use crate::l45::fixtures::{goal, of};
     use crate::report::CycleFacts;
+    use rungs_types::goal::{Origin, Quantity, TaskAction};
+    use std::sync::Arc;
 
     fn report(cycles: std::ops::Range<u64>, depth: u8) -> CycleReport {
         let facts = |cycle| CycleFacts {
@@ -122,6 +125,48 @@ mod tests {
             [Fault::GuardCritical { metric }]
         );
         assert_eq!((state.cycle, state.reports), (331, 5));
+    }
+
+    #[test]
+    fn an_identity_that_turns_is_critical_and_so_are_goals_and_actions_about_nothing_but_the_agent() {
+        let ethics = EthicalKernel::default();
+        let mut state = Sentry::default();
+        let with = |cycles: std::ops::Range<u64>, change: fn(&mut CycleFacts)| {
+            let mut report = report(cycles, 0);
+            report.facts.iter_mut().for_each(change);
+            report
+        };
+        assert_eq!(
+            state.read(
+                &with(1..1_001, |facts| facts.identity = [1.0, 0.0, 0.0, 0.0, 0.0]),
+                &ethics
+            ),
+            []
+        );
+        let faults = state.read(
+            &with(1_001..1_021, |facts| facts.identity = [0.0, 1.0, 0.0, 0.0, 0.0]),
+            &ethics,
+        );
+        let [Fault::GuardCritical { metric }] = faults.as_slice() else {
+            panic!("{faults:?}")
+        };
+        assert!(metric.starts_with("fragmentation of identity 0."), "{metric}");
+        // All goals about itself are half of GSRS; 40 of 200 actions make it 0.6.
+        let mut own = goal(1, Origin::L49, vec![TaskAction::SampleFaster { group: 0 }]);
+        Arc::make_mut(&mut own.spec).success = of(&[Quantity::Seof]);
+        let mut state = Sentry::default();
+        let mut inward = |cycles, change: fn(&mut CycleFacts)| {
+            let mut report = with(cycles, change);
+            report.goals.open = vec![own.clone()];
+            state.read(&report, &ethics)
+        };
+        assert_eq!(inward(1..201, |_| ()), []);
+        assert_eq!(inward(201..240, |facts| facts.self_directed = true), [], "39 of 200");
+        let metric = "self-reference of goals 0.6000".to_owned();
+        assert_eq!(
+            inward(240..241, |facts| facts.self_directed = true),
+            [Fault::GuardCritical { metric }]
+        );
     }
 
     #[test]

@@ -205,7 +205,9 @@ fn a_trial_computes_both_graphs_and_uses_the_new_one_in_its_share_of_the_cycles(
         (1, true, None),
         "49 observations"
     );
-    noise(&mut environment, &mut models, 350..501);
+    noise(&mut environment, &mut models, 350..351);
+    assert!(environment.trial().is_some_and(|trial| trial.skill.is_some()), "50");
+    noise(&mut environment, &mut models, 351..501);
     let [old, new] = environment.trial().and_then(|trial| trial.skill).expect("evidence");
     assert!((old - 0.5).abs() < 1e-12 && (new - 0.79).abs() < 0.08, "{old} {new}");
     // Not used in the shadow, always at the end.

@@ -1,5 +1,8 @@
 //! What of L4.5 looks ahead: the projection, the frames that vote on it, and the recomposition that they decide on.
 
+mod scene;
+
+use self::scene::{decision_state, goals, group_count, shares};
 use crate::budget::Unlimited;
 use crate::l3::action::MAX_GROUPS;
 use crate::l3::graph::TrialReport;
@@ -12,9 +15,7 @@ use crate::l45::purpose::Aim;
 use crate::l45::recomposition::{Recomposition, Standing, Step};
 use crate::l45::seof;
 use crate::l45::world::{Watch, domain_of};
-use crate::lookahead::{
-    DecisionState, Domain, Dynamics, Goal, LookaheadReport, MAX_GOALS, Projecting, ResourceState, SelfModel, project_on,
-};
+use crate::lookahead::{DecisionState, Dynamics, Goal, LookaheadReport, MAX_GOALS, Projecting, SelfModel, project_on};
 use crate::report::{DivergenceBand, FloorReport, Resource, Votes};
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
@@ -23,12 +24,6 @@ use std::sync::Arc;
 
 /// Makes the foresight's randomness another than that of the ensemble, which has the same seed.
 const SEED_STREAM: u64 = 0x5EED_F0E5_1647;
-/// Runway below which a resource is a warning, in cycles (target of MSCP Level 4.8, Definition 4).
-const WARNING_CYCLES: f64 = 100.0;
-/// Performance of a domain of which nothing is known.
-const UNKNOWN_PERFORMANCE: f64 = 0.5;
-/// Largest amount of a resource that a Lookahead takes.
-const MAX_AMOUNT: f64 = 1e15;
 /// Horizons that a structural vote looks at: the tactical and the operational one.
 const VOTE_REACH: usize = 2;
 
@@ -296,80 +291,4 @@ impl Foresight {
         ];
         parts.into_iter().find(|(_, valid)| !valid).map(|(part, _)| part)
     }
-}
-
-fn group_count(groups: &[u16]) -> usize {
-    groups.iter().map(|group| usize::from(*group) + 1).max().unwrap_or(0)
-}
-
-/// Share of the dimensions in each group.
-fn shares(groups: &[u16]) -> [f64; MAX_GROUPS] {
-    let mut shares = [0.0; MAX_GROUPS];
-    for group in groups {
-        shares[usize::from(*group)] += 1.0 / groups.len() as f64;
-    }
-    shares
-}
-
-/// The agent as a Lookahead takes it.
-fn decision_state(view: &View<'_>, goals: &[Option<Goal>; MAX_GOALS]) -> DecisionState {
-    let overall = view.performance.performance.unwrap_or(UNKNOWN_PERFORMANCE);
-    let mut state = DecisionState {
-        x: view.x,
-        growth_complexity: view.growth.kept_up,
-        trends: view.objective.trends,
-        oscillation: view.objective.oscillation,
-        goals: *goals,
-        ..DecisionState::default()
-    };
-    let last = view.groups.iter().map(|group| domain_of(*group)).max().unwrap_or(0);
-    for (d, domain) in state.domains.iter_mut().enumerate().take(usize::from(last) + 1) {
-        *domain = Some(if view.performance.of_tasks {
-            Domain::working(overall, view.confidence.clamp(0.0, 1.0))
-        } else {
-            Domain::watching(view.skills[d].unwrap_or(overall))
-        });
-    }
-    let amount = |value: f64| {
-        if value.is_nan() {
-            0.0
-        } else {
-            value.clamp(-MAX_AMOUNT, MAX_AMOUNT)
-        }
-    };
-    for (slot, resource) in state.resources.iter_mut().zip(view.resources) {
-        let used = amount(resource.consumption_per_cycle);
-        *slot = Some(ResourceState {
-            level: amount(resource.level).max(0.0),
-            base_per_cycle: used,
-            warning_level: (WARNING_CYCLES * used).clamp(0.0, MAX_AMOUNT),
-        });
-    }
-    state
-}
-
-/// The first goals as a Lookahead takes them; one that waits for another does not move in it.
-fn goals<'a>(aims: impl Iterator<Item = &'a Aim>, view: &View<'_>) -> [Option<Goal>; MAX_GOALS] {
-    let mut goals = [None; MAX_GOALS];
-    let last = view.groups.iter().map(|group| domain_of(*group)).max().unwrap_or(0);
-    for (index, (slot, aim)) in goals.iter_mut().zip(aims).enumerate() {
-        *slot = Some(Goal {
-            progress: aim.progress,
-            rate_per_cycle: aim.rate_per_cycle,
-            cost_per_cycle: std::array::from_fn(|r| {
-                let used = view
-                    .resources
-                    .get(r)
-                    .map_or(0.0, |resource| resource.consumption_per_cycle);
-                if used.is_finite() {
-                    (aim.budget_share * used).clamp(0.0, MAX_AMOUNT)
-                } else {
-                    0.0
-                }
-            }),
-            domain: aim.group.map_or(0, domain_of).min(last),
-            depends_on: if aim.waits { 1 << index } else { 0 },
-        });
-    }
-    goals
 }
