@@ -6,7 +6,7 @@
 //!
 //! All four forecasters of a dimension always run (two of them behind a filter of their own); the [`Route`] of its group
 //! says whose output is used, and how. So nothing is ever deleted: a recomposition is another route, and the old one can
-//! be taken again at any cycle. While a recomposition is tried, both routes are computed and the [`Trial`]'s stage says
+//! be taken again at any cycle. While a recomposition is tried, both routes are computed and the [`TrialStage`] says
 //! in which share of the cycles the new one is used.
 //!
 //! Invariants: 1. One trial at a time, on one group. 2. A trial changes nothing but which forecast is used: ethical kernel,

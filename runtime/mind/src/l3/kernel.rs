@@ -117,6 +117,7 @@ impl Kernel {
         self.expect(turn.action, &own, input);
 
         let mut facts = self.facts(input, &sight, &own, &turn, &assessment);
+        facts.strategy_decisions = facts.strategy_decisions.saturating_add(u16::from(recomposed));
         facts.strategy_changes = facts.strategy_changes.saturating_add(u16::from(recomposed));
         let KernelState {
             report, environment, ..

@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 
 /// Checks (of ten cycles) between two projections.
 pub const EVERY_CHECKS: u32 = 10;
-/// Projections between two that reach the strategic horizon.
-pub const STRATEGIC_EVERY: u32 = 5;
+/// Projections between two that reach the strategic horizon: once in its length.
+pub const STRATEGIC_EVERY: u32 = 10;
 /// Trajectories of each course; as many again where the frames ask for more.
 pub const TRAJECTORIES: u32 = 2;
 /// The aggressive course is open only while C_L4 stays below …

@@ -257,7 +257,7 @@ fn an_agent_whose_goals_are_all_about_itself_warns_the_guard() {
 }
 
 #[test]
-fn it_is_projected_every_hundred_cycles_and_far_every_five_hundred() {
+fn it_is_projected_every_hundred_cycles_and_far_every_thousand() {
     let mut level = level();
     let at = |floor: &FloorReport| {
         let horizons = floor.projection.paths[0].horizons;
@@ -268,10 +268,9 @@ fn it_is_projected_every_hundred_cycles_and_far_every_five_hundred() {
         (100, 100),
         (190, 100),
         (200, 100),
-        (500, 100),
-        (590, 100),
-        (600, 600),
+        (1_090, 100),
         (1_100, 1_100),
+        (2_090, 1_100),
     ] {
         let mut level = self::level();
         let floor = run(&mut level, cycle, |_, _| {});
@@ -282,6 +281,29 @@ fn it_is_projected_every_hundred_cycles_and_far_every_five_hundred() {
         assert!(floor.votes.posture.iter().all(Option::is_some) && floor.votes.structural.is_none());
         assert!(floor.projection.aggressive_open);
     }
+}
+
+#[test]
+fn an_agent_that_is_not_certain_looks_half_as_far() {
+    let mut level = level();
+    let floor = run(&mut level, 1_000, |cycle, row| {
+        if cycle > 900 {
+            // Twice as wrong, and aware of it: variance, interval and gap are all at their worst, the divergence is not.
+            (row.error, row.sd) = ([2.9; 2], [2.9 / 0.798; 2]);
+        }
+    });
+    assert!(
+        floor.horizons_halved && floor.divergence_band == DivergenceBand::Normal,
+        "{floor:?}"
+    );
+    let [near, middle, far] = floor.projection.paths[0]
+        .horizons
+        .map(|outlook| outlook.map(|o| o.cycles));
+    assert_eq!(
+        (near, middle, far),
+        (Some(25), Some(100), Some(1_000)),
+        "the far one is of cycle 100"
+    );
 }
 
 #[test]
