@@ -44,7 +44,9 @@ mod tests;
 
 pub use course::{Course, MAX_ATTEMPTS};
 pub use dynamics::{Dynamics, SelfModel};
-pub use projection::{HORIZONS, HorizonProjection, MAX_TRAJECTORIES, Projection, project};
+pub use projection::{
+    HORIZONS, HorizonProjection, MAX_TRAJECTORIES, Projecting, Projection, TACTICAL_ALARM, project, project_on,
+};
 pub use report::{Broken, LookaheadReport, ReportPool};
 pub use rollout::{MAX_CYCLES, Rollout};
 pub use state::{

@@ -45,6 +45,7 @@ fn append(report: &mut CycleReport, later: &CycleReport) {
     report.forecast_sd.extend_from_slice(&later.forecast_sd);
     report.forecast_half_width.extend_from_slice(&later.forecast_half_width);
     report.resources.clone_from(&later.resources);
+    report.trial = later.trial;
     report.dropped_cycles += later.dropped_cycles;
     report.goals.open.clone_from(&later.goals.open);
     report.goals.closed.extend_from_slice(&later.goals.closed);

@@ -4,6 +4,11 @@
 
 use crate::goals::GoalRecord;
 use crate::l3::ActionKind;
+use crate::l3::graph::{TrialOrder, TrialReport};
+use crate::l45::frames::{Ballot, FRAMES};
+use crate::l45::projection::{Posture, SelfProjection};
+use crate::l45::purpose::PurposeReport;
+use crate::l45::recomposition::Recompositions;
 use crate::l48::plan::InForce;
 use rungs_types::{Authority, CheckpointId, Epoch, Level};
 use serde::{Deserialize, Serialize};
@@ -86,6 +91,8 @@ pub struct CycleReport {
     pub forecast_half_width: Vec<f64>,
     /// Resource levels and consumption per cycle at the end of the report, pairs.
     pub resources: Vec<Resource>,
+    /// What the trial of a recomposed graph has shown so far; `None` before the first.
+    pub trial: Option<TrialReport>,
     /// Cycles that were dropped before the first row because the reader was slow.
     pub dropped_cycles: u64,
     /// The goals, as they are at the end of the report.
@@ -168,6 +175,30 @@ pub struct FloorReport {
     /// For how many consecutive cycles each activation criterion of L4.8 has held, in the order of MSCP Level 4.8,
     /// section 9.1; criterion 4 counts consecutive passed checks.
     pub sustained: [u32; 6],
+    /// Where the agent is going, on three courses.
+    pub projection: SelfProjection,
+    /// The course that the frames are for.
+    pub posture: Posture,
+    /// How the frames voted: last on a posture, last on a recomposition.
+    pub votes: Votes,
+    /// Whether what the agent is after serves its purpose.
+    pub purpose: PurposeReport,
+    /// The recomposition under way.
+    pub trial: Option<TrialOrder>,
+    /// What became of recompositions so far.
+    pub recompositions: Recompositions,
+}
+
+/// The last ballots of the five frames, and what each frame is worth.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Votes {
+    /// On the aggressive course, and on the conservative one; `None` before the first projection.
+    pub posture: [Option<Ballot>; 2],
+    /// On a recomposition; `None` before the first.
+    pub structural: Option<Ballot>,
+    /// The frames' weights, in the order of [`crate::l45::frames::Frame::ALL`]; they sum to 1 in every report that has a
+    /// cycle.
+    pub weights: [f64; FRAMES],
 }
 
 /// What the guard measured; a metric that this agent does not have is absent, not 0.
@@ -177,7 +208,7 @@ pub struct GuardReadings {
     pub rod: u8,
     /// CAS: slope of mean confidence per cycle over 200 cycles; absent until 50 cycles are known.
     pub cas: Option<f64>,
-    /// IFI: how far apart the frames see the identity; absent without frames.
+    /// IFI: how far apart the frames see the identity; absent until 50 cycles are known.
     pub ifi: Option<f64>,
     /// GSRS: how much goals and actions refer to the agent itself; absent without goals.
     pub gsrs: Option<f64>,

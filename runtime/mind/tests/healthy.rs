@@ -8,7 +8,7 @@ use rungs_mind::Stack;
 use rungs_mind::body::Surroundings;
 use rungs_mind::l3::Outcomes;
 use rungs_mind::report::{DivergenceBand, FloorReport, RhoState};
-use rungs_types::{AgentSpec, Level};
+use rungs_types::{AgentSpec, GoalId, GoalSpec, Level};
 use std::sync::Arc;
 
 /// Cycles (for the fourth: checks) that each criterion must be sustained.
@@ -190,6 +190,42 @@ fn once_risen_it_stays_up() {
         }
     }
     assert!(f64::from(up) >= 0.95 * f64::from(checks), "{up} of {checks}");
+}
+
+/// A goal that waits for one that is never set.
+fn waiting(number: u64) -> GoalSpec {
+    let text = format!(
+        r#"{{"goal": "g{number}", "intent": "wait", "success": {{"all": [{{"of": {{"dimension": 0}}, "is": "above", "value": 1e9}}]}},
+            "tasks": [{{"name": "look", "does": {{"sample_faster": {{"group": 0}}}}}}], "after": ["never"]}}"#
+    );
+    serde_json::from_str(&text).expect("a goal")
+}
+
+#[test]
+fn goals_that_come_and_go_make_no_spectral_alarm() {
+    let mut alarms = [0_u32; 2];
+    for seed in 0..10 {
+        for (goals, alarms) in [false, true].into_iter().zip(&mut alarms) {
+            let (mut world, mut agent) = (World::new(&MACHINE, seed), Agent::new(&MACHINE));
+            for cycle in 1..=4_000 {
+                let row = world.row(cycle);
+                agent.cycle(&row, false, Outcomes::default());
+                if goals && cycle.is_multiple_of(300) {
+                    agent.stack.submit(waiting(cycle / 300)).expect("there is room");
+                    let before = GoalId::new(&format!("g{}", (cycle / 300).saturating_sub(2))).expect("a name");
+                    agent.stack.cancel(&before);
+                }
+                let alarmed = matches!(agent.floor.rho_state, RhoState::Warning | RhoState::Violation);
+                *alarms += u32::from(alarmed && cycle.is_multiple_of(10));
+                assert!(!goals || cycle < 1_000 || agent.floor.x[1] < 1.0, "G is PCS");
+            }
+        }
+    }
+    assert_eq!(
+        alarms,
+        [0, 0],
+        "checks of 4,000 with an alarm, without goals and with them"
+    );
 }
 
 #[test]

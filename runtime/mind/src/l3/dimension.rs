@@ -3,8 +3,11 @@
 //! Forecasts are of the next observation, whenever it comes. Four forecasters run side by side; the one that the
 //! dimension's group has chosen speaks. Invariant: every number that leaves is finite, or `None`.
 
+mod routes;
+
 use super::action::{ActionKind, Forecaster};
 use super::belief::{Belief, Process};
+use super::graph::Route;
 use crate::numeric::running::{RunningMean, Scale};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +38,8 @@ const ERROR_HORIZON: u32 = 50;
 const FEW_SAMPLES: f64 = 1.2;
 /// Observations over which forecasters are compared.
 pub const SKILL_HORIZON: u32 = 100;
+/// Observations over which a corrector knows the mean error.
+const BIAS_HORIZON: u32 = 50;
 /// Sampling periods over which the usual gap is known.
 const GAP_HORIZON: u32 = 20;
 /// Observations over which surprises are counted.
@@ -100,6 +105,10 @@ pub struct Dimension {
     forecasts: [f64; 4],
     /// Mean absolute error of each forecaster.
     mae: [RunningMean; 4],
+    /// Mean error of the settled route before its corrector.
+    bias: RunningMean,
+    /// Mean absolute error of the settled route, of the one that is tried and of persistence, since routes last changed.
+    routed: [RunningMean; 3],
     square_error: RunningMean,
     half_width_sd: f64,
     hits: RunningMean,
@@ -120,6 +129,8 @@ impl Default for Dimension {
             level: 0.0,
             forecasts: [0.0; 4],
             mae: [RunningMean::new(SKILL_HORIZON); 4],
+            bias: RunningMean::new(BIAS_HORIZON),
+            routed: [RunningMean::new(SKILL_HORIZON); 3],
             square_error: RunningMean::new(ERROR_HORIZON),
             half_width_sd: GAUSSIAN_HALF_WIDTH,
             hits: RunningMean::new(COVERAGE_HORIZON),
@@ -131,12 +142,12 @@ impl Default for Dimension {
 
 impl Dimension {
     /// What is expected of the next observation; `None` before the first.
-    pub fn expectation(&self, speaker: Forecaster) -> Option<Expectation> {
+    pub fn expectation(&self, route: impl Into<Route>) -> Option<Expectation> {
         self.last[0]?;
         let sd = self.error_sd();
         let half_width = sd.map(|sd| self.half_width_sd * sd);
         Some(Expectation {
-            forecast: self.forecasts[speaker.index()],
+            forecast: self.forecast(&route.into()),
             sd,
             half_width,
         })
@@ -144,14 +155,14 @@ impl Dimension {
 
     /// Judges what was expected by an observation (finite, at most [`MAX_OBSERVATION`] in magnitude), and gives the
     /// lesson for the linear model: `None` while changes have no scale yet.
-    pub fn compare(&mut self, value: f64, speaker: Forecaster) -> (Seen, Option<Lesson>) {
+    pub fn compare(&mut self, value: f64, route: impl Into<Route>) -> (Seen, Option<Lesson>) {
         let Some(last) = self.last[0] else {
             return (Seen::default(), None);
         };
         for (mae, forecast) in self.mae.iter_mut().zip(self.forecasts) {
             mae.push((value - forecast).abs());
         }
-        let error = value - self.forecasts[speaker.index()];
+        let error = value - self.forecast(&route.into());
         let seen = Seen {
             error_sd: Some(self.scale.in_sd(error, ERROR_CUT)),
             hit: self.judge(error),

@@ -2,6 +2,7 @@
 
 use super::action::{Action, ActionKind, Forecaster, MAX_GROUPS};
 use super::dimension::{Dimension, Expectation, MAX_OBSERVATION};
+use super::graph::{Graph, Route, Trial, TrialOrder, TrialReport, TrialStage};
 use super::models::Models;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -14,8 +15,8 @@ pub const MIN_EVIDENCE: u32 = 50;
 pub struct Environment {
     groups: Arc<[u16]>,
     dimensions: Vec<Dimension>,
-    /// One per group.
-    speakers: Vec<Forecaster>,
+    /// Whose forecast is used for each group.
+    graph: Graph,
 }
 
 /// What one cycle's observations said.
@@ -50,7 +51,7 @@ impl Environment {
         Self {
             groups,
             dimensions,
-            speakers: vec![Forecaster::default(); count],
+            graph: Graph::new(count),
         }
     }
 
@@ -61,7 +62,7 @@ impl Environment {
 
     /// Number of groups.
     pub fn group_count(&self) -> usize {
-        self.speakers.len()
+        self.graph.routes.len()
     }
 
     /// The dimensions of a group.
@@ -74,14 +75,105 @@ impl Environment {
 
     /// Who speaks for a group.
     pub fn speaker(&self, group: u16) -> Forecaster {
-        self.speakers.get(usize::from(group)).copied().unwrap_or_default()
+        self.graph.settled(group).first()
+    }
+
+    /// From a group's sensors to its forecast, whatever is being tried.
+    pub fn route(&self, group: u16) -> Route {
+        self.graph.settled(group)
+    }
+
+    /// Does what L4.5 asks for, and says whether that changed the graph for good. A trial that is not asked for any more
+    /// is dropped: the old route was there all the time.
+    pub fn follow(&mut self, order: Option<TrialOrder>) -> bool {
+        let Some(order) = order.filter(|order| usize::from(order.group) < self.group_count()) else {
+            self.graph.trial = None;
+            return false;
+        };
+        if order.number > self.graph.last_number {
+            self.graph.last_number = order.number;
+            self.graph.committed = false;
+            self.graph.trial = Some(Trial {
+                order,
+                route: self.recomposed(&order),
+            });
+            self.forget_routes(order.group);
+        }
+        let Some(trial) = self
+            .graph
+            .trial
+            .as_mut()
+            .filter(|trial| trial.order.number == order.number)
+        else {
+            return false;
+        };
+        trial.order.stage = order.stage;
+        let Some(route) = trial.route.filter(|_| order.stage == TrialStage::Commit) else {
+            return false;
+        };
+        self.graph.routes[usize::from(order.group)] = route;
+        self.graph.trial = None;
+        self.graph.committed = true;
+        self.forget_routes(order.group);
+        true
+    }
+
+    /// What the trial has shown; `None` before the first.
+    pub fn trial(&self) -> Option<TrialReport> {
+        if self.graph.last_number == 0 {
+            return None;
+        }
+        let trial = self.graph.trial.as_ref();
+        let skills = trial.filter(|trial| trial.route.is_some()).map(|trial| {
+            let known = self
+                .members(trial.order.group)
+                .filter_map(|(_, dimension)| dimension.route_skills(MIN_EVIDENCE));
+            known.fold(([0.0; 2], 0.0), |([old, new], count), [a, b]| {
+                ([old + a, new + b], count + 1.0)
+            })
+        });
+        let skill = skills.filter(|(_, count)| *count > 0.0);
+        Some(TrialReport {
+            number: self.graph.last_number,
+            applicable: trial.is_some_and(|trial| trial.route.is_some()),
+            committed: self.graph.committed,
+            skill: skill.map(|(sums, count)| sums.map(|sum| sum / count)),
+        })
+    }
+
+    /// The route that an order asks for.
+    fn recomposed(&self, order: &TrialOrder) -> Option<Route> {
+        let mut ranked = Forecaster::ALL.map(|forecaster| (self.relative_error(order.group, forecaster), forecaster));
+        // Stable: of equal errors the first forecaster comes first.
+        ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let members = self.members(order.group).count();
+        self.graph
+            .settled(order.group)
+            .after(order.operation, &ranked.map(|(_, forecaster)| forecaster), members)
+    }
+
+    /// Sum over a group's dimensions of a forecaster's error in errors of persistence.
+    fn relative_error(&self, group: u16, forecaster: Forecaster) -> f64 {
+        let each = self.members(group).filter_map(|(_, dimension)| {
+            let usual = dimension.mae(Forecaster::Persistence).filter(|mae| *mae > 0.0)?;
+            Some((dimension.mae(forecaster)? / usual).min(MAX_RATIO))
+        });
+        each.sum()
+    }
+
+    fn forget_routes(&mut self, group: u16) {
+        for (dimension, own) in self.dimensions.iter_mut().zip(self.groups.iter()) {
+            if *own == group {
+                dimension.forget_routes();
+            }
+        }
     }
 
     /// What is expected of a dimension; `None` before its first observation.
     pub fn expectation(&self, dimension: usize) -> Option<Expectation> {
         self.dimensions
             .get(dimension)?
-            .expectation(self.speaker(self.groups[dimension]))
+            .expectation(self.graph.used(self.groups[dimension]))
     }
 
     /// Takes in one row of observations. What is not a number, not finite or beyond 1e100 is missing; so is what a
@@ -93,9 +185,15 @@ impl Environment {
                 continue;
             }
             observed += 1;
-            let speaker = self.speaker(self.groups[d]);
+            let group = self.groups[d];
+            let (settled, tried) = (self.graph.settled(group), self.graph.tried(group));
+            let used = self.graph.used(group);
             let dimension = &mut self.dimensions[d];
-            let (seen, lesson) = dimension.compare(value, speaker);
+            // Of a plain route that nothing is compared with, the forecaster's own error says all.
+            if tried.is_some() || settled.plain().is_none() {
+                dimension.judge_routes(value, &settled, tried.as_ref().map(|(_, route)| route));
+            }
+            let (seen, lesson) = dimension.compare(value, used);
             if let Some(lesson) = lesson {
                 models.learn_change(d, &lesson);
             }
@@ -111,6 +209,7 @@ impl Environment {
             let change = models.predict_change(ActionKind::Hold, d, &dimension.regressors());
             dimension.expect(ActionKind::Hold, change);
         }
+        self.graph.turn();
         Sight {
             observed,
             error: (errors > 0).then(|| (squares / f64::from(errors)).sqrt()),
@@ -122,9 +221,12 @@ impl Environment {
     /// forecaster.
     pub fn act(&mut self, action: Action, models: &Models) {
         if let Action::SwitchForecaster { group, to } = action
-            && let Some(speaker) = self.speakers.get_mut(usize::from(group))
+            && let Some(route) = self.graph.routes.get_mut(usize::from(group))
         {
-            *speaker = to;
+            *route = to.into();
+            // What was tried was tried against another route.
+            self.graph.trial = self.graph.trial.filter(|trial| trial.order.group != group);
+            self.forget_routes(group);
         }
         if action == Action::Hold {
             return;
@@ -156,7 +258,7 @@ impl Environment {
                 covered += 1;
             }
             let persistence = dimension.mae(Forecaster::Persistence).filter(|mae| *mae > 0.0);
-            if let Some((own, persistence)) = dimension.mae(self.speaker(*group)).zip(persistence) {
+            if let Some((own, persistence)) = dimension.route_mae(&self.graph.settled(*group)).zip(persistence) {
                 ratio += (own / persistence).min(MAX_RATIO);
                 ratios += 1;
             }
@@ -171,12 +273,12 @@ impl Environment {
     /// The forecaster that would have served the group best, with the share of the speaker's error that it would have
     /// saved (mean over the group's dimensions, may be negative); `None` without [`MIN_EVIDENCE`] or another forecaster.
     pub fn better_forecaster(&self, group: u16) -> Option<(Forecaster, f64)> {
-        let speaker = self.speaker(group);
+        let route = self.graph.settled(group);
         let saved = |candidate: Forecaster| {
             let (mut sum, mut count) = (0.0, 0);
             for (_, dimension) in self.members(group) {
                 let own = dimension
-                    .mae(speaker)
+                    .route_mae(&route)
                     .filter(|mae| *mae > 0.0 && dimension.forecast_count() >= MIN_EVIDENCE);
                 if let Some((own, other)) = own.zip(dimension.mae(candidate)) {
                     sum += 1.0 - (other / own).min(MAX_RATIO);
@@ -187,7 +289,7 @@ impl Environment {
         };
         Forecaster::ALL
             .into_iter()
-            .filter(|candidate| *candidate != speaker)
+            .filter(|candidate| route.plain() != Some(*candidate))
             .filter_map(|candidate| saved(candidate).map(|share| (candidate, share)))
             .reduce(|best, next| if next.1 > best.1 { next } else { best })
     }
@@ -196,7 +298,7 @@ impl Environment {
     pub(super) fn is_valid(&self, groups: &Arc<[u16]>) -> bool {
         self.groups == *groups
             && self.dimensions.len() == groups.len()
-            && self.speakers.len() == group_count(groups)
+            && self.graph.is_valid(group_count(groups))
             && self.dimensions.iter().all(Dimension::is_valid)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::action::{Action, Available, MAX_GROUPS};
 use super::complexity::SelfAssessment;
+use super::graph::TrialOrder;
 use super::identity::{IdentityId, Motion};
 use super::operations::Outcomes;
 use crate::report::{Advice, CycleFacts, FloorReport, Resource};
@@ -98,6 +99,8 @@ pub enum Floor {
         seof: f64,
         /// Structural change is permitted.
         structural: bool,
+        /// The recomposition of the kernel's graph that is being tried.
+        trial: Option<TrialOrder>,
     },
     /// L4.5 has failed: the kernel stays in stabilization mode.
     Failed,
@@ -109,12 +112,14 @@ impl From<&FloorReport> for Floor {
             uncertainty,
             seof,
             structural_permitted,
+            trial,
             ..
         } = *report;
         Floor::Standing {
             uncertainty,
             seof,
             structural: structural_permitted,
+            trial,
         }
     }
 }

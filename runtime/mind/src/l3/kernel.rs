@@ -5,6 +5,7 @@ use super::affect::Affect;
 use super::choose::{self, Candidate, Situation};
 use super::complexity::{self, MAX_DEPTH, SelfAssessment};
 use super::environment::{Sight, Skill};
+use super::graph::{TrialOrder, TrialStage};
 use super::identity::{DELTA_MAX, IdentityId, Motion, distance, norm};
 use super::input::{
     Duty, EXPLORATION_RANGE, Floor, Heeded, Input, KernelConfig, KernelError, MAX_REFUSALS, Step, TaskTurn,
@@ -96,6 +97,7 @@ impl Kernel {
     /// One turn. The task of the duty, if there is one, is proposed before anything else.
     pub fn step_on_duty(&mut self, input: &Input<'_>, duty: Duty, gate: &mut impl Gate) -> Step {
         let heeded = input.heed(self.config.groups.len());
+        let recomposed = self.recompose(input, &heeded);
         let state = &mut self.state;
         rows::open_row(&mut state.report, input.observation, &state.environment);
         let sight = state
@@ -114,8 +116,13 @@ impl Kernel {
         let turn = self.act(input, &heeded, mood, duty, gate);
         self.expect(turn.action, &own, input);
 
-        let facts = self.facts(input, &sight, &own, &turn, &assessment);
-        rows::close_row(&mut self.state.report, facts, input.resources);
+        let mut facts = self.facts(input, &sight, &own, &turn, &assessment);
+        facts.strategy_decisions = facts.strategy_decisions.saturating_add(u16::from(recomposed));
+        facts.strategy_changes = facts.strategy_changes.saturating_add(u16::from(recomposed));
+        let KernelState {
+            report, environment, ..
+        } = &mut self.state;
+        rows::close_row(report, facts, input.resources, environment);
         Step {
             action: turn.action,
             refused: turn.refused,
@@ -126,6 +133,20 @@ impl Kernel {
             assessment,
             observed: sight.observed,
         }
+    }
+
+    /// Follows the recomposition that L4.5 tries, and says whether the graph has changed for good. Where structural change
+    /// is not open, the new graph is computed and not used.
+    fn recompose(&mut self, input: &Input<'_>, heeded: &Heeded<'_>) -> bool {
+        let Floor::Standing { trial, .. } = input.floor else {
+            return self.state.environment.follow(None);
+        };
+        let open = is_structural_open(input, heeded, 0);
+        let order = trial.map(|order| TrialOrder {
+            stage: if open { order.stage } else { TrialStage::Shadow },
+            ..order
+        });
+        self.state.environment.follow(order)
     }
 
     /// Compare and update: measures I, moves it, and learns what the last action did to it.

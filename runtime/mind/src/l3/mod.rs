@@ -21,6 +21,7 @@ pub mod choose;
 pub mod complexity;
 pub mod dimension;
 pub mod environment;
+pub mod graph;
 pub mod habits;
 pub mod identity;
 pub mod input;

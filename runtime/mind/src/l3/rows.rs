@@ -20,6 +20,7 @@ pub(super) fn empty(groups: &Arc<[u16]>) -> CycleReport {
         forecast_sd: cells(),
         forecast_half_width: cells(),
         resources: Vec::with_capacity(MAX_RESOURCES),
+        trial: None,
         dropped_cycles: 0,
         goals: GoalReport::default(),
     }
@@ -34,6 +35,7 @@ pub(super) fn recycle(report: &mut CycleReport, groups: &Arc<[u16]>) {
         cells.clear();
     }
     report.resources.clear();
+    report.trial = None;
     report.dropped_cycles = 0;
     report.goals.open.clear();
     report.goals.closed.clear();
@@ -58,9 +60,15 @@ pub(super) fn open_row(report: &mut CycleReport, row: &[f64], environment: &Envi
     }
 }
 
-/// Writes the cycle's facts and the state of the resources after it.
-pub(super) fn close_row(report: &mut CycleReport, facts: CycleFacts, resources: &[Resource]) {
+/// Writes the cycle's facts, the state of the resources after it, and what a trial has shown.
+pub(super) fn close_row(
+    report: &mut CycleReport,
+    facts: CycleFacts,
+    resources: &[Resource],
+    environment: &Environment,
+) {
     report.facts.push(facts);
+    report.trial = environment.trial();
     report.resources.clear();
     report.resources.extend(resources.iter().take(MAX_RESOURCES));
 }
@@ -119,6 +127,7 @@ mod tests {
                     ..CycleFacts::default()
                 },
                 &[],
+                &environment,
             );
         }
         report

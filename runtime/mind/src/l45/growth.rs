@@ -32,6 +32,8 @@ pub struct Reading {
     pub c_l4: f64,
     /// Slope of mean confidence per cycle; `None` before 50 cycles.
     pub slope: Option<f64>,
+    /// The part of C_L4 that only renewed growth keeps up: 0.20 expansion velocity + 0.15 capability growth, in [0, 0.35].
+    pub kept_up: f64,
 }
 
 impl Default for Growth {
@@ -59,16 +61,17 @@ impl Growth {
             .then(|| self.confidence.slope())
             .flatten();
         let growth = (slope.unwrap_or(0.0) / FULL_GROWTH_SLOPE).clamp(0.0, 1.0);
+        let kept_up = 0.20 * self.expansion_velocity() + 0.15 * growth;
         let c_l4 = 0.15 * identity
             + 0.15 * belief
             + 0.10 * goals
             + 0.10 * consistency
-            + 0.20 * self.expansion_velocity()
-            + 0.15 * growth
+            + kept_up
             + 0.15 * self.strategy_mutation();
         Reading {
             c_l4: c_l4.clamp(0.0, 1.0),
             slope,
+            kept_up,
         }
     }
 
@@ -142,8 +145,9 @@ mod tests {
                 ..CycleFacts::default()
             }))
         };
-        assert_eq!(sloped(0.005, 49), Reading { c_l4: 0.0, slope: None });
+        assert_eq!(sloped(0.005, 49), Reading::default());
         let half = sloped(0.005, 50);
+        assert!((half.kept_up - 0.075).abs() < 1e-9);
         assert!((half.c_l4 - 0.075).abs() < 1e-9 && half.slope.is_some_and(|s| (s - 0.005).abs() < 1e-9));
         assert!((sloped(0.02, 50).c_l4 - 0.15).abs() < 1e-12);
         assert_eq!(sloped(-0.01, 200).c_l4, 0.0);

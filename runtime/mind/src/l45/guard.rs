@@ -28,11 +28,49 @@ impl Stage {
         self as u8
     }
 
+    /// The stage of a number; what is none is critical.
+    pub fn from_byte(byte: u8) -> Self {
+        Self::ALL.get(usize::from(byte)).copied().unwrap_or(Stage::Critical)
+    }
+
+    /// Structural change is open.
+    pub fn permits_structure(self) -> bool {
+        self < Stage::Warning
+    }
+
+    /// Share of the usual mutation of values and strategies that is open: all, half from the warning on, none at the
+    /// critical stage.
+    pub fn mutation_share(self) -> f64 {
+        match self {
+            Stage::Normal | Stage::Elevated => 1.0,
+            Stage::Warning => WARNING_MUTATION,
+            Stage::Critical => 0.0,
+        }
+    }
+
+    /// The agent may change itself, give itself goals, and acquire skills.
+    pub fn permits_growth(self) -> bool {
+        self < Stage::Critical
+    }
+
     /// Clean cycles after which the stage goes down by one: 100, 200, 300.
     fn clean_cycles(self) -> u32 {
-        100 * u32::from(self.as_byte())
+        CLEAN_CYCLES[usize::from(self.as_byte())]
     }
 }
+
+/// Clean cycles after which each stage goes down by one (L4.5).
+const CLEAN_CYCLES: [u32; 4] = [0, 100, 200, 300];
+/// Share of mutation that a warning leaves (L4.5).
+pub const WARNING_MUTATION: f64 = 0.5;
+/// Depths of self-reference from which ROD is elevated, a warning, critical (L4.5).
+pub const ROD_LIMITS: [u8; 3] = [2, 3, 4];
+/// Slopes of confidence per cycle that CAS is elevated, a warning, critical from (L4.5; the first is above 0).
+pub const CAS_LIMITS: [f64; 3] = [CAS_RESOLUTION, 0.01, 0.05];
+/// The same of IFI (L4.5).
+pub const IFI_LIMITS: [f64; 3] = [0.1, 0.3, 0.5];
+/// The same of GSRS (L4.5).
+pub const GSRS_LIMITS: [f64; 3] = [0.2, 0.4, 0.6];
 
 /// A slope of confidence up to this is what chance makes of a steady one, and counts as 0: over the 200 cycles that it
 /// is taken from, its standard error is about a third of it.
@@ -47,10 +85,10 @@ pub fn stage_of(readings: &GuardReadings) -> Stage {
         Some(value) => limits.iter().filter(|limit| value >= **limit).count(),
         None => 0,
     };
-    let depth = usize::from(readings.rod.saturating_sub(1)).min(3);
-    let growth = reached(readings.cas, [CAS_RESOLUTION, 0.01, 0.05]);
-    let fragmentation = reached(readings.ifi, [0.1, 0.3, 0.5]);
-    let recursion = reached(readings.gsrs, [0.2, 0.4, 0.6]);
+    let depth = ROD_LIMITS.iter().filter(|limit| readings.rod >= **limit).count();
+    let growth = reached(readings.cas, CAS_LIMITS);
+    let fragmentation = reached(readings.ifi, IFI_LIMITS);
+    let recursion = reached(readings.gsrs, GSRS_LIMITS);
     Stage::ALL[depth.max(growth).max(fragmentation).max(recursion)]
 }
 
@@ -159,11 +197,12 @@ mod tests {
             (0.001, 1),
             (0.0099, 1),
             (0.01, 2),
+            (0.0499, 2),
             (0.05, 3),
         ] {
             assert_eq!(stage_of(&readings(0, Some(cas))).as_byte(), stage, "CAS {cas}");
         }
-        for (ifi, stage) in [(0.09, 0), (0.1, 1), (0.29, 1), (0.3, 2), (0.5, 3)] {
+        for (ifi, stage) in [(0.0999, 0), (0.1, 1), (0.2999, 1), (0.3, 2), (0.4999, 2), (0.5, 3)] {
             assert_eq!(
                 stage_of(&GuardReadings {
                     ifi: Some(ifi),
@@ -174,7 +213,7 @@ mod tests {
                 "IFI {ifi}"
             );
         }
-        for (gsrs, stage) in [(0.19, 0), (0.2, 1), (0.4, 2), (0.59, 2), (0.6, 3)] {
+        for (gsrs, stage) in [(0.1999, 0), (0.2, 1), (0.3999, 1), (0.4, 2), (0.5999, 2), (0.6, 3)] {
             assert_eq!(
                 stage_of(&GuardReadings {
                     gsrs: Some(gsrs),
@@ -207,6 +246,29 @@ mod tests {
             "as bad as before: counted anew"
         );
         assert_eq!(guard.update(&clean), Stage::Warning);
+    }
+
+    #[test]
+    fn a_warning_freezes_structure_and_halves_mutation_and_the_critical_stage_freezes_growth() {
+        let [normal, elevated, warning, critical] = Stage::ALL;
+        for (stage, structure, mutation, growth) in [
+            (normal, true, 1.0, true),
+            (elevated, true, 1.0, true),
+            (warning, false, 0.5, true),
+            (critical, false, 0.0, false),
+        ] {
+            assert_eq!(
+                (
+                    stage.permits_structure(),
+                    stage.mutation_share(),
+                    stage.permits_growth()
+                ),
+                (structure, mutation, growth),
+                "{stage:?}"
+            );
+            assert_eq!(Stage::from_byte(stage.as_byte()), stage);
+        }
+        assert_eq!(Stage::from_byte(4), Stage::Critical);
     }
 
     #[test]

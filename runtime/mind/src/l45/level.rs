@@ -1,8 +1,11 @@
 //! One report in, one floor report out.
 
+mod foresight;
 mod state;
 
 pub use state::Level45State;
+
+use self::state::Around;
 
 use super::ethics::EthicalKernel;
 use super::guard::Stage;
@@ -67,7 +70,7 @@ impl Level45 {
     /// An L4.5 that goes on where [`Level45::snapshot`] was taken.
     pub fn restore(config: Level45Config, state: Level45State) -> Result<Self, Level45Error> {
         config.validate()?;
-        match state.damaged(config.groups.len()) {
+        match state.damaged(&config.groups) {
             Some(part) => Err(Level45Error::State { part }),
             None => Ok(Self {
                 config,
@@ -117,37 +120,43 @@ impl Level45 {
         floor.states.clear();
         floor.guard = GuardReadings::default();
         (floor.rho_state, floor.success_fall, floor.contained) = (RhoState::Unknown, false, true);
+        floor.ethics_intact = self.ethics.is_intact();
+        let around = Around {
+            groups: &self.config.groups,
+            resources: report.resources.as_slice(),
+            ethics_intact: floor.ethics_intact,
+            trial: report.trial,
+        };
         if report.dropped_cycles > 0 {
             self.state.sustained.lost();
         }
+        self.state.take_goals(&report.goals);
         for (row, facts) in report.facts.iter().enumerate() {
-            let resources = report.resources.as_slice();
-            self.observe(report, row);
-            let cycle = self.state.cycle(facts, &self.config.groups, resources);
+            observe(&mut self.state, report, row, self.config.groups.len());
+            let cycle = self.state.cycle(facts, &self.config.groups, around.resources);
             cycle.write(floor);
-            self.state.check_when_due(&cycle, floor);
+            self.state.check_when_due(&cycle, &around, floor);
         }
-        floor.ethics_intact = self.ethics.is_intact();
         self.state.write(floor);
     }
+}
 
-    /// Takes in the observations of one row; a report of another environment has none.
-    fn observe(&mut self, report: &CycleReport, row: usize) {
-        let dimensions = self.config.groups.len();
-        if report.dimensions != dimensions {
-            return;
-        }
-        for d in 0..dimensions {
-            let at = |column: &[f64]| column.get(row * dimensions + d).copied().unwrap_or(f64::NAN);
-            let cell = Cell {
-                value: at(&report.observations),
-                forecast: at(&report.forecasts),
-                sd: at(&report.forecast_sd),
-                half_width: at(&report.forecast_half_width),
-            };
-            self.state.performance.observe(d, cell.value, cell.forecast);
-            self.state.uncertainty.observe(d, &cell);
-        }
+/// Takes in the observations of one row; a report of another environment has none.
+fn observe(state: &mut Level45State, report: &CycleReport, row: usize, dimensions: usize) {
+    if report.dimensions != dimensions {
+        return;
+    }
+    for d in 0..dimensions {
+        let at = |column: &[f64]| column.get(row * dimensions + d).copied().unwrap_or(f64::NAN);
+        let cell = Cell {
+            value: at(&report.observations),
+            forecast: at(&report.forecasts),
+            sd: at(&report.forecast_sd),
+            half_width: at(&report.forecast_half_width),
+        };
+        state.performance.observe(d, cell.value, cell.forecast);
+        state.uncertainty.observe(d, &cell);
+        state.foresight.watch.observe(d, cell.value, cell.forecast, cell.sd);
     }
 }
 

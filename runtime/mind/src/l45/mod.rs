@@ -3,7 +3,9 @@
 //! [`Level45::step`] reads one report of the kernel and says how the agent stands: how fast it changes itself
 //! ([`growth`]), how well it does ([`performance`], [`seof`]), how far it is still itself ([`integrity`]), how far its
 //! picture of the world can be trusted ([`uncertainty`]), whether its state runs away ([`stability`], [`jacobian`]),
-//! and for how long L4.8's activation criteria have held ([`criteria`]). The existential [`guard`] and the ethical
+//! and for how long L4.8's activation criteria have held ([`criteria`]). From there it looks ahead: where the agent is
+//! going ([`projection`]), what five [`frames`] make of that, whether its goals still serve its [`purpose`], and whether it
+//! would do better to process what it sees in another way ([`recomposition`]). The existential [`guard`] and the ethical
 //! kernel ([`ethics`]) are of this level too; no level can change them.
 //!
 //! Invariants:
@@ -15,16 +17,24 @@
 
 pub mod criteria;
 pub mod ethics;
+#[cfg(test)]
+mod fixtures;
+pub mod frames;
 pub mod growth;
 pub mod guard;
 pub mod integrity;
 pub mod jacobian;
 pub mod level;
+pub mod metrics;
 pub mod performance;
+pub mod projection;
+pub mod purpose;
+pub mod recomposition;
 pub mod sentry;
 pub mod seof;
 pub mod stability;
 pub mod uncertainty;
+pub mod world;
 
 pub use ethics::EthicalKernel;
 pub use guard::{ExistentialGuard, Heartbeat, Stage};

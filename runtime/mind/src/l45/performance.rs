@@ -3,6 +3,7 @@
 //! The work of an agent with tasks is its tasks; that of an agent that watches is its forecasts, and its domains are its
 //! groups of dimensions. Observations are counted, not cycles; a persistence that was never wrong is no evidence.
 
+use crate::l3::action::MAX_GROUPS;
 use crate::numeric::history::History;
 use crate::numeric::running::RunningMean;
 use crate::numeric::window::Window;
@@ -68,6 +69,8 @@ pub struct Reading {
     pub cdi: f64,
     /// Domains with evidence.
     pub domains: usize,
+    /// P(t) is that of tasks, not of forecasts.
+    pub of_tasks: bool,
     /// The success rate of tasks fell by more than 0.25 within 200 cycles.
     pub success_fall: bool,
 }
@@ -108,6 +111,7 @@ impl Performance {
         let (masses, domains) = self.masses(groups);
         let of_tasks = success.filter(|_| self.cycles_since_task <= TASK_MEMORY_CYCLES);
         Reading {
+            of_tasks: of_tasks.is_some(),
             performance: of_tasks.or_else(|| self.forecast_skill()),
             cdi: normalised_entropy(&masses[..domains]),
             domains,
@@ -142,17 +146,22 @@ impl Performance {
         (count > 0).then(|| sum / f64::from(count))
     }
 
-    /// Mean skill of each group with evidence, first, and how many there are.
-    fn masses(&self, groups: &Arc<[u16]>) -> ([f64; crate::l3::action::MAX_GROUPS], usize) {
-        let mut sums = [(0.0, 0_u32); crate::l3::action::MAX_GROUPS];
+    /// Mean forecast skill of each group; `None` without evidence.
+    pub fn skills(&self, groups: &Arc<[u16]>) -> [Option<f64>; MAX_GROUPS] {
+        let mut sums = [(0.0, 0_u32); MAX_GROUPS];
         for (skill, group) in self.skills.iter().zip(groups.iter()) {
             if let Some((value, slot)) = skill.value().zip(sums.get_mut(usize::from(*group))) {
                 *slot = (slot.0 + value, slot.1 + 1);
             }
         }
-        let (mut masses, mut domains) = ([0.0; crate::l3::action::MAX_GROUPS], 0);
-        for (sum, count) in sums.into_iter().filter(|(_, count)| *count > 0) {
-            masses[domains] = sum / f64::from(count);
+        sums.map(|(sum, count)| (count > 0).then(|| sum / f64::from(count)))
+    }
+
+    /// Mean skill of each group with evidence, first, and how many there are.
+    fn masses(&self, groups: &Arc<[u16]>) -> ([f64; MAX_GROUPS], usize) {
+        let (mut masses, mut domains) = ([0.0; MAX_GROUPS], 0);
+        for mass in self.skills(groups).into_iter().flatten() {
+            masses[domains] = mass;
             domains += 1;
         }
         (masses, domains)

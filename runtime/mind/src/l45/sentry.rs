@@ -6,6 +6,8 @@
 use super::ethics::EthicalKernel;
 use super::growth::Growth;
 use super::guard::{ExistentialGuard, Stage};
+use super::metrics::RawMetrics;
+use super::purpose::own_share;
 use crate::ladder::Fault;
 use crate::report::{CycleReport, GuardReadings};
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sentry {
     growth: Growth,
+    metrics: RawMetrics,
     guard: ExistentialGuard,
     cycle: u64,
     reports: u64,
@@ -23,12 +26,11 @@ impl Sentry {
     /// Reads one report and gives the faults that it shows.
     pub fn read(&mut self, report: &CycleReport, ethics: &EthicalKernel) -> Vec<Fault> {
         let mut faults = Vec::new();
+        let goals = report.goals.open.iter().chain(&report.goals.closed);
+        self.metrics.set_goals(own_share(goals));
         for facts in &report.facts {
-            let readings = GuardReadings {
-                rod: facts.self_reference_depth,
-                cas: self.growth.update(facts).slope,
-                ..GuardReadings::default()
-            };
+            let slope = self.growth.update(facts).slope;
+            let readings = self.metrics.update(facts, slope);
             let before = self.guard.stage();
             let stage = self.guard.update(&readings);
             if stage == Stage::Critical && before < Stage::Critical {
@@ -47,7 +49,7 @@ impl Sentry {
 
     /// Whether this can have come from [`Sentry::read`]: a state from a store may be damaged.
     pub fn is_valid(&self) -> bool {
-        self.guard.is_valid()
+        self.guard.is_valid() && self.metrics.is_valid()
     }
 
     /// The last cycle that it has read.
@@ -68,11 +70,17 @@ impl Sentry {
 
 /// The metric that calls for the critical stage, with its value.
 fn worst(readings: &GuardReadings) -> String {
-    let alone = GuardReadings { cas: None, ..*readings };
-    if super::guard::stage_of(&alone) == Stage::Critical {
-        format!("depth of self-reference {}", readings.rod)
+    let calls = |alone: GuardReadings| super::guard::stage_of(&alone) == Stage::Critical;
+    let GuardReadings { rod, cas, ifi, gsrs } = *readings;
+    let none = GuardReadings::default();
+    if calls(GuardReadings { rod, ..none }) {
+        format!("depth of self-reference {rod}")
+    } else if calls(GuardReadings { ifi, ..none }) {
+        format!("fragmentation of identity {:.4}", ifi.unwrap_or(f64::NAN))
+    } else if calls(GuardReadings { gsrs, ..none }) {
+        format!("self-reference of goals {:.4}", gsrs.unwrap_or(f64::NAN))
     } else {
-        format!("slope of confidence {:.4} per cycle", readings.cas.unwrap_or(f64::NAN))
+        format!("slope of confidence {:.4} per cycle", cas.unwrap_or(f64::NAN))
     }
 }
 
@@ -80,13 +88,17 @@ fn worst(readings: &GuardReadings) -> String {
 mod tests {
     use super::*;
     use crate::l45::ethics::Predicate;
+    use crate::l45::fixtures::{goal, of};
     use crate::report::CycleFacts;
+    use rungs_types::goal::{Origin, Quantity, TaskAction};
+    use std::sync::Arc;
 
     fn report(cycles: std::ops::Range<u64>, depth: u8) -> CycleReport {
         let facts = |cycle| CycleFacts {
             cycle,
             self_reference_depth: depth,
             confidence: 0.5,
+            identity: [1.0, 1.0, 0.5, 1.0, 1.0],
             ..CycleFacts::default()
         };
         CycleReport {
@@ -113,6 +125,48 @@ mod tests {
             [Fault::GuardCritical { metric }]
         );
         assert_eq!((state.cycle, state.reports), (331, 5));
+    }
+
+    #[test]
+    fn an_identity_that_turns_is_critical_and_so_are_goals_and_actions_about_nothing_but_the_agent() {
+        let ethics = EthicalKernel::default();
+        let mut state = Sentry::default();
+        let with = |cycles: std::ops::Range<u64>, change: fn(&mut CycleFacts)| {
+            let mut report = report(cycles, 0);
+            report.facts.iter_mut().for_each(change);
+            report
+        };
+        assert_eq!(
+            state.read(
+                &with(1..1_001, |facts| facts.identity = [1.0, 0.0, 0.0, 0.0, 0.0]),
+                &ethics
+            ),
+            []
+        );
+        let faults = state.read(
+            &with(1_001..1_021, |facts| facts.identity = [0.0, 1.0, 0.0, 0.0, 0.0]),
+            &ethics,
+        );
+        let [Fault::GuardCritical { metric }] = faults.as_slice() else {
+            panic!("{faults:?}")
+        };
+        assert!(metric.starts_with("fragmentation of identity 0."), "{metric}");
+        // All goals about itself are half of GSRS; 40 of 200 actions make it 0.6.
+        let mut own = goal(1, Origin::L49, vec![TaskAction::SampleFaster { group: 0 }]);
+        Arc::make_mut(&mut own.spec).success = of(&[Quantity::Seof]);
+        let mut state = Sentry::default();
+        let mut inward = |cycles, change: fn(&mut CycleFacts)| {
+            let mut report = with(cycles, change);
+            report.goals.open = vec![own.clone()];
+            state.read(&report, &ethics)
+        };
+        assert_eq!(inward(1..201, |_| ()), []);
+        assert_eq!(inward(201..240, |facts| facts.self_directed = true), [], "39 of 200");
+        let metric = "self-reference of goals 0.6000".to_owned();
+        assert_eq!(
+            inward(240..241, |facts| facts.self_directed = true),
+            [Fault::GuardCritical { metric }]
+        );
     }
 
     #[test]

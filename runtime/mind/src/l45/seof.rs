@@ -53,6 +53,10 @@ pub struct Reading {
     pub maturity: f64,
     /// The ensemble's value, in [0, 1].
     pub ensemble: f64,
+    /// dP/dt and dC_L4/dt per 100 cycles, each in [-1, 1].
+    pub trends: [f64; 2],
+    /// R_osc, in [0, 1].
+    pub oscillation: f64,
 }
 
 /// SEOF of one agent.
@@ -85,11 +89,9 @@ impl Seof {
         self.flips.push(parts.flips);
         self.actions.push(parts.action);
         let growth = self.performance_growth();
+        let complexity = self.complexity_growth();
         let oscillation = self.oscillation();
-        let seof = 0.25 * growth
-            + 0.25 * (1.0 - self.complexity_growth())
-            + 0.20 * parts.cdi
-            + 0.20 * parts.iis.unwrap_or(0.0)
+        let seof = 0.25 * growth + 0.25 * (1.0 - complexity) + 0.20 * parts.cdi + 0.20 * parts.iis.unwrap_or(0.0)
             - 0.10 * oscillation;
         let seof = seof.clamp(-1.0, 1.0);
         let rest = if parts.domains >= 2 { REST_WITH_DOMAINS } else { REST };
@@ -103,6 +105,8 @@ impl Seof {
             seof,
             maturity: (seof / rest).max(0.0),
             ensemble: self.ensemble.update(seof, &components),
+            trends: [growth, complexity],
+            oscillation,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Self-projection: where the agent is going, at three horizons (L4.5).
 
 use super::LookaheadError;
+use super::course::Course;
 use super::dynamics::Dynamics;
 use super::report::{LookaheadReport, ReportPool};
 use super::rollout::Rollout;
@@ -16,7 +17,11 @@ pub const HORIZONS: [u32; 3] = [50, 200, 1_000];
 /// Most trajectories of one projection.
 pub const MAX_TRAJECTORIES: u32 = 64;
 /// C_L4 above which the tactical horizon raises the alarm that freezes the two longer ones.
-const TACTICAL_ALARM: f64 = 0.8;
+pub const TACTICAL_ALARM: f64 = 0.8;
+/// How fast confidence falls over the longest horizon: it is e^-0.5 there.
+const CONFIDENCE_DECAY: f64 = 0.5;
+/// What SEOF's trend, calm, identity and diversity weigh in the score (L4.5).
+const SCORE_WEIGHTS: [f64; 4] = [0.35, 0.30, 0.20, 0.15];
 
 /// What lies at one horizon.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -40,6 +45,19 @@ pub struct Projection {
     pub tactical_alarm: bool,
 }
 
+/// How a course is projected.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Projecting<'a> {
+    /// The course of action.
+    pub course: &'a Course,
+    /// How many of [`HORIZONS`], the nearest first; at least 1.
+    pub reach: usize,
+    /// Trajectories, 1 to [`MAX_TRAJECTORIES`].
+    pub trajectories: u32,
+    /// Horizons count half: the uncertainty index is at 0.7 or above.
+    pub halved: bool,
+}
+
 /// Projects the course that the agent is on over 1 to [`MAX_TRAJECTORIES`] trajectories; `halved` halves the horizons
 /// (the uncertainty index is at 0.7 or above). Each trajectory takes one number from `rng`.
 pub fn project(
@@ -51,19 +69,40 @@ pub fn project(
     rng: &mut Pcg64Mcg,
     budget: &dyn Budget,
 ) -> Result<Projection, LookaheadError> {
-    if !(1..=MAX_TRAJECTORIES).contains(&trajectories) {
+    let how = Projecting {
+        course: &Course::AS_TODAY,
+        reach: HORIZONS.len(),
+        trajectories,
+        halved,
+    };
+    project_on(&how, state, dynamics, source, rng, budget)
+}
+
+/// The same for any course, as far as is asked for; what lies beyond is `None`. Two courses that are projected with equal
+/// generators are projected in the same worlds.
+pub fn project_on(
+    how: &Projecting<'_>,
+    state: &DecisionState,
+    dynamics: &Dynamics,
+    source: &impl Trajectories,
+    rng: &mut Pcg64Mcg,
+    budget: &dyn Budget,
+) -> Result<Projection, LookaheadError> {
+    if !(1..=MAX_TRAJECTORIES).contains(&how.trajectories) {
         return Err(LookaheadError::Count {
             what: "trajectories",
-            found: trajectories,
+            found: how.trajectories,
             most: MAX_TRAJECTORIES,
         });
     }
+    let reach = how.reach.clamp(1, HORIZONS.len());
     let mut pools = [ReportPool::default(); HORIZONS.len()];
-    for _ in 0..trajectories {
-        let mut rollout = Rollout::start(state, dynamics, source, Pcg64Mcg::seed_from_u64(rng.random()))?;
+    for _ in 0..how.trajectories {
+        let rng = Pcg64Mcg::seed_from_u64(rng.random());
+        let mut rollout = Rollout::start_on(how.course, state, dynamics, source, rng)?;
         let mut ahead = 0;
-        for (pool, horizon) in pools.iter_mut().zip(HORIZONS) {
-            let cycles = if halved { horizon / 2 } else { horizon };
+        for (pool, horizon) in pools.iter_mut().zip(HORIZONS).take(reach) {
+            let cycles = if how.halved { horizon / 2 } else { horizon };
             rollout.advance(cycles - ahead, budget)?;
             pool.add(&rollout.report());
             ahead = cycles;
@@ -86,8 +125,12 @@ impl HorizonProjection {
         let trend = report.seof_last - report.seof_first;
         Self {
             cycles: report.cycles,
-            confidence: (-0.5 * f64::from(report.cycles) / longest).exp(),
-            score: 0.35 * trend + 0.30 * (1.0 - report.max_c_l4) + 0.20 * report.min_iis + 0.15 * report.final_cdi,
+            confidence: (-CONFIDENCE_DECAY * f64::from(report.cycles) / longest).exp(),
+            score: SCORE_WEIGHTS
+                .iter()
+                .zip([trend, 1.0 - report.max_c_l4, report.min_iis, report.final_cdi])
+                .map(|(weight, part)| weight * part)
+                .sum(),
             report,
         }
     }

@@ -1,4 +1,8 @@
 use super::*;
+use crate::l3::graph::{Operation, Voices};
+use rand::SeedableRng;
+use rand_distr::{Distribution, StandardNormal};
+use rand_pcg::Pcg64Mcg;
 
 fn environment(groups: &[u16]) -> (Environment, Models) {
     (Environment::new(Arc::from(groups)), Models::new(groups.len()))
@@ -159,4 +163,148 @@ fn forecasters_are_compared_after_fifty_forecasts_and_not_before() {
     let (better, saved) = environment.better_forecaster(0).expect("evidence");
     assert_eq!(better, Forecaster::Linear, "it learns that what went up comes down");
     assert!(saved > 0.5, "{saved}");
+}
+
+fn order(number: u32, operation: Operation, stage: TrialStage) -> Option<TrialOrder> {
+    Some(TrialOrder {
+        number,
+        group: 0,
+        operation,
+        stage,
+    })
+}
+
+/// White noise: persistence is off by sqrt(2) times what the mean is off by.
+fn noise(environment: &mut Environment, models: &mut Models, cycles: std::ops::Range<u64>) {
+    let mut rng = Pcg64Mcg::seed_from_u64(cycles.start);
+    for cycle in cycles {
+        let row: [f64; 2] = std::array::from_fn(|_| StandardNormal.sample(&mut rng));
+        environment.observe(cycle, &row, models);
+    }
+}
+
+/// Two dimensions of white noise in one group that persistence speaks for.
+fn persistent() -> (Environment, Models) {
+    let (mut environment, mut models) = environment(&[0, 0]);
+    let to = Forecaster::Persistence;
+    environment.act(Action::SwitchForecaster { group: 0, to }, &models);
+    noise(&mut environment, &mut models, 1..301);
+    (environment, models)
+}
+
+#[test]
+fn a_trial_computes_both_graphs_and_uses_the_new_one_in_its_share_of_the_cycles() {
+    let (mut environment, mut models) = persistent();
+    assert_eq!(environment.trial(), None);
+    environment.follow(order(1, Operation::Reroute, TrialStage::Shadow));
+    let before = environment.expectation(0);
+    noise(&mut environment, &mut models, 301..350);
+    let short = environment.trial().expect("begun");
+    assert_eq!(
+        (short.number, short.applicable, short.skill),
+        (1, true, None),
+        "49 observations"
+    );
+    noise(&mut environment, &mut models, 350..351);
+    assert!(environment.trial().is_some_and(|trial| trial.skill.is_some()), "50");
+    noise(&mut environment, &mut models, 351..501);
+    let [old, new] = environment.trial().and_then(|trial| trial.skill).expect("evidence");
+    assert!((old - 0.5).abs() < 1e-12 && (new - 0.79).abs() < 0.08, "{old} {new}");
+    // Not used in the shadow, always at the end.
+    let forecast = |environment: &Environment| environment.expectation(0).expect("seen").forecast;
+    let shadow = forecast(&environment);
+    assert!(before.is_some() && environment.speaker(0) == Forecaster::Persistence);
+    environment.follow(order(1, Operation::Reroute, TrialStage::Whole));
+    assert_ne!(forecast(&environment), shadow);
+    assert_eq!(environment.route(0), Forecaster::Persistence.into(), "not settled");
+    // Dropped: as if nothing had been.
+    environment.follow(None);
+    assert_eq!(forecast(&environment), shadow);
+}
+
+#[test]
+fn a_commit_settles_the_new_route_once_and_it_is_no_worse_than_it_was() {
+    let (mut environment, mut models) = persistent();
+    environment.follow(order(1, Operation::Parallelize, TrialStage::Shadow));
+    noise(&mut environment, &mut models, 301..401);
+    assert!(environment.follow(order(1, Operation::Parallelize, TrialStage::Commit)));
+    let Voices::Both(Forecaster::Persistence, second) = environment.route(0).voices else {
+        panic!("{:?}", environment.route(0))
+    };
+    assert_ne!(second, Forecaster::Persistence);
+    assert!(environment.trial().is_some_and(|trial| trial.committed));
+    assert!(
+        !environment.follow(order(1, Operation::Parallelize, TrialStage::Commit)),
+        "once"
+    );
+    let ratio = |environment: &Environment| environment.skill().ratio;
+    assert_eq!(ratio(&environment), None, "what it is worth is to be seen");
+    noise(&mut environment, &mut models, 401..600);
+    // The mean of the last value and of the mean: sqrt(1.25 / 2) of persistence.
+    assert!(
+        ratio(&environment).is_some_and(|ratio| (ratio - 0.79).abs() < 0.06),
+        "{:?}",
+        ratio(&environment)
+    );
+    // The better of the two, again.
+    environment.follow(order(2, Operation::Merge, TrialStage::Commit));
+    assert_eq!(environment.route(0), second.into());
+}
+
+#[test]
+fn a_switch_by_the_kernel_ends_the_trial_of_its_group_and_its_number_is_spent() {
+    let (mut environment, mut models) = persistent();
+    environment.follow(order(1, Operation::Split, TrialStage::Most));
+    let to = Forecaster::Belief;
+    environment.act(Action::SwitchForecaster { group: 0, to }, &models);
+    assert!(
+        environment
+            .trial()
+            .is_some_and(|trial| !trial.applicable && !trial.committed)
+    );
+    environment.follow(order(1, Operation::Split, TrialStage::Most));
+    noise(&mut environment, &mut models, 301..310);
+    assert_eq!(environment.route(0), to.into());
+    assert!(environment.trial().is_some_and(|trial| !trial.applicable));
+    environment.follow(order(2, Operation::Bypass, TrialStage::Shadow));
+    assert!(
+        environment
+            .trial()
+            .is_some_and(|trial| trial.applicable && trial.number == 2)
+    );
+}
+
+#[test]
+fn an_operation_that_cannot_act_and_a_group_that_does_not_exist_change_nothing() {
+    let (mut environment, _) = persistent();
+    assert!(!environment.follow(order(1, Operation::Bypass, TrialStage::Commit)));
+    assert!(environment.trial().is_some_and(|trial| !trial.applicable));
+    let elsewhere = order(2, Operation::Reroute, TrialStage::Commit).map(|order| TrialOrder { group: 9, ..order });
+    assert!(!environment.follow(elsewhere));
+    assert_eq!(environment.route(0), Forecaster::Persistence.into());
+}
+
+#[test]
+fn a_corrector_takes_out_the_mean_error_and_a_bypass_the_filter() {
+    // A ramp: smoothing lags behind by 0.7 / 0.3 steps.
+    let (mut environment, mut models) = environment(&[0]);
+    let to = Forecaster::Smoothing;
+    environment.act(Action::SwitchForecaster { group: 0, to }, &models);
+    let mut ramp = |environment: &mut Environment, cycles: std::ops::Range<u64>| {
+        for cycle in cycles {
+            environment.observe(cycle, &[cycle as f64], &mut models);
+        }
+        environment.expectation(0).expect("seen").forecast
+    };
+    let lagging = ramp(&mut environment, 1..301);
+    assert!((lagging - (300.0 - 0.7 / 0.3)).abs() < 1e-9, "{lagging}");
+    environment.follow(order(1, Operation::Introduce, TrialStage::Shadow));
+    ramp(&mut environment, 301..401);
+    environment.follow(order(1, Operation::Introduce, TrialStage::Commit));
+    let corrected = ramp(&mut environment, 401..402);
+    assert!((corrected - 402.0).abs() < 1e-6, "{corrected}");
+    // Without its filter smoothing says the last value; the corrector learns that error next.
+    environment.follow(order(2, Operation::Bypass, TrialStage::Commit));
+    let raw = ramp(&mut environment, 402..900);
+    assert!((raw - 900.0).abs() < 0.01, "{raw}");
 }

@@ -13,6 +13,7 @@ const STANDING: Floor = Floor::Standing {
     uncertainty: 0.1,
     seof: 0.6,
     structural: true,
+    trial: None,
 };
 
 fn config(groups: &[u16]) -> KernelConfig {
@@ -185,6 +186,7 @@ fn a_floor_that_has_not_spoken_permits_no_structural_change() {
         uncertainty: 0.1,
         seof: 0.6,
         structural: false,
+        trial: None,
     };
     for floor in [Floor::Silent, forbidding] {
         let mut kernel = Kernel::new(config(&[0])).expect("valid");
@@ -550,7 +552,7 @@ proptest! {
             tasks_succeeded: scale, tasks_failed: 3, proposals: 1, denied: scale, goals_broken: scale, ..Outcomes::default()
         };
         for (cycle, row) in (1..).zip(&rows) {
-            let floor = Floor::Standing { uncertainty, seof, structural: true };
+            let floor = Floor::Standing { uncertainty, seof, structural: true, trial: None };
             let input = Input {
                 outcomes, floor, resources: &resources, advice: Some((&advice, Authority::Full)),
                 available: everything(2), ..input(cycle, row)

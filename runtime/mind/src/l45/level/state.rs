@@ -1,17 +1,21 @@
 //! What L4.5 knows, how one cycle changes it, and what of both is in a floor report.
 
 use super::Level45Config;
+use super::foresight::{Foresight, View};
+use crate::l3::graph::TrialReport;
 use crate::l45::criteria::{Standing, Sustained};
 use crate::l45::growth::{self, Growth};
 use crate::l45::guard::{ExistentialGuard, Stage};
 use crate::l45::integrity::Integrity;
 use crate::l45::jacobian::{SpectralDetector, SpectralReading};
+use crate::l45::metrics::RawMetrics;
 use crate::l45::performance::{self, Performance};
+use crate::l45::purpose::Purpose;
 use crate::l45::seof::{self, Seof};
 use crate::l45::stability::{Checked, Collapse, Decay, StateVector};
 use crate::l45::uncertainty::{self, Uncertainty};
 use crate::numeric::history::History;
-use crate::report::{CycleFacts, FloorReport, GuardReadings, REPORT_CYCLES, Resource, RhoState};
+use crate::report::{CycleFacts, FloorReport, GoalReport, GuardReadings, REPORT_CYCLES, Resource, RhoState};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -31,6 +35,9 @@ pub struct Level45State {
     ethics: History<bool>,
     decay: Decay,
     collapse: Collapse,
+    metrics: RawMetrics,
+    purpose: Purpose,
+    pub(super) foresight: Foresight,
     pub(super) guard: ExistentialGuard,
     detector: SpectralDetector,
     pub(super) spectral: SpectralReading,
@@ -56,6 +63,16 @@ pub(super) struct Cycle {
     tier: u8,
     stage: Stage,
     readings: GuardReadings,
+    confidence: f64,
+}
+
+/// What a check looks at beside the cycle.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) groups: &'a Arc<[u16]>,
+    pub(super) resources: &'a [Resource],
+    pub(super) ethics_intact: bool,
+    pub(super) trial: Option<TrialReport>,
 }
 
 impl Level45State {
@@ -71,6 +88,9 @@ impl Level45State {
             ethics: History::new(ETHICS_ACTIONS),
             decay: Decay::default(),
             collapse: Collapse::default(),
+            metrics: RawMetrics::default(),
+            purpose: Purpose::default(),
+            foresight: Foresight::new(&config.groups, config.seed),
             guard: ExistentialGuard::default(),
             detector: SpectralDetector::default(),
             spectral: SpectralReading::default(),
@@ -82,17 +102,26 @@ impl Level45State {
     }
 
     /// The part that an L4.5 of this many dimensions cannot have reached.
-    pub(super) fn damaged(&self, dimensions: usize) -> Option<&'static str> {
+    pub(super) fn damaged(&self, groups: &Arc<[u16]>) -> Option<&'static str> {
+        let dimensions = groups.len();
         let parts = [
             ("performance", self.performance.is_valid(dimensions)),
             ("objective", self.seof.is_valid()),
             ("identity integrity", self.integrity.is_valid()),
             ("uncertainty", self.uncertainty.is_valid(dimensions)),
             ("collapse tier", self.collapse.is_valid()),
-            ("guard", self.guard.is_valid()),
+            ("guard", self.guard.is_valid() && self.metrics.is_valid()),
+            ("purpose", self.purpose.is_valid()),
             ("check", (1..=REPORT_CYCLES as u32).contains(&self.cycles_to_check)),
         ];
-        parts.into_iter().find(|(_, valid)| !valid).map(|(part, _)| part)
+        let own = parts.into_iter().find(|(_, valid)| !valid).map(|(part, _)| part);
+        own.or_else(|| self.foresight.damaged(groups))
+    }
+
+    /// Takes in the goals as they are at the end of a report.
+    pub(super) fn take_goals(&mut self, goals: &GoalReport) {
+        self.purpose.take_goals(goals.open.iter().chain(&goals.closed));
+        self.metrics.set_goals(self.purpose.own_share());
     }
 
     /// Takes in one cycle.
@@ -114,21 +143,23 @@ impl Level45State {
         self.ethics.push(facts.ethical_first_pass);
         let x = StateVector {
             stability: 1.0 - growth.c_l4,
-            goals: 1.0,
+            goals: self.purpose.pcs().unwrap_or(1.0),
             identity: iis.unwrap_or(1.0),
             uncertainty: uncertainty.uncertainty,
             ethics: self.ethics.share().unwrap_or(1.0),
         };
         let lyapunov = x.lyapunov();
         self.decay.update(lyapunov);
-        self.detector.observe(x.to_array());
+        self.detector.observe(
+            StateVector {
+                goals: self.purpose.settled(),
+                ..x
+            }
+            .to_array(),
+        );
         let tier = self.collapse.update(x.tier(self.spectral.rho));
-        let readings = GuardReadings {
-            rod: facts.self_reference_depth,
-            cas: growth.slope,
-            ifi: None,
-            gsrs: None,
-        };
+        self.foresight.cycle(x.to_array(), growth.kept_up);
+        let readings = self.metrics.update(facts, growth.slope);
         let stage = self.guard.update(&readings);
         self.breaches = self.breaches.saturating_add(u32::from(facts.breaches));
         let skipped = self.last_cycle.is_some_and(|last| facts.cycle != last.wrapping_add(1));
@@ -153,11 +184,12 @@ impl Level45State {
             tier,
             stage,
             readings,
+            confidence: facts.confidence,
         }
     }
 
-    /// Every 10 cycles: the spectral detector and the five invariants.
-    pub(super) fn check_when_due(&mut self, cycle: &Cycle, floor: &mut FloorReport) {
+    /// Every 10 cycles: the spectral detector, the five invariants, and what lies ahead.
+    pub(super) fn check_when_due(&mut self, cycle: &Cycle, around: &Around<'_>, floor: &mut FloorReport) {
         self.cycles_to_check -= 1;
         if self.cycles_to_check > 0 {
             return;
@@ -179,6 +211,32 @@ impl Level45State {
             floor.rho_state = self.spectral.state;
         }
         self.breaches = 0;
+        self.look_ahead(cycle, around);
+    }
+
+    fn look_ahead(&mut self, cycle: &Cycle, around: &Around<'_>) {
+        self.purpose
+            .check(cycle.number, cycle.growth.c_l4, cycle.objective.seof);
+        let view = View {
+            cycle: cycle.number,
+            x: cycle.x.to_array(),
+            growth: cycle.growth,
+            objective: cycle.objective,
+            performance: cycle.performance,
+            skills: &self.performance.skills(around.groups),
+            confidence: cycle.confidence,
+            iis: cycle.iis,
+            divergence: uncertainty::band(cycle.uncertainty.divergence),
+            halved: cycle.uncertainty.uncertainty >= uncertainty::HALVE_HORIZONS,
+            permitted: around.ethics_intact && cycle.permits_structure(),
+            spectral: self.spectral,
+            resources: around.resources,
+            groups: around.groups,
+            trial: around.trial,
+        };
+        if self.foresight.check(&view, self.purpose.aims()) {
+            self.purpose.escalate(cycle.number);
+        }
     }
 
     /// What a report says at its end, whatever its cycles were.
@@ -191,14 +249,25 @@ impl Level45State {
         floor.sustained = self.sustained.counts();
         floor.structural_permitted = floor.cycle > 0
             && floor.ethics_intact
-            && floor.guard_stage < Stage::Warning.as_byte()
+            && Stage::from_byte(floor.guard_stage).permits_structure()
             && floor.tier < BLOCKING_TIER
             && floor.uncertainty < uncertainty::BLOCK_STRUCTURAL
             && floor.c_l4 < growth::GROWTH_FROZEN;
+        floor.purpose = *self.purpose.report();
+        self.foresight.write(floor);
     }
 }
 
 impl Cycle {
+    /// Guard, tier, uncertainty and growth permit structural change.
+    fn permits_structure(&self) -> bool {
+        self.number > 0
+            && self.stage.permits_structure()
+            && self.tier < BLOCKING_TIER
+            && self.uncertainty.uncertainty < uncertainty::BLOCK_STRUCTURAL
+            && self.growth.c_l4 < growth::GROWTH_FROZEN
+    }
+
     /// The last cycle of a report speaks for it, except for what happened in any of them.
     pub(super) fn write(&self, floor: &mut FloorReport) {
         floor.cycle = self.number;

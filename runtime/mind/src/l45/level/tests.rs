@@ -1,6 +1,10 @@
 use super::*;
+use crate::goals::GoalRecord;
+use crate::l45::fixtures::{goal, of};
+use crate::l45::projection::Posture;
 use crate::report::{CycleFacts, DivergenceBand, MAX_REPORT_CYCLES, REPORT_CYCLES, Resource};
 use proptest::prelude::*;
+use rungs_types::goal::{Origin, Quantity, TaskAction};
 
 const GROUPS: [u16; 2] = [0, 1];
 const NEEDED: [u32; 6] = [1000, 500, 500, 20, 300, 200];
@@ -200,9 +204,119 @@ fn what_happened_in_any_cycle_of_a_report_is_told() {
     let floor = level.step(&report(rows));
     assert!(!floor.contained);
     assert_eq!((floor.guard.rod, floor.guard_stage), (2, 1));
-    assert_eq!((floor.guard.ifi, floor.guard.gsrs), (None, None), "absent, not 0");
+    assert_eq!(floor.guard.gsrs, None, "absent, not 0");
+    assert!(floor.guard.ifi.is_some_and(|ifi| ifi < 1e-9));
     let floor = level.step(&report((531..=540).map(calm)));
     assert!(floor.contained && floor.guard.rod == 0);
+}
+
+/// An alternating world whose agent has these goals in every report.
+fn with_goals(level: &mut Level45, cycles: std::ops::RangeInclusive<u64>, goals: &[GoalRecord]) -> FloorReport {
+    let mut floor = FloorReport::default();
+    for first in cycles.step_by(REPORT_CYCLES) {
+        let mut report = report((first..first + REPORT_CYCLES as u64).map(calm));
+        report.goals.open = goals.to_vec();
+        floor = level.step(&report);
+    }
+    floor
+}
+
+#[test]
+fn g_is_pcs_once_the_agent_has_goals_and_no_goal_that_comes_or_goes_is_a_runaway() {
+    let mut level = level();
+    assert_eq!(run(&mut level, 900, |_, _| {}).x[1], 1.0);
+    let user = goal(1, Origin::User, vec![TaskAction::SampleFaster { group: 0 }]);
+    for turn in 0..6_u64 {
+        let goals = if turn % 2 == 0 {
+            std::slice::from_ref(&user)
+        } else {
+            &[]
+        };
+        let floor = with_goals(&mut level, 901 + 100 * turn..=1_000 + 100 * turn, goals);
+        let pcs = if goals.is_empty() { 1.0 } else { 1.4 / 1.8 };
+        assert!((floor.x[1] - pcs).abs() < 1e-9, "{:?}", floor.x);
+        assert_eq!(floor.purpose.pcs.is_some(), !goals.is_empty());
+        assert_eq!(floor.rho_state, RhoState::Stable);
+        assert!((floor.lyapunov[9] - 0.357 * 0.06 * 0.06).abs() < 1e-9, "G is not in V");
+        assert_eq!(floor.guard.gsrs, (!goals.is_empty()).then_some(0.0));
+    }
+}
+
+#[test]
+fn an_agent_whose_goals_are_all_about_itself_warns_the_guard() {
+    let mut own = goal(1, Origin::L49, vec![TaskAction::SampleFaster { group: 0 }]);
+    Arc::make_mut(&mut own.spec).success = of(&[Quantity::Seof]);
+    let mut level = level();
+    run(&mut level, 300, |_, _| {});
+    let floor = with_goals(&mut level, 301..=310, &[own]);
+    assert_eq!(
+        (floor.guard.gsrs, floor.guard_stage),
+        (Some(0.5), Stage::Warning.as_byte())
+    );
+    assert!(!floor.structural_permitted);
+}
+
+#[test]
+fn it_is_projected_every_hundred_cycles_and_far_every_thousand() {
+    let mut level = level();
+    let at = |floor: &FloorReport| {
+        let horizons = floor.projection.paths[0].horizons;
+        horizons.map(|outlook| outlook.map(|outlook| outlook.at_cycle))
+    };
+    assert_eq!(at(&run(&mut level, 90, |_, _| {})), [None; 3]);
+    for (cycle, far) in [
+        (100, 100),
+        (190, 100),
+        (200, 100),
+        (1_090, 100),
+        (1_100, 1_100),
+        (2_090, 1_100),
+    ] {
+        let mut level = self::level();
+        let floor = run(&mut level, cycle, |_, _| {});
+        let near = cycle / 100 * 100;
+        assert_eq!(at(&floor), [Some(near), Some(near), Some(far)], "{cycle}");
+        // It has no goals and nothing to find: to explore less is calmer, and all else is alike.
+        assert_eq!(floor.posture, Posture::Conservative);
+        assert!(floor.votes.posture.iter().all(Option::is_some) && floor.votes.structural.is_none());
+        assert!(floor.projection.aggressive_open);
+    }
+}
+
+#[test]
+fn an_agent_that_is_not_certain_looks_half_as_far() {
+    let mut level = level();
+    let floor = run(&mut level, 1_000, |cycle, row| {
+        if cycle > 900 {
+            // Twice as wrong, and aware of it: variance, interval and gap are all at their worst, the divergence is not.
+            (row.error, row.sd) = ([2.9; 2], [2.9 / 0.798; 2]);
+        }
+    });
+    assert!(
+        floor.horizons_halved && floor.divergence_band == DivergenceBand::Normal,
+        "{floor:?}"
+    );
+    let [near, middle, far] = floor.projection.paths[0]
+        .horizons
+        .map(|outlook| outlook.map(|o| o.cycles));
+    assert_eq!(
+        (near, middle, far),
+        (Some(25), Some(100), Some(1_000)),
+        "the far one is of cycle 100"
+    );
+}
+
+#[test]
+fn while_the_divergence_is_frozen_nothing_is_projected_and_the_conservative_frame_decides() {
+    let mut level = level();
+    let floor = run(&mut level, 1_000, |cycle, row| {
+        if cycle > 900 {
+            row.sd = [0.5; 2];
+        }
+    });
+    assert_eq!(floor.divergence_band, DivergenceBand::Frozen);
+    assert!(floor.projection.frozen && floor.projection.paths.iter().all(|path| path.horizons == [None; 3]));
+    assert_eq!((floor.posture, floor.votes.posture), (Posture::Conservative, [None; 2]));
 }
 
 #[test]

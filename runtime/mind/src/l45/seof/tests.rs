@@ -92,6 +92,48 @@ fn survival_is_the_shortest_runway_over_a_thousand_cycles() {
 }
 
 #[test]
+fn a_runway_of_a_thousand_cycles_is_full_survival() {
+    let runway = |level| {
+        survival(&[Resource {
+            level,
+            consumption_per_cycle: 1.0,
+            utilisation: 0.0,
+        }])
+    };
+    assert_eq!((runway(990.0), runway(1_000.0), runway(5_000.0)), (0.99, 1.0, 1.0));
+}
+
+#[test]
+fn exploration_looks_back_two_hundred_cycles() {
+    let after = |holds: usize| {
+        let varied = (0..200).map(|c| ActionKind::ALL[c % 8]);
+        let actions = varied.chain(std::iter::repeat_n(ActionKind::Hold, holds));
+        last(actions.map(|action| Parts { action, ..CALM })).ensemble
+    };
+    // The last of the 200 is not holding.
+    let still = 0.25 * 1.45;
+    assert!(after(199) > still + 1e-3 && (after(200) - still).abs() < 1e-12);
+}
+
+#[test]
+fn an_ensemble_weight_outside_015_to_040_is_none_that_can_have_been_reached() {
+    let valid = |weight: f64| {
+        let mut ensemble = Ensemble::new(1);
+        ensemble.weights[2] = weight;
+        ensemble.is_valid()
+    };
+    assert!(valid(0.15) && valid(0.40) && !valid(0.1499) && !valid(0.4001));
+    // A perturbation moves a weight by a tenth at most, and some by as much.
+    let mut most = 0.0_f64;
+    for seed in 0..200 {
+        let mut ensemble = Ensemble::new(seed);
+        ensemble.perturb();
+        most = ensemble.weights.iter().map(|w| (w - 0.25).abs()).fold(most, f64::max);
+    }
+    assert!((most - 0.10).abs() < 1e-12, "{most}");
+}
+
+#[test]
 fn the_ensemble_weighs_its_four_views_alike() {
     // Growth 0.9 * 0.5, diversity 0, survival 1, exploration 0 (nothing but holding).
     let reading = last(std::iter::repeat_n(CALM, 10));
