@@ -24,6 +24,7 @@ pub mod source;
 pub mod texts;
 pub mod thresholds;
 pub mod tokens;
+pub mod trace;
 pub mod workspace;
 
 use std::fmt;

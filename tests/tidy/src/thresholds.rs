@@ -1,7 +1,7 @@
 //! Constants with numbers in them, and what the sources look like when each of those numbers can be changed.
 //!
 //! A number that no test notices when it is 2 % off is not tested. The program `thresholds` changes each in turn: not by
-//! a build for each, but by one build in which every constant is a [`Switched`](SWITCH) that holds its value and all
+//! a build for each, but by one build in which every constant is a [`Switched`](switch::Switched) that holds its value and all
 //! its changed values, and an environment variable chooses. A constant that has to be known to the compiler (the length
 //! of an array, a pattern) cannot be switched; for those there is a build each.
 //!
@@ -9,6 +9,7 @@
 //! 2. A constant that is computed from others changes with them: its changed values are computed by the compiler.
 
 pub mod rewrite;
+pub mod switch;
 
 use crate::source::{Role, Source};
 use proc_macro2::{Literal, TokenStream, TokenTree};
@@ -204,3 +205,6 @@ fn changed_float(value: f64, suffix: &str) -> (String, String) {
     };
     (say(value + step), say(value - step))
 }
+
+#[cfg(test)]
+mod tests;

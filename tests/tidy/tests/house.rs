@@ -3,7 +3,7 @@
 use rungs_tidy::exceptions::Exceptions;
 use rungs_tidy::workspace::{Workspace, cargo};
 use rungs_tidy::{
-    Finding, arrows, deploy, features, habits, layout, length, manifests, purity, readme, remotable, texts,
+    Finding, arrows, deploy, features, habits, layout, length, manifests, purity, readme, remotable, texts, trace,
 };
 use std::sync::LazyLock;
 
@@ -110,6 +110,15 @@ fn the_readme_maps_the_code_and_names_the_commands() {
         readme::test_command(WORKSPACE.text("README.md")),
         Some(readme::COMMANDS[1])
     );
+}
+
+#[test]
+fn every_definition_leads_to_its_code_and_its_tests() {
+    assert_none(trace::check(
+        WORKSPACE.text(trace::TABLE),
+        &WORKSPACE.sources,
+        trace::NOT_YET,
+    ));
 }
 
 #[test]

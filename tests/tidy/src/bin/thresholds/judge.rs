@@ -27,11 +27,18 @@ pub(crate) struct Judge<'a> {
     results: PathBuf,
     known: BTreeMap<String, String>,
     verdicts: Vec<(usize, Verdict)>,
+    /// Only the tests of a constant's own part of the crate are asked, and nothing is kept.
+    near: bool,
 }
 
 impl<'a> Judge<'a> {
     /// A judge that takes up what an earlier run found about the same sources.
-    pub(crate) fn new(work: &Work, constants: &'a [Constant], changes: &'a [Change]) -> Result<Self, String> {
+    pub(crate) fn new(
+        work: &Work,
+        constants: &'a [Constant],
+        changes: &'a [Change],
+        near: bool,
+    ) -> Result<Self, String> {
         let results = work.results();
         let first = format!("sources\t{:016x}", work.fingerprint);
         let text = fs::read_to_string(&results).unwrap_or_default();
@@ -49,6 +56,7 @@ impl<'a> Judge<'a> {
             results,
             known,
             verdicts: Vec::new(),
+            near,
         })
     }
 
@@ -90,7 +98,7 @@ impl<'a> Judge<'a> {
             return Ok(());
         }
         let path = &self.constants[self.changes[index].constant].path;
-        for stage in stages(path, &self.programs) {
+        for stage in self.stages(path, &self.programs) {
             if let Some(test) = run(&stage)? {
                 return self.note(index, Verdict::Killed(test));
             }
@@ -101,10 +109,13 @@ impl<'a> Judge<'a> {
     /// The same for a program that was built with this change alone.
     pub(crate) fn alone(&self, index: usize, work: &mut Work) -> Result<Verdict, String> {
         let path = &self.constants[self.changes[index].constant].path;
-        for stage in stages(path, &work.programs) {
+        for stage in self.stages(path, &work.programs) {
             if let Some(test) = work.run(&stage, None)? {
                 return Ok(Verdict::Killed(test));
             }
+        }
+        if self.near {
+            return Ok(Verdict::Survived);
         }
         if !work.build_all(&[].into())?.is_empty() {
             return Ok(Verdict::NotCompiled);
@@ -132,6 +143,9 @@ impl<'a> Judge<'a> {
         let line = format!("{name}\t{said}");
         println!("{line}");
         self.verdicts.push((index, verdict));
+        if self.near {
+            return Ok(());
+        }
         let mut file = fs::OpenOptions::new()
             .append(true)
             .open(&self.results)
@@ -161,6 +175,12 @@ impl<'a> Judge<'a> {
             println!("survives: {}", self.name(*index));
         }
         survivors.len()
+    }
+
+    fn stages(&self, path: &str, programs: &[Program]) -> Vec<Stage> {
+        let mut stages = stages(path, programs);
+        stages.retain(|stage| !self.near || !stage.module.is_empty());
+        stages
     }
 
     fn name(&self, index: usize) -> String {

@@ -1,7 +1,7 @@
 //! Changes each number of the pure crates' constants by 2 % and says which changes no test notices.
 //!
-//! `thresholds [PLACE…]`, where a place is a file or folder from the root of the workspace, or `file:NAME`. Without one
-//! everything is changed. Works in `target/thresholds`: a copy of the workspace, its build, and the results, which the
+//! `thresholds [--near] [PLACE…]`, where a place is a file or folder from the root of the workspace, or `file:NAME`.
+//! Without one everything is changed. `--near` asks only the tests of the constant's own level, for a quick look. Works in `target/thresholds`: a copy of the workspace, its build, and the results, which the
 //! next run takes up if no source is different. Fails if a change survives. See [`rungs_tidy::thresholds`].
 
 mod judge;
@@ -24,8 +24,8 @@ const CHANGED: [&str; 2] = ["runtime/types/src/goal", "runtime/mind/src/"];
 const MAX_BUILDS: usize = 20;
 
 fn main() -> ExitCode {
-    let places: Vec<String> = std::env::args().skip(1).collect();
-    match run(&places) {
+    let (options, places): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|a| a.starts_with("--"));
+    match run(&places, options == ["--near"]) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(survivors) => {
             eprintln!("{survivors} changes survive");
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(places: &[String]) -> Result<usize, String> {
+fn run(places: &[String], near: bool) -> Result<usize, String> {
     let workspace = Workspace::read()?;
     let exceptions = Exceptions::parse(workspace.text("tests/tidy/thresholds.toml"))?;
     let ours = |source: &&Source| CRATES.contains(&source.folder.as_str());
@@ -82,8 +82,10 @@ fn run(places: &[String]) -> Result<usize, String> {
         .partition(|index| plan.is_switched(&changes[*index]));
     println!("{} changes switched, {} built one by one", switched.len(), built.len());
 
-    let mut judge = Judge::new(&work, &all, &changes)?;
-    judge.baseline(&work)?;
+    let mut judge = Judge::new(&work, &all, &changes, near)?;
+    if !near {
+        judge.baseline(&work)?;
+    }
     for index in switched {
         judge.judge(index, |stage| work.run(stage, Some(index)))?;
     }

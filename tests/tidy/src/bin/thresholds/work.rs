@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Read;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -181,34 +181,29 @@ impl Work {
         let mut child = command
             .spawn()
             .map_err(|error| format!("{}: {error}", stage.program.path.display()))?;
-        let mut output = child.stdout.take().expect("standard output is piped");
+        let output = child.stdout.take().expect("standard output is piped");
         let (sender, receiver) = mpsc::channel();
         let reader = std::thread::spawn(move || {
-            let mut said = Vec::new();
-            let read = output.read_to_end(&mut said);
+            let failed = BufReader::new(output).lines().map_while(Result::ok).find_map(|line| {
+                let name = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
+                Some(name.to_owned())
+            });
             // Nobody listens any more when the time is over.
-            let _ = sender.send(());
-            read.map(|_| String::from_utf8_lossy(&said).into_owned())
+            let _ = sender.send(failed);
         });
-        let in_time = receiver.recv_timeout(LIMIT).is_ok();
-        if !in_time {
-            child.kill().map_err(|error| error.to_string())?;
+        let said = receiver.recv_timeout(LIMIT);
+        if !matches!(said, Ok(None)) {
+            // One failure is enough, and a program that is over cannot be killed.
+            let _ = child.kill();
         }
         let status = child.wait().map_err(|error| error.to_string())?;
-        let said = reader.join().map_err(|_| "the reader panicked".to_owned())?;
-        let said = said.map_err(|error| error.to_string())?;
-        if status.success() {
-            return Ok(None);
-        }
-        let mut failed = said
-            .lines()
-            .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
-        let name = failed.next().unwrap_or(if in_time {
-            "the program fails"
-        } else {
-            "the time is over"
-        });
-        Ok(Some(name.to_owned()))
+        reader.join().map_err(|_| "the reader panicked".to_owned())?;
+        Ok(match said {
+            Ok(None) if status.success() => None,
+            Ok(None) => Some("the program fails".to_owned()),
+            Ok(failed) => failed,
+            Err(_) => Some("the time is over".to_owned()),
+        })
     }
 }
 
