@@ -179,7 +179,17 @@ impl<'a> Judge<'a> {
 
     fn stages(&self, path: &str, programs: &[Program]) -> Vec<Stage> {
         let mut stages = stages(path, programs);
-        stages.retain(|stage| !self.near || !stage.module.is_empty());
+        if self.near {
+            stages.truncate(1);
+            let level = stages
+                .first()
+                .and_then(|stage| stage.module.split("::").next().map(str::to_owned));
+            let boundaries = stages.first().zip(level).map(|(stage, level)| Stage {
+                program: stage.program.clone(),
+                module: format!("{level}::boundaries::"),
+            });
+            stages.extend(boundaries);
+        }
         stages
     }
 

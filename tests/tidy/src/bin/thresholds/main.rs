@@ -1,7 +1,8 @@
 //! Changes each number of the pure crates' constants by 2 % and says which changes no test notices.
 //!
 //! `thresholds [--near] [PLACE…]`, where a place is a file or folder from the root of the workspace, or `file:NAME`.
-//! Without one everything is changed. `--near` asks only the tests of the constant's own level, for a quick look. Works in `target/thresholds`: a copy of the workspace, its build, and the results, which the
+//! Without one everything is changed. `--near` asks only the tests of the constant's own module, and those in `boundaries`
+//! of its level, and builds nothing one by one: a quick look. Works in `target/thresholds`: a copy of the workspace, its build, and the results, which the
 //! next run takes up if no source is different. Fails if a change survives. See [`rungs_tidy::thresholds`].
 
 mod judge;
@@ -69,17 +70,16 @@ fn run(places: &[String], near: bool) -> Result<usize, String> {
             return Err("the copy does not build".to_owned());
         }
     };
-    let wanted = |change: &Change| {
-        let constant = &all[change.constant];
-        let named = format!("{}:{}", constant.path, constant.name);
-        places.is_empty()
-            || places
-                .iter()
-                .any(|place| constant.path.starts_with(place.as_str()) || named == *place)
+    let wanted = |index: usize, place: &str| {
+        let constant = &all[changes[index].constant];
+        constant.path.starts_with(place) || format!("{}:{}", constant.path, constant.name) == place
     };
-    let (switched, built): (Vec<usize>, Vec<usize>) = (0..changes.len())
-        .filter(|index| wanted(&changes[*index]))
-        .partition(|index| plan.is_switched(&changes[*index]));
+    let every = [String::new()];
+    let places = if places.is_empty() { &every[..] } else { places };
+    let chosen = places
+        .iter()
+        .flat_map(|place| (0..changes.len()).filter(move |index| wanted(*index, place)));
+    let (switched, built): (Vec<usize>, Vec<usize>) = chosen.partition(|index| plan.is_switched(&changes[*index]));
     println!("{} changes switched, {} built one by one", switched.len(), built.len());
 
     let mut judge = Judge::new(&work, &all, &changes, near)?;
@@ -90,7 +90,7 @@ fn run(places: &[String], near: bool) -> Result<usize, String> {
         judge.judge(index, |stage| work.run(stage, Some(index)))?;
     }
     for index in built {
-        if judge.known(index) {
+        if near || judge.known(index) {
             continue;
         }
         let number = &all[changes[index].constant].numbers[changes[index].number];
