@@ -8,6 +8,9 @@ use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
+/// Tests of a whole level that are too slow for a quick look; those of its modules are asked all the same.
+const SLOW: &str = "l48::";
+
 /// What came of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -179,17 +182,7 @@ impl<'a> Judge<'a> {
 
     fn stages(&self, path: &str, programs: &[Program]) -> Vec<Stage> {
         let mut stages = stages(path, programs);
-        if self.near {
-            stages.truncate(1);
-            let level = stages
-                .first()
-                .and_then(|stage| stage.module.split("::").next().map(str::to_owned));
-            let boundaries = stages.first().zip(level).map(|(stage, level)| Stage {
-                program: stage.program.clone(),
-                module: format!("{level}::boundaries::"),
-            });
-            stages.extend(boundaries);
-        }
+        stages.retain(|stage| !self.near || !(stage.module.is_empty() || stage.module == SLOW));
         stages
     }
 

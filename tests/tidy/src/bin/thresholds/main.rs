@@ -1,8 +1,8 @@
 //! Changes each number of the pure crates' constants by 2 % and says which changes no test notices.
 //!
 //! `thresholds [--near] [PLACE…]`, where a place is a file or folder from the root of the workspace, or `file:NAME`.
-//! Without one everything is changed. `--near` asks only the tests of the constant's own module, and those in `boundaries`
-//! of its level, and builds nothing one by one: a quick look. Works in `target/thresholds`: a copy of the workspace, its build, and the results, which the
+//! Without one everything is changed. `--near` asks only the tests of the constant's own level, and builds nothing one by one:
+//! a quick look. Works in `target/thresholds`: a copy of the workspace, its build, and the results, which the
 //! next run takes up if no source is different. Fails if a change survives. See [`rungs_tidy::thresholds`].
 
 mod judge;
