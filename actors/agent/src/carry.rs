@@ -60,7 +60,7 @@ impl Root {
             }
             Action::Withdraw { level, checkpoint } => {
                 let (level, checkpoint) = (*level, *checkpoint);
-                let count = self.tree.desk.withdraw(level);
+                let count = self.tree.desk.withdraw(level, checkpoint);
                 shared.log.emit(
                     at.cycle,
                     EventKind::Withdrawn {

@@ -5,7 +5,7 @@ use rungs_mind::desk;
 use rungs_mind::goals::FloorSight;
 use rungs_mind::l3::Floor;
 use rungs_mind::report::Advice;
-use rungs_types::{Epoch, Level};
+use rungs_types::{CheckpointId, Epoch, Level, Origin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// See the module.
@@ -39,8 +39,13 @@ impl Desk {
     }
 
     /// Takes away what a level laid there, and says how many pieces it was.
-    pub(crate) fn withdraw(&self, level: Level) -> u32 {
-        self.lock().withdraw(level)
+    pub(crate) fn withdraw(&self, level: Level, checkpoint: CheckpointId) -> u32 {
+        self.lock().withdraw(level, checkpoint)
+    }
+
+    /// Whose goals are to be taken back now, and since which checkpoint.
+    pub(crate) fn take_withdrawn(&self) -> Vec<(Origin, CheckpointId)> {
+        self.lock().take_withdrawn()
     }
 
     /// What the kernel goes by in a cycle.

@@ -293,13 +293,17 @@ impl KernelActor {
         let standing = shared.governor.reader().read(Level::L48);
         let (floor, advice) = self.tree.desk.read(start.cycle, standing.epoch);
         start.goals.hear(self.tree.desk.sight());
-        let duty = start.goals.begin(start.cycle, &state.row, None);
+        for (origin, checkpoint) in self.tree.desk.take_withdrawn() {
+            start.goals.withdraw(origin, checkpoint);
+        }
+        let advised = advice.as_deref().map(|advice| (advice, standing.authority));
+        let duty = start.goals.begin(start.cycle, &state.row, advised);
         let perceived = Perceived {
             cycle: start.cycle,
             row: &state.row,
             outcomes: start.goals.take_outcomes(),
             floor,
-            advice: advice.as_deref().map(|advice| (advice, standing.authority)),
+            advice: advised,
             late: missed > 0,
             quota_share: state.quota.share(),
         };
@@ -392,7 +396,9 @@ impl KernelActor {
         let (Some(level45), Ok(credit)) = (self.tree.level45.get(), state.above.admit(0)) else {
             return;
         };
-        let report = Arc::new(state.start.kernel.take_report());
+        let mut report = state.start.kernel.take_report();
+        report.goals = state.start.goals.report();
+        let report = Arc::new(report);
         let cut = self.tree.take_cut_request();
         if let Some(guard) = self.tree.guard.get() {
             // A guard that is too far behind misses this one, and so a heartbeat.

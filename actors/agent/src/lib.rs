@@ -13,8 +13,9 @@
 //!       └─ l48                 orchestrator and supervisor of its phases               level48
 //!          ├─ l48/observe    ─┐
 //!          ├─ l48/introspect ←┘─┐ the baton goes from phase to phase and home
-//!          ├─ l48/verify     ←──┘─┐
-//!          └─ l48/emit       ←────┘
+//!          ├─ l48/plan       ←──┘─┐
+//!          ├─ l48/verify     ←────┘─┐
+//!          └─ l48/emit       ←──────┘
 //! ```
 //! What passes: kernel → l45 (and guard) the cycle report, every 10 cycles; l45 → l48 the report with the floor's
 //! answer; l48 → root what its orchestrator asks for; root → the kernel's desk advice; root → l48 what the ladder wants.

@@ -17,8 +17,9 @@ use rungs_mind::l48::baton::Bundle;
 use rungs_mind::l48::emit::EmitState;
 use rungs_mind::l48::introspect::{IntrospectState, IntrospectSummary};
 use rungs_mind::l48::observe::{ObserveConfig, ObserveSummary, RestoreError};
+use rungs_mind::l48::plan::{PlanState, PlanSummary};
 use rungs_mind::l48::verify::VerifyState;
-use rungs_mind::l48::{Introspect, Orchestrator};
+use rungs_mind::l48::{Introspect, Orchestrator, Plan};
 use rungs_mind::ladder::Ladder;
 use rungs_types::{AgentId, CheckpointId, Epoch};
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,8 @@ struct Level48Record {
     emit: Arc<EmitState>,
     /// The self-model, encoded by itself: one that cannot be used is begun anew, and the rest is kept.
     introspect: Option<Vec<u8>>,
+    /// The plan, likewise.
+    plan: Option<Vec<u8>>,
 }
 
 /// Why Level 4.8 in a record cannot be used.
@@ -127,6 +130,7 @@ impl Record {
             verify: Arc::clone(&bundle.verify),
             emit: Arc::clone(&bundle.emit),
             introspect: Some(codec::encode(&bundle.introspect.summary())?),
+            plan: Some(codec::encode(&bundle.plan.summary())?),
         };
         self.level48 = Some(codec::encode(&record)?);
         Ok(())
@@ -164,6 +168,7 @@ impl Record {
             cycle: record.cycle,
             observe: Arc::new(record.observe.restore(config)?),
             introspect: self_model(record.introspect.as_deref(), groups, warnings),
+            plan: plan(record.plan.as_deref(), config.seed, warnings),
             verify: record.verify,
             emit: record.emit,
         };
@@ -182,6 +187,19 @@ fn self_model(bytes: Option<&[u8]>, groups: &Arc<[u16]>, warnings: &mut Vec<Stri
         None
     });
     kept.map_or_else(|| Introspect::new(Arc::clone(groups)).state(), Arc::new)
+}
+
+fn plan(bytes: Option<&[u8]>, seed: u64, warnings: &mut Vec<String>) -> Arc<PlanState> {
+    let restored = match decode_part::<PlanSummary>(bytes) {
+        Ok(Some(summary)) => summary.restore().map(Some).map_err(|refused| refused.to_string()),
+        Ok(None) => Ok(None),
+        Err(error) => Err(error.to_string()),
+    };
+    let kept = restored.unwrap_or_else(|reason| {
+        warnings.push(format!("the plan in the snapshot is begun anew: {reason}"));
+        None
+    });
+    kept.map_or_else(|| Plan::new(seed).state(), Arc::new)
 }
 
 fn decode_part<T: serde::de::DeserializeOwned>(bytes: Option<&[u8]>) -> Result<Option<T>, CodecError> {

@@ -1,4 +1,5 @@
-//! What one cycle of Level 4.8 costs (P7), with 100 particles and eight dimensions, ten rows to a report, and what its
+//! What one cycle of Level 4.8 costs (P7), with 100 particles and eight dimensions, ten rows to a report, three goals and
+//! the strategies that are candidates looked ahead 200 cycles in five scenarios, and what its
 //! snapshot costs: condensed, and restored.
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -6,9 +7,10 @@ use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64Mcg;
 use rungs_mind::budget::Unlimited;
-use rungs_mind::l48::{Bundle, Emit, Introspect, Observe, ObserveConfig, Orchestrator, Turn, Verify};
-use rungs_mind::report::{CycleFacts, CycleReport, FloorReport, REPORT_CYCLES, RhoState};
-use rungs_types::CheckpointId;
+use rungs_mind::l48::{Bundle, Emit, Introspect, Observe, ObserveConfig, Orchestrator, Plan, Turn, Verify};
+use rungs_mind::goals::{Change, GoalRecord, GoalTable};
+use rungs_mind::report::{CycleFacts, CycleReport, FloorReport, GoalReport, REPORT_CYCLES, Resource, RhoState};
+use rungs_types::{CheckpointId, GoalId};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -29,6 +31,7 @@ struct Level {
     orchestrator: Orchestrator,
     observe: Observe,
     introspect: Introspect,
+    plan: Plan,
     verify: Verify,
     emit: Emit,
     reports: Vec<CycleReport>,
@@ -40,11 +43,13 @@ impl Level {
     fn new(seasonal: bool) -> Self {
         let (observe, verify, emit) = (Observe::new(CONFIG).expect("valid"), Verify::new(), Emit::new());
         let introspect = Introspect::new(Arc::from(GROUPS));
+        let plan = Plan::new(1);
         let first = Bundle {
             checkpoint: CheckpointId(0),
             cycle: 0,
             observe: observe.state(),
             introspect: introspect.state(),
+            plan: plan.state(),
             verify: verify.state(),
             emit: emit.state(),
         };
@@ -52,6 +57,7 @@ impl Level {
             orchestrator: Orchestrator::new(first),
             observe,
             introspect,
+            plan,
             verify,
             emit,
             reports: reports(seasonal),
@@ -73,6 +79,10 @@ impl Level {
             cycle: last,
             rho: 0.9,
             rho_state: RhoState::Stable,
+            x: state(last),
+            states: (first..=last).map(state).collect(),
+            performance: Some(0.7),
+            seof: 0.4,
             lyapunov: vec![0.02; REPORT_CYCLES],
             iis: Some(0.95),
             ethics_intact: true,
@@ -86,10 +96,35 @@ impl Level {
         };
         self.observe.carry(&mut baton, &Unlimited).expect("a good report");
         self.introspect.carry(&mut baton).expect("in order");
+        self.plan.carry(&mut baton, &Unlimited).expect("in order");
         self.verify.carry(&mut baton).expect("in order");
         self.emit.carry(&mut baton).expect("in order");
         black_box(self.orchestrator.on_baton(&baton));
     }
+}
+
+/// X of an agent whose state wobbles about its home.
+fn state(cycle: u64) -> [f64; 5] {
+    let wobble = 0.01 * ((cycle * 37 % 11) as f64 / 10.0 - 0.5);
+    [0.9 + wobble, 1.0, 0.95, 0.1 - wobble, 1.0]
+}
+
+/// Three goals that are worked on.
+fn goals() -> Vec<GoalRecord> {
+    let mut table = GoalTable::default();
+    for nth in 0..3_u16 {
+        let goal = GoalId::new(&format!("g{nth}")).expect("a name");
+        let spec = serde_json::json!({
+            "goal": goal.as_str(), "intent": "see more", "tier": "operational",
+            "success": { "all": [{ "of": { "dimension": nth }, "is": "at_least", "value": 1e9 }] },
+            "tasks": [{ "name": "a", "does": { "sample_faster": { "group": nth } } }],
+        });
+        let spec = Arc::new(serde_json::from_value(spec).expect("a goal"));
+        let checkpoint = CheckpointId(0);
+        table.apply(&Change::Set { spec, checkpoint }, 0);
+        table.apply(&Change::Approve { goal }, 0);
+    }
+    table.open().to_vec()
 }
 
 fn reports(seasonal: bool) -> Vec<CycleReport> {
@@ -105,12 +140,22 @@ fn reports(seasonal: bool) -> Vec<CycleReport> {
         let level = if seasonal && cycle % 48 < 16 { 20.0 } else { 0.0 };
         state.map(|x| x + level)
     };
+    let goals = goals();
     (0..REPORTS)
         .map(|_| CycleReport {
             dimensions: DIMENSIONS,
             groups: Arc::from(GROUPS),
             facts: vec![CycleFacts::default(); REPORT_CYCLES],
             observations: (0..REPORT_CYCLES).flat_map(|_| row()).collect(),
+            resources: vec![Resource {
+                level: 1e6,
+                consumption_per_cycle: 1.0,
+                utilisation: 0.3,
+            }],
+            goals: GoalReport {
+                open: goals.clone(),
+                closed: Vec::new(),
+            },
             ..CycleReport::default()
         })
         .collect()

@@ -6,7 +6,8 @@
 use crate::goals::FloorSight;
 use crate::l3::Floor;
 use crate::report::Advice;
-use rungs_types::{Epoch, Level};
+use rungs_types::goal::Origin;
+use rungs_types::{CheckpointId, Epoch, Level};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ pub struct Desk {
     floor: Floor,
     sight: Option<FloorSight>,
     advice: VecDeque<Arc<Advice>>,
+    /// Whose goals are to be taken back, and since which checkpoint.
+    withdrawn: Vec<(Origin, CheckpointId)>,
 }
 
 impl Desk {
@@ -45,11 +48,24 @@ impl Desk {
         self.advice.push_back(advice);
     }
 
-    /// Takes away what a level laid there, and says how many pieces it was.
-    pub fn withdraw(&mut self, level: Level) -> u32 {
+    /// Takes away what a level laid there, and says how many pieces it was. The goals that it has set since `checkpoint`
+    /// are taken back before the kernel's next turn.
+    pub fn withdraw(&mut self, level: Level, checkpoint: CheckpointId) -> u32 {
+        if let Some(origin) = origin_of(level) {
+            // One entry per origin: the oldest checkpoint covers the others.
+            match self.withdrawn.iter_mut().find(|(other, _)| *other == origin) {
+                Some((_, since)) => *since = checkpoint.min(*since),
+                None => self.withdrawn.push((origin, checkpoint)),
+            }
+        }
         let before = self.advice.len();
         self.advice.retain(|advice| advice.level != level);
         (before - self.advice.len()) as u32
+    }
+
+    /// Whose goals are to be taken back now, and since which checkpoint; told once.
+    pub fn take_withdrawn(&mut self) -> Vec<(Origin, CheckpointId)> {
+        std::mem::take(&mut self.withdrawn)
     }
 
     /// What the kernel goes by in a cycle: what L4.5 says, and of the advice of the current epoch the newest that takes
@@ -67,10 +83,20 @@ impl Desk {
     }
 }
 
+/// The origin of the goals that a level sets.
+fn origin_of(level: Level) -> Option<Origin> {
+    match level {
+        Level::L3 | Level::L45 => None,
+        Level::L48 => Some(Origin::L48),
+        Level::L49 => Some(Origin::L49),
+        Level::L6 => Some(Origin::L6),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rungs_types::{Authority, CheckpointId};
+    use rungs_types::Authority;
 
     fn advice(from_cycle: u64, epoch: u64) -> Arc<Advice> {
         Arc::new(Advice {
@@ -87,6 +113,7 @@ mod tests {
             res: 0.0,
             rdf: 0.0,
             structural_permitted: true,
+            plan: crate::l48::plan::InForce::default(),
         })
     }
 
@@ -116,15 +143,30 @@ mod tests {
         desk.lay(advice(10, 0));
         desk.lay(advice(20, 0));
         assert_eq!(read(&mut desk, 40, 1), None);
-        assert_eq!(desk.withdraw(Level::L49), 0);
-        assert_eq!(desk.withdraw(Level::L48), 2);
+        assert_eq!(desk.withdraw(Level::L49, CheckpointId(0)), 0);
+        assert_eq!(desk.withdraw(Level::L48, CheckpointId(0)), 2);
         assert_eq!(read(&mut desk, 40, 0), None);
+    }
+
+    #[test]
+    fn a_withdrawal_names_whose_goals_go_and_the_oldest_checkpoint_counts() {
+        let mut desk = Desk::default();
+        desk.withdraw(Level::L45, CheckpointId(9));
+        for checkpoint in [7, 3, 5] {
+            desk.withdraw(Level::L49, CheckpointId(checkpoint));
+        }
+        desk.withdraw(Level::L48, CheckpointId(4));
+        assert_eq!(
+            desk.take_withdrawn(),
+            [(Origin::L49, CheckpointId(3)), (Origin::L48, CheckpointId(4))]
+        );
+        assert_eq!(desk.take_withdrawn(), []);
     }
 
     #[test]
     fn the_desk_holds_four_pieces() {
         let mut desk = Desk::default();
         (1..=10).for_each(|i| desk.lay(advice(10 * i, 0)));
-        assert_eq!(desk.withdraw(Level::L48), MAX_ADVICE as u32);
+        assert_eq!(desk.withdraw(Level::L48, CheckpointId(0)), MAX_ADVICE as u32);
     }
 }

@@ -18,6 +18,7 @@
 
 mod change;
 mod decide;
+mod grants;
 mod observed;
 mod places;
 mod record;
@@ -29,6 +30,7 @@ mod table;
 mod tests;
 
 pub use change::{Change, tally};
+pub use grants::{Grants, MAX_SAVED_CYCLES};
 pub use observed::{FloorSight, Observed, WorldSight};
 pub use places::{Candidate, Places, give_places};
 pub use record::{Failure, GoalRecord, GoalState, GoalView, TaskRecord, TaskState, Waiver};

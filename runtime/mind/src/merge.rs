@@ -1,5 +1,6 @@
 //! Merging reports for a level that is busy: overload shows as fewer passes of the level, never as growing memory.
 
+use crate::goals::MAX_CLOSED;
 use crate::report::{CycleReport, FloorReport, MAX_REPORT_CYCLES, RhoState};
 use std::sync::Arc;
 
@@ -45,6 +46,10 @@ fn append(report: &mut CycleReport, later: &CycleReport) {
     report.forecast_half_width.extend_from_slice(&later.forecast_half_width);
     report.resources.clone_from(&later.resources);
     report.dropped_cycles += later.dropped_cycles;
+    report.goals.open.clone_from(&later.goals.open);
+    report.goals.closed.extend_from_slice(&later.goals.closed);
+    let forgotten = report.goals.closed.len().saturating_sub(MAX_CLOSED);
+    report.goals.closed.drain(..forgotten);
     let lost = report.facts.len().saturating_sub(MAX_REPORT_CYCLES);
     if lost > 0 {
         let cells = lost * report.dimensions;
@@ -124,8 +129,7 @@ mod tests {
             forecasts: column.clone(),
             forecast_sd: column.clone(),
             forecast_half_width: column,
-            resources: Vec::new(),
-            dropped_cycles: 0,
+            ..CycleReport::default()
         }
     }
 

@@ -2,7 +2,9 @@
 //!
 //! Kernel (L3) → L4.5 → L4.8: [`CycleReport`], [`FloorReport`]. L4.8 → kernel: [`Advice`].
 
+use crate::goals::GoalRecord;
 use crate::l3::ActionKind;
+use crate::l48::plan::InForce;
 use rungs_types::{Authority, CheckpointId, Epoch, Level};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -86,6 +88,17 @@ pub struct CycleReport {
     pub resources: Vec<Resource>,
     /// Cycles that were dropped before the first row because the reader was slow.
     pub dropped_cycles: u64,
+    /// The goals, as they are at the end of the report.
+    pub goals: GoalReport,
+}
+
+/// What is worked on, and what came of what was.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct GoalReport {
+    /// The open goals: those that have a place, in the order in force, and then those that wait.
+    pub open: Vec<GoalRecord>,
+    /// Those closed since the last report, the first one first; of more than a table remembers, the last ones.
+    pub closed: Vec<GoalRecord>,
 }
 
 /// One resource of the agent.
@@ -227,4 +240,7 @@ pub struct Advice {
     pub rdf: f64,
     /// Structural changes (change of sampling, forecaster or period) are permitted.
     pub structural_permitted: bool,
+    /// The strategy, the order of the goals, what is done about those with which something is wrong, and who may use how
+    /// much.
+    pub plan: InForce,
 }

@@ -4,7 +4,7 @@
 use crate::l3::{IdentityId, KernelConfig};
 use crate::l45::Level45Config;
 use crate::l48::observe::{ConfigError, ObserveConfig};
-use crate::l48::{Bundle, Emit, Introspect, Observe, Verify};
+use crate::l48::{Bundle, Emit, Introspect, Observe, Plan, Verify};
 use rungs_types::{AgentSpec, CheckpointId};
 use std::sync::Arc;
 
@@ -46,6 +46,7 @@ pub fn first_bundle(spec: &AgentSpec, groups: &Arc<[u16]>) -> Result<Bundle, Con
         cycle: 0,
         observe: observe.state(),
         introspect: Introspect::new(Arc::clone(groups)).state(),
+        plan: Plan::new(spec.seed).state(),
         verify: Verify::new().state(),
         emit: Emit::new().state(),
     })

@@ -23,7 +23,7 @@ use crate::goals::{GoalTable, Runner, SubmitError};
 use crate::l3::{Action, Floor, Kernel, KernelError, Outcomes};
 use crate::l45::{EthicalKernel, Level45, Level45Error, Sentry};
 use crate::l48::observe::{ConfigError, Score};
-use crate::l48::{IntrospectOutput, ObserveOutput, PhaseName};
+use crate::l48::{IntrospectOutput, ObserveOutput, PhaseName, PlanOutput};
 use crate::ladder::{At, Ladder, Order, OrderError};
 use crate::report::{FloorReport, REPORT_CYCLES};
 use crate::setup;
@@ -72,6 +72,8 @@ pub struct Cycle {
     pub world: Option<Arc<ObserveOutput>>,
     /// L4.8's self-model, if the pass came so far.
     pub capability: Option<Arc<IntrospectOutput>>,
+    /// L4.8's plan, if the pass came so far.
+    pub plan: Option<Arc<PlanOutput>>,
     /// What was told.
     pub told: Vec<Told>,
 }
@@ -137,13 +139,17 @@ impl Stack {
         let epoch = self.ladder.epoch(Level::L48);
         let (floor, advice) = self.desk.read(self.cycle, epoch);
         let authority = self.ladder.authority(Level::L48);
-        let duty = self.goals.begin(self.cycle, row, None);
+        for (origin, checkpoint) in self.desk.take_withdrawn() {
+            self.goals.withdraw(origin, checkpoint);
+        }
+        let advised = advice.as_deref().map(|advice| (advice, authority));
+        let duty = self.goals.begin(self.cycle, row, advised);
         let perceived = Perceived {
             cycle: self.cycle,
             row,
             outcomes: outcomes.and(self.goals.take_outcomes()),
             floor,
-            advice: advice.as_deref().map(|advice| (advice, authority)),
+            advice: advised,
             late,
             // Processor time is the host's to meter; a stack has none to answer for.
             quota_share: 0.0,
@@ -177,7 +183,9 @@ impl Stack {
 
     /// The report of the last ten cycles goes to the sentry and up the levels.
     fn report(&mut self, cycle: &mut Cycle) {
-        let report = Arc::new(self.kernel.take_report());
+        let mut report = self.kernel.take_report();
+        report.goals = self.goals.report();
+        let report = Arc::new(report);
         for fault in self.sentry.read(&report, &self.ethics) {
             self.fault(&fault, self.sentry.cycle());
         }

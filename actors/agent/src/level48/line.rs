@@ -1,4 +1,4 @@
-//! The line that a baton runs along: observe → introspect → verify → emit → home. It is carried beside the baton, so that a
+//! The line that a baton runs along: observe → introspect → plan → verify → emit → home. It is carried beside the baton, so that a
 //! phase knows nothing but the next one, and it records where the baton is, so that a phase which does not move is found
 //! whether it computes, waits or spins.
 
@@ -15,6 +15,7 @@ use std::sync::Arc;
 pub(super) struct Line {
     pub(super) observe: Handle<PhaseMessage>,
     pub(super) introspect: Handle<PhaseMessage>,
+    pub(super) plan: Handle<PhaseMessage>,
     pub(super) verify: Handle<PhaseMessage>,
     pub(super) emit: Handle<PhaseMessage>,
     pub(super) home: Handle<Level48Message>,
@@ -40,7 +41,8 @@ impl Errand {
     pub(super) fn pass_on(self, leg: Leg) {
         let next = match leg {
             Leg::Observe => Some((Leg::Introspect, self.line.introspect.clone())),
-            Leg::Introspect => Some((Leg::Verify, self.line.verify.clone())),
+            Leg::Introspect => Some((Leg::Plan, self.line.plan.clone())),
+            Leg::Plan => Some((Leg::Verify, self.line.verify.clone())),
             Leg::Verify => Some((Leg::Emit, self.line.emit.clone())),
             Leg::Emit => None,
         };

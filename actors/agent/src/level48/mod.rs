@@ -17,6 +17,7 @@ mod line;
 mod observe;
 mod phase;
 mod phases;
+mod plan;
 mod verify;
 
 use crate::messages::{GetRoleState, RoleState};

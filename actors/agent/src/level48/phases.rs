@@ -8,7 +8,7 @@ use ractor::{ActorCell, ActorProcessingErr};
 use rungs_host::Handle;
 use rungs_host::supervisor::plan::Request;
 use rungs_host::supervisor::{Change, ChildSpec, Restart, Started};
-use rungs_mind::l48::{Bundle, Emit, Introspect, Observe, Verify};
+use rungs_mind::l48::{Bundle, Emit, Introspect, Observe, Plan, Verify};
 use rungs_mind::ladder::Fault;
 use rungs_types::{EventKind, Level};
 use std::sync::{Arc, OnceLock};
@@ -28,20 +28,22 @@ impl Level48 {
             .ok_or("invariant: a level has a first bundle")?;
         let (observe, first) = self.child::<Observe>(&bundle);
         let (introspect, second) = self.child::<Introspect>(&bundle);
-        let (verify, third) = self.child::<Verify>(&bundle);
-        let (emit, fourth) = self.child::<Emit>(&bundle);
+        let (plan, third) = self.child::<Plan>(&bundle);
+        let (verify, fourth) = self.child::<Verify>(&bundle);
+        let (emit, fifth) = self.child::<Emit>(&bundle);
         // Last first: whoever hands on finds the next one there.
-        for child in [fourth, third, second, first] {
+        for child in [fifth, fourth, third, second, first] {
             state.children.add(child)?;
         }
         for change in state.children.start_all(myself).await? {
             self.tell_start(change, cycle, state);
         }
-        let started = (observe.get(), introspect.get(), verify.get(), emit.get());
-        if let (Some(observe), Some(introspect), Some(verify), Some(emit)) = started {
+        let started = (observe.get(), introspect.get(), plan.get(), verify.get(), emit.get());
+        if let (Some(observe), Some(introspect), Some(plan), Some(verify), Some(emit)) = started {
             state.line = Some(Arc::new(Line {
                 observe: observe.clone(),
                 introspect: introspect.clone(),
+                plan: plan.clone(),
                 verify: verify.clone(),
                 emit: emit.clone(),
                 home: state.handle.clone(),

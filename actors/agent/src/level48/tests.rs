@@ -15,7 +15,7 @@ use rungs_mind::budget::Unlimited;
 use rungs_mind::l3::{self, Available, Floor, IdentityId, Input, KernelConfig, Outcomes};
 use rungs_mind::l45::{Level45, Level45Config};
 use rungs_mind::l48::observe::ObserveConfig;
-use rungs_mind::l48::{Bundle, Emit, Introspect, Observe, Verify};
+use rungs_mind::l48::{Bundle, Emit, Introspect, Observe, Plan, Verify};
 use rungs_mind::ladder::Ladder;
 use rungs_store::{MemorySnapshots, Snapshots};
 use rungs_types::{AgentSpec, Authority, CheckpointId, NodeName};
@@ -127,6 +127,7 @@ impl Bench {
             cycle: 0,
             observe: Observe::new(config).expect("valid").state(),
             introspect: Introspect::new([0, 1].into()).state(),
+            plan: Plan::new(1).state(),
             verify: Verify::new().state(),
             emit: Emit::new().state(),
         };
@@ -191,30 +192,33 @@ impl Bench {
     }
 }
 
-fn bytes(bundle: &Bundle) -> [Vec<u8>; 4] {
+fn bytes(bundle: &Bundle) -> [Vec<u8>; 5] {
     [
         codec::encode(&bundle.observe).expect("encodes"),
         codec::encode(&bundle.introspect).expect("encodes"),
+        codec::encode(&bundle.plan).expect("encodes"),
         codec::encode(&bundle.verify).expect("encodes"),
         codec::encode(&bundle.emit).expect("encodes"),
     ]
 }
 
 /// The bundle after one pass of the phases from their verified states, without any actor.
-fn pure_pass(part: Part, report: Arc<CycleReport>, floor: Arc<FloorReport>) -> [Vec<u8>; 4] {
+fn pure_pass(part: Part, report: Arc<CycleReport>, floor: Arc<FloorReport>) -> [Vec<u8>; 5] {
     let bundle = part.orchestrator.verified().expect("a bundle");
     let mut orchestrator = part.orchestrator;
     let Turn::Begin(mut baton) = orchestrator.on_report(report, floor) else {
         panic!("a pass begins");
     };
-    let (mut observe, mut introspect, mut verify, mut emit) = (
+    let (mut observe, mut introspect, mut plan, mut verify, mut emit) = (
         Observe::from_bundle(&bundle),
         Introspect::from_bundle(&bundle),
+        Plan::from_bundle(&bundle),
         Verify::from_bundle(&bundle),
         Emit::from_bundle(&bundle),
     );
     observe.carry(&mut baton, &Unlimited).expect("computes");
     Introspect::carry(&mut introspect, &mut baton).expect("computes");
+    Plan::carry(&mut plan, &mut baton, &Unlimited).expect("computes");
     Verify::carry(&mut verify, &mut baton).expect("computes");
     Emit::carry(&mut emit, &mut baton).expect("computes");
     orchestrator.on_baton(&baton);
@@ -226,6 +230,7 @@ async fn a_revert_gives_every_phase_its_own_state_back_byte_for_byte() {
     for (role, fault) in [
         ("l48/observe", faults::Fault::Panic),
         ("l48/introspect", faults::Fault::Panic),
+        ("l48/plan", faults::Fault::Panic),
         ("l48/verify", faults::Fault::Panic),
         ("l48/emit", faults::Fault::Panic),
         ("l48/verify", faults::Fault::StallAwait),

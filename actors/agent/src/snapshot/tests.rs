@@ -1,10 +1,12 @@
 use super::*;
 use rungs_mind::budget::Unlimited;
 use rungs_mind::l48::introspect::Introspected;
+use rungs_mind::l48::observe::BeliefTrajectories;
+use rungs_mind::l48::plan::{PURPOSE, Planning};
 use rungs_mind::l48::{Emit, Observe, Verify};
 use rungs_mind::ladder::Action;
 use rungs_mind::report::{CycleFacts, CycleReport, FloorReport, RhoState};
-use rungs_types::{Authority, Cause, EventKind, Level, RolePath};
+use rungs_types::{Authority, Cause, EventKind, Level, RolePath, SkillName};
 
 /// What Level 4.8 may weigh in a record, for 8 dimensions: 10,000 agents are stored every 5 s.
 const MOST_BYTES: usize = 8 * 1024;
@@ -77,11 +79,13 @@ fn largest() -> (Orchestrator, Bundle) {
         });
         verify.step(&floor, &observed, Authority::Full, Epoch(u64::MAX - 1));
     }
+    let plan = planned(&observe);
     let bundle = Bundle {
         checkpoint: CheckpointId(u64::MAX - 1),
         cycle: 1 << 40,
         observe: observe.state(),
         introspect: introspect.state(),
+        plan,
         verify: verify.state(),
         emit: Emit::new().state(),
     };
@@ -98,6 +102,37 @@ fn largest() -> (Orchestrator, Bundle) {
     (orchestrator, bundle)
 }
 
+/// A plan that knows the law of its own state, after 40 passes.
+fn planned(observe: &Observe) -> Arc<PlanState> {
+    let (mut plan, observed) = (Plan::new(3), observe.state());
+    let mut world = observe.clone();
+    for last in (10..=400).step_by(10) {
+        let report = report(last);
+        let state = |cycle: u64| [0.9, 1.0, 0.95, 0.1, 1.0].map(|x| x + 0.01 * ((cycle * 37 % 11) as f64 / 10.0 - 0.5));
+        let floor = FloorReport {
+            cycle: last,
+            x: state(last),
+            states: (last - 9..=last).map(state).collect(),
+            rho_state: RhoState::Stable,
+            performance: Some(0.7),
+            ..FloorReport::default()
+        };
+        let output = world.step(&report, true, &Unlimited).expect("a good report");
+        let input = Planning {
+            report: &report,
+            floor: &floor,
+            world: &output,
+            source: BeliefTrajectories::new(&observed, &report.groups),
+            goals: &[],
+            skills: &|_: &SkillName| None,
+            purpose: &PURPOSE,
+            structural_permitted: true,
+        };
+        plan.step(&input, &Unlimited).expect("in time");
+    }
+    plan.state()
+}
+
 fn record() -> Record {
     let (orchestrator, bundle) = largest();
     let mut record = Record::default();
@@ -112,12 +147,15 @@ fn at_its_largest_level_48_of_8_dimensions_is_within_8_kib() {
     let size = record().level48.expect("set").len();
     let (_, bundle) = largest();
     let of = |bytes: Result<Vec<u8>, CodecError>| bytes.expect("encodes").len();
-    let (world, own) = (
+    let (world, own, plan) = (
         of(codec::encode(&bundle.observe.summary())),
         of(codec::encode(&bundle.introspect.summary())),
+        of(codec::encode(&bundle.plan.summary())),
     );
-    println!("{size} bytes, of them {world} for the world model and {own} for the self-model");
-    assert!(size <= MOST_BYTES, "{size}");
+    println!("{size} bytes, of them {world} for the world model, {own} for the self-model and {plan} for the plan");
+    // This plan has learned nothing. One that has holds five more settings of six knobs, three worths and counts.
+    let learned = 5 * (6 * 4 + 1) + 3 * (4 + 5);
+    assert!(size + learned <= MOST_BYTES, "{size}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ async fn freeze_by(fault: Fault, role: &str) -> Cause {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_any_phase_freezes_the_level_and_no_cycle_is_missed() {
-    for role in ["l48/observe", "l48/introspect", "l48/verify", "l48/emit"] {
+    for role in ["l48/observe", "l48/introspect", "l48/plan", "l48/verify", "l48/emit"] {
         let cause = freeze_by(Fault::Panic, role).await;
         assert_eq!(cause.to_string(), format!("{role} panicked: injected fault"));
     }
@@ -39,7 +39,7 @@ async fn a_panic_in_any_phase_freezes_the_level_and_no_cycle_is_missed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_phase_that_stalls_at_an_await_misses_its_deadline() {
-    for role in ["l48/observe", "l48/introspect", "l48/verify", "l48/emit"] {
+    for role in ["l48/observe", "l48/introspect", "l48/plan", "l48/verify", "l48/emit"] {
         let cause = freeze_by(Fault::StallAwait, role).await;
         assert_eq!(cause.to_string(), format!("{role} missed its deadline of 250 ms"));
     }

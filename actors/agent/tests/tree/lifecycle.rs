@@ -29,6 +29,7 @@ async fn an_agent_cycles_and_its_levels_run() {
             "l48",
             "l48/emit",
             "l48/verify",
+            "l48/plan",
             "l48/introspect",
             "l48/observe"
         ]

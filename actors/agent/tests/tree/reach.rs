@@ -29,7 +29,7 @@ pub(crate) async fn call(node: &Node, to: &str, kind: &'static str, json: &str) 
     Ok(String::from_utf8(payload.bytes.to_vec()).expect("text"))
 }
 
-const ROLES: [&str; 9] = [
+const ROLES: [&str; 10] = [
     "",
     "#guard",
     "#kernel",
@@ -38,6 +38,7 @@ const ROLES: [&str; 9] = [
     "#l48/emit",
     "#l48/introspect",
     "#l48/observe",
+    "#l48/plan",
     "#l48/verify",
 ];
 
@@ -132,5 +133,5 @@ async fn every_message_has_an_example_that_decodes() {
         }
     }
     // The root, each role's state, the agents of the node, and the goals of the kernel.
-    assert_eq!(kinds, 8 + 8 + 4 + 3);
+    assert_eq!(kinds, 8 + 9 + 4 + 3);
 }

@@ -5,16 +5,19 @@
 //! Knobs are turned here: the strategy in force is the agent's own, with what tasks have turned, blended with the advised
 //! one by the weight of the advice.
 
+use super::MAX_CLOSED;
 use super::change::{Change, tally};
+use super::grants::Grants;
 use super::observed::{FloorSight, Observed, WorldSight};
-use super::record::GoalView;
+use super::record::{GoalRecord, GoalView, Waiver};
 use super::start::{Start, TaskOutcome, action_of};
 use super::table::{GoalTable, Submission, SubmitError};
 use crate::l3::{Action, Duty, Outcomes, TaskTurn};
-use crate::l48::plan::Strategy;
+use crate::l48::plan::{Remedy, Strategy};
 use crate::lookahead::UNSEEN_CYCLES;
+use crate::report::{Advice, GoalReport};
 use rungs_types::goal::{GoalSpec, Knob, Origin, TaskAction};
-use rungs_types::{CheckpointId, GoalId};
+use rungs_types::{Authority, CheckpointId, GoalId};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -50,6 +53,11 @@ pub struct Runner {
     /// Changes of sampling under way, oldest first, with the task of each that is one's.
     awaited: VecDeque<(Action, Option<Start>)>,
     outcomes: Outcomes,
+    /// The advice that is followed, by the cycle that it is from.
+    followed: Option<u64>,
+    grants: Grants,
+    /// Closed since the last report.
+    closed: Vec<GoalRecord>,
 }
 
 impl Runner {
@@ -73,6 +81,9 @@ impl Runner {
             owed: None,
             awaited: VecDeque::new(),
             outcomes: Outcomes::default(),
+            followed: None,
+            grants: Grants::default(),
+            closed: Vec::new(),
         };
         let changes = runner.state.table.recover(cycle);
         runner.apply(changes);
@@ -139,9 +150,16 @@ impl Runner {
         count
     }
 
-    /// Orders the open goals, the highest priority first.
-    pub fn order(&mut self, goals: Vec<GoalId>) {
-        self.apply([Change::Order { goals }]);
+    /// What has become of the goals since it was last asked.
+    pub fn report(&mut self) -> GoalReport {
+        let table = &self.state.table;
+        let running = table.running();
+        let waits = |record: &&GoalRecord| !running.iter().any(|other| other.number == record.number);
+        let waiting = table.open().iter().filter(waits);
+        GoalReport {
+            open: running.iter().copied().chain(waiting).cloned().collect(),
+            closed: std::mem::take(&mut self.closed),
+        }
     }
 
     /// What L4.5 has said last.
@@ -149,21 +167,20 @@ impl Runner {
         self.floor = floor;
     }
 
-    /// L4.8 has spoken; `None` when what it said was withdrawn.
-    pub fn hear_world(&mut self, world: Option<(WorldSight, &[f64])>) {
-        self.world = world.map(|(world, _)| world);
-        self.variance.clear();
-        self.variance
-            .extend_from_slice(world.map_or(&[], |(_, variance)| variance));
-    }
-
-    /// A cycle begins with this row; `advised` is the strategy of the level above with the weight of its advice. Gives what
-    /// the turn owes.
-    pub fn begin(&mut self, cycle: u64, row: &[f64], advised: Option<(&Strategy, f64)>) -> Duty {
+    /// A cycle begins with this row; `advised` is the advice in force with the authority of its level. Gives what the turn
+    /// owes.
+    pub fn begin(&mut self, cycle: u64, row: &[f64], advised: Option<(&Advice, Authority)>) -> Duty {
         self.cycle = cycle;
         self.see(row);
+        let advised = advised.map(|(advice, authority)| (advice, authority.min(advice.authority).weight()));
+        if advised.map(|(advice, _)| advice.from_cycle) != self.followed {
+            self.follow(advised);
+        }
         let own = self.state.own;
-        self.strategy = advised.map_or(own, |(strategy, weight)| strategy.blend(&own, weight));
+        self.strategy = advised.map_or(own, |(advice, weight)| advice.plan.choice.strategy.blend(&own, weight));
+        let weight = advised.map_or(0.0, |(_, weight)| weight);
+        self.grants
+            .cycle(advised.map(|(advice, _)| &advice.plan.allocation), weight);
         let limits = self.strategy.limits();
         let changes = self.state.table.decide(cycle, &self.observed(), &limits);
         self.apply(changes);
@@ -174,11 +191,46 @@ impl Runner {
         }
     }
 
+    /// Other advice than in the last cycle, or none any more: what the world model says, the order of the goals, and what
+    /// is done about those with which something is wrong. An order is followed or not: at half authority it is.
+    fn follow(&mut self, advised: Option<(&Advice, f64)>) {
+        self.followed = advised.map(|(advice, _)| advice.from_cycle);
+        self.world = advised.map(|(advice, _)| WorldSight {
+            eu: advice.eu,
+            res: advice.res,
+            rdf: advice.rdf,
+        });
+        self.variance.clear();
+        self.variance
+            .extend_from_slice(advised.map_or(&[], |(advice, _)| &advice.variance));
+        let followed = advised
+            .filter(|(_, weight)| *weight > 0.0)
+            .map(|(advice, _)| &advice.plan);
+        let order = followed.map_or_else(Vec::new, |plan| plan.order.clone());
+        if self.state.table.order() != order {
+            self.apply([Change::Order { goals: order }]);
+        }
+        for remedy in followed.iter().flat_map(|plan| &plan.remedies) {
+            // Shares are in the allocation already, and a review is whoever reads it's.
+            if let Remedy::Abandon { goal, circular } = remedy {
+                let why = if *circular { Waiver::Circular } else { Waiver::Stale };
+                let set_by_a_user = |record: &GoalRecord| record.spec.origin == Origin::User;
+                if !self.state.table.get(goal).is_some_and(set_by_a_user) {
+                    let change = self.state.table.abandon(goal, why);
+                    self.apply(change);
+                }
+            }
+        }
+    }
+
     /// The next task that is an action; knobs are turned on the way, each once.
     fn next(&mut self) -> Option<Start> {
         loop {
             let limits = self.strategy.limits();
-            let start = self.state.table.next(self.cycle, &self.observed(), &limits)?;
+            let start = self
+                .state
+                .table
+                .next(self.cycle, &self.observed(), &limits, &self.grants)?;
             let TaskAction::Turn(setting) = start.does else {
                 return Some(start);
             };
@@ -193,6 +245,7 @@ impl Runner {
         let owed = self.owed.take();
         let start = match (owed, task) {
             (Some(start), TaskTurn::Granted) => {
+                self.grants.spend(&start.goal);
                 self.apply([start.change()]);
                 Some(start)
             }
@@ -240,6 +293,12 @@ impl Runner {
         for change in changes {
             tally(&change, &mut self.outcomes);
             self.state.table.apply(&change, self.cycle);
+            if let Change::Close { goal, .. } = &change {
+                if self.closed.len() == MAX_CLOSED {
+                    self.closed.remove(0);
+                }
+                self.closed.extend(self.state.table.get(goal).cloned());
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Which task is started next, and what the outcome of an attempt means.
 
 use super::change::Change;
+use super::grants::Grants;
 use super::observed::Observed;
 use super::record::{GoalRecord, GoalState, TaskState};
 use super::table::GoalTable;
@@ -113,8 +114,9 @@ pub fn action_of(task: &TaskAction) -> Option<Action> {
 
 impl GoalTable {
     /// The next task: of the goal of highest priority that can move, the first of its tasks that can. `None` if as many
-    /// are under way as may be, if C_L4 has reached the risk cap, or while it is not known.
-    pub fn next(&self, cycle: u64, observed: &Observed<'_>, limits: &Limits) -> Option<Start> {
+    /// are under way as may be, if C_L4 has reached the risk cap, or while it is not known. A goal that has used its share
+    /// of cycles waits for more.
+    pub fn next(&self, cycle: u64, observed: &Observed<'_>, limits: &Limits, grants: &Grants) -> Option<Start> {
         let calm = observed.floor.is_some_and(|floor| floor.c_l4 < limits.risk_cap);
         let under_way: usize = self.open.iter().map(GoalRecord::in_flight).sum();
         if !calm || under_way >= usize::from(limits.parallel_tasks) {
@@ -125,7 +127,8 @@ impl GoalTable {
             let mut tasks = record.each_task();
             let (index, spec, task) = tasks.find(|(_, spec, task)| {
                 let waiting = task.state == TaskState::Waiting && task.ready_at.is_some();
-                waiting && task.not_before <= cycle && may_start(record, spec, observed, limits)
+                let granted = action_of(&spec.does).is_none() || grants.permits(&record.spec.goal);
+                waiting && granted && task.not_before <= cycle && may_start(record, spec, observed, limits)
             })?;
             Some(Start {
                 goal: record.spec.goal.clone(),

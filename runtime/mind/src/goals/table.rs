@@ -168,6 +168,11 @@ impl GoalTable {
         &self.open
     }
 
+    /// The order that was given, the highest priority first.
+    pub fn order(&self) -> &[GoalId] {
+        &self.order
+    }
+
     /// The closed goals that are remembered, the one closed last at the end.
     pub fn closed(&self) -> &[GoalRecord] {
         &self.closed

@@ -138,7 +138,7 @@ impl World {
         self.cycle += 1;
         let changes = self.with(|observed| self.table.decide(self.cycle, observed, &self.limits));
         self.apply(changes);
-        let start = self.with(|observed| self.table.next(self.cycle, observed, &self.limits));
+        let start = self.with(|observed| self.table.next(self.cycle, observed, &self.limits, &Grants::default()));
         let Some(start) = start else { return };
         self.apply([start.change()]);
         let name = self.table.get(&start.goal).unwrap().spec.tasks[usize::from(start.task)]
@@ -408,7 +408,7 @@ fn nothing_is_started_from_the_risk_cap_on_or_without_a_floor() {
     world.cycles(5);
     assert!(world.started.is_empty());
     let blind = Observed::default();
-    assert_eq!(world.table.next(9, &blind, &LIMITS), None);
+    assert_eq!(world.table.next(9, &blind, &LIMITS, &Grants::default()), None);
     world.c_l4 = 0.599;
     world.cycle();
     assert_eq!(world.started, ["a"]);

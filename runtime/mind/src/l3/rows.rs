@@ -1,7 +1,7 @@
 //! The report under construction: one row per cycle until the host takes it.
 
 use crate::l3::environment::{Environment, measurement};
-use crate::report::{CycleFacts, CycleReport, MAX_REPORT_CYCLES, REPORT_CYCLES, Resource};
+use crate::report::{CycleFacts, CycleReport, GoalReport, MAX_REPORT_CYCLES, REPORT_CYCLES, Resource};
 use std::sync::Arc;
 
 /// Most resources that a report carries; further ones are left out.
@@ -21,6 +21,7 @@ pub(super) fn empty(groups: &Arc<[u16]>) -> CycleReport {
         forecast_half_width: cells(),
         resources: Vec::with_capacity(MAX_RESOURCES),
         dropped_cycles: 0,
+        goals: GoalReport::default(),
     }
 }
 
@@ -34,6 +35,8 @@ pub(super) fn recycle(report: &mut CycleReport, groups: &Arc<[u16]>) {
     }
     report.resources.clear();
     report.dropped_cycles = 0;
+    report.goals.open.clear();
+    report.goals.closed.clear();
 }
 
 /// Writes one cycle's observations and what was expected of them. The facts follow with [`close_row`].

@@ -5,9 +5,11 @@
 
 use super::emit::{Emit, EmitState, L48Output, Parts};
 use super::introspect::{Introspect, IntrospectOutput, IntrospectState, Introspected};
-use super::observe::{Observe, ObserveError, ObserveOutput, ObserveState};
+use super::observe::{BeliefTrajectories, Observe, ObserveError, ObserveOutput, ObserveState};
+use super::plan::sight::demands;
+use super::plan::{PURPOSE, Plan, PlanOutput, PlanState, Planning};
 use super::verify::{Verdict, Verify, VerifyState};
-use crate::budget::Budget;
+use crate::budget::{Budget, BudgetExceeded};
 use crate::report::{CycleReport, FloorReport};
 use rungs_types::{Authority, CheckpointId, Epoch};
 use serde::{Deserialize, Serialize};
@@ -52,6 +54,8 @@ pub struct Baton {
     pub observe: Option<Leg<ObserveOutput, ObserveState>>,
     /// Phase 2.
     pub introspect: Option<Leg<IntrospectOutput, IntrospectState>>,
+    /// Phase 3.
+    pub plan: Option<Leg<PlanOutput, PlanState>>,
     /// Phase 4.
     pub verify: Option<Leg<Verdict, VerifyState>>,
     /// Phase 5.
@@ -65,6 +69,8 @@ pub enum PhaseName {
     Observe,
     /// Phase 2.
     Introspect,
+    /// Phase 3.
+    Plan,
     /// Phase 4.
     Verify,
     /// Phase 5.
@@ -73,9 +79,10 @@ pub enum PhaseName {
 
 impl PhaseName {
     /// In the order of the baton.
-    pub const ALL: [PhaseName; 4] = [
+    pub const ALL: [PhaseName; 5] = [
         PhaseName::Observe,
         PhaseName::Introspect,
+        PhaseName::Plan,
         PhaseName::Verify,
         PhaseName::Emit,
     ];
@@ -90,6 +97,7 @@ impl PhaseName {
         match self {
             PhaseName::Observe => "l48/observe",
             PhaseName::Introspect => "l48/introspect",
+            PhaseName::Plan => "l48/plan",
             PhaseName::Verify => "l48/verify",
             PhaseName::Emit => "l48/emit",
         }
@@ -102,6 +110,9 @@ pub enum PhaseError {
     /// Phase 1 gave no output.
     #[error(transparent)]
     Observe(#[from] ObserveError),
+    /// Phase 3 was still looking ahead when its time was over.
+    #[error("plan: {0}")]
+    Plan(#[from] BudgetExceeded),
     /// The baton has not been where this phase needs it to have been.
     #[error("the baton came to {phase} without having passed {missing}")]
     OutOfOrder {
@@ -121,6 +132,7 @@ impl Baton {
             floor,
             observe: None,
             introspect: None,
+            plan: None,
             verify: None,
             emit: None,
         }
@@ -147,15 +159,42 @@ impl Introspect {
             phase: "introspect",
             missing: "observe",
         })?;
-        // Outcomes of tools and demands of goals join with what plans and carries them out.
+        // There are no tools yet whose outcomes are not in the report.
         let output = self.step(&Introspected {
             report: &baton.report,
             world: &observed.output,
             epoch: baton.pass.epoch,
             outcomes: &[],
-            demands: &[],
+            demands: &demands(&baton.report.goals.open),
         });
         baton.introspect = Some(Leg {
+            output: Arc::new(output),
+            state: self.state(),
+        });
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// Runs phase 3 on the baton.
+    pub fn carry(&mut self, baton: &mut Baton, budget: &dyn Budget) -> Result<(), PhaseError> {
+        let missing = |missing| PhaseError::OutOfOrder { phase: "plan", missing };
+        let observed = baton.observe.as_ref().ok_or(missing("observe"))?;
+        let introspected = baton.introspect.as_ref().ok_or(missing("introspect"))?;
+        let output = self.step(
+            &Planning {
+                report: &baton.report,
+                floor: &baton.floor,
+                world: &observed.output,
+                source: BeliefTrajectories::new(&observed.state, &baton.report.groups),
+                goals: &baton.report.goals.open,
+                skills: &*introspected.output,
+                purpose: &PURPOSE,
+                structural_permitted: baton.pass.structural_permitted,
+            },
+            budget,
+        )?;
+        baton.plan = Some(Leg {
             output: Arc::new(output),
             state: self.state(),
         });
@@ -166,12 +205,19 @@ impl Introspect {
 impl Verify {
     /// Runs phase 4 on the baton.
     pub fn carry(&mut self, baton: &mut Baton) -> Result<(), PhaseError> {
-        let observed = baton.observe.as_ref();
-        let observed = observed.ok_or(PhaseError::OutOfOrder {
+        let missing = |missing| PhaseError::OutOfOrder {
             phase: "verify",
-            missing: "observe",
-        })?;
-        let verdict = self.step(&baton.floor, &observed.output, baton.pass.authority, baton.pass.epoch);
+            missing,
+        };
+        let observed = baton.observe.as_ref().ok_or(missing("observe"))?;
+        let planned = baton.plan.as_ref().ok_or(missing("plan"))?;
+        // What a Lookahead of this pass changed is a breach of this pass.
+        let breached = (!planned.output.contained).then(|| FloorReport {
+            contained: false,
+            ..FloorReport::clone(&baton.floor)
+        });
+        let floor = breached.as_ref().unwrap_or(&baton.floor);
+        let verdict = self.step(floor, &observed.output, baton.pass.authority, baton.pass.epoch);
         baton.verify = Some(Leg {
             output: Arc::new(verdict),
             state: self.state(),
@@ -186,10 +232,12 @@ impl Emit {
         let missing = |missing| PhaseError::OutOfOrder { phase: "emit", missing };
         let observed = baton.observe.as_ref().ok_or(missing("observe"))?;
         let introspected = baton.introspect.as_ref().ok_or(missing("introspect"))?;
+        let planned = baton.plan.as_ref().ok_or(missing("plan"))?;
         let verified = baton.verify.as_ref().ok_or(missing("verify"))?;
         let parts = Parts {
             world: Arc::clone(&observed.output),
             capability: Arc::clone(&introspected.output),
+            plan: Arc::clone(&planned.output),
             stability: Arc::clone(&verified.output),
         };
         let output = self.step(baton.pass, parts);
@@ -212,6 +260,8 @@ pub struct Bundle {
     pub observe: Arc<ObserveState>,
     /// Phase 2.
     pub introspect: Arc<IntrospectState>,
+    /// Phase 3.
+    pub plan: Arc<PlanState>,
     /// Phase 4.
     pub verify: Arc<VerifyState>,
     /// Phase 5.

@@ -3,6 +3,7 @@
 use super::baton::Pass;
 use super::introspect::IntrospectOutput;
 use super::observe::ObserveOutput;
+use super::plan::PlanOutput;
 use super::verify::{Response, Verdict};
 use crate::report::{Advice, REPORT_CYCLES};
 use rungs_types::{Authority, Level};
@@ -46,6 +47,8 @@ pub struct L48Output {
     pub world: Arc<ObserveOutput>,
     /// The self-model: calibrated capabilities, unknown domains, gaps and weaknesses.
     pub capability: Arc<IntrospectOutput>,
+    /// Strategies, goals and allocation, before the verdict.
+    pub plan: Arc<PlanOutput>,
     /// The verifier's verdict.
     pub stability: Arc<Verdict>,
     /// What follows from it.
@@ -61,6 +64,8 @@ pub struct Parts {
     pub world: Arc<ObserveOutput>,
     /// Phase 2.
     pub capability: Arc<IntrospectOutput>,
+    /// Phase 3.
+    pub plan: Arc<PlanOutput>,
     /// Phase 4.
     pub stability: Arc<Verdict>,
 }
@@ -107,6 +112,7 @@ impl Emit {
         let Parts {
             world,
             capability,
+            plan,
             stability,
         } = parts;
         let status = stability.response.into();
@@ -115,6 +121,7 @@ impl Emit {
             number: state.outputs,
             world,
             capability,
+            plan,
             stability,
             status,
             advice,
@@ -138,6 +145,7 @@ fn advise(pass: Pass, parts: &Parts) -> Advice {
         res: world.res.score,
         rdf: world.rdf,
         structural_permitted: parts.stability.structural_permitted,
+        plan: parts.plan.under(parts.stability.response),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Level 4.8: world model, self-model, forecasts and the stability verifier.
 //!
-//! A pass goes observe → introspect → verify → emit as a [`Baton`]; each phase is a struct with one `step`, owns its state and
+//! A pass goes observe → introspect → plan → verify → emit as a [`Baton`]; each phase is a struct with one `step`, owns its state and
 //! hands out an immutable, shared copy of it after the step. The [`Orchestrator`] keeps the last verified states and
 //! moves the level along its protocol. Source: MSCP Level 4.8.
 //!
@@ -49,4 +49,5 @@ pub use emit::{Emit, L48Output, Status};
 pub use introspect::{Introspect, IntrospectOutput};
 pub use observe::{Observe, ObserveConfig, ObserveOutput};
 pub use orchestrator::{Orchestrator, Turn};
+pub use plan::{Plan, PlanOutput};
 pub use verify::{Response, Verdict, Verify};

@@ -158,9 +158,13 @@ impl Orchestrator {
             return Vec::new();
         }
         self.in_flight = None;
-        let (Some(observe), Some(introspect), Some(verify), Some(emit)) =
-            (&baton.observe, &baton.introspect, &baton.verify, &baton.emit)
-        else {
+        let (Some(observe), Some(introspect), Some(plan), Some(verify), Some(emit)) = (
+            &baton.observe,
+            &baton.introspect,
+            &baton.plan,
+            &baton.verify,
+            &baton.emit,
+        ) else {
             return vec![Request::Fault(incomplete(baton))];
         };
         let verdict = &verify.output;
@@ -181,6 +185,7 @@ impl Orchestrator {
             cycle: baton.pass.cycle,
             observe: Arc::clone(&observe.state),
             introspect: Arc::clone(&introspect.state),
+            plan: Arc::clone(&plan.state),
             verify: Arc::clone(&verify.state),
             emit: Arc::clone(&emit.state),
         }));
@@ -273,10 +278,11 @@ fn told(verdict: &Verdict) -> Request {
 }
 
 fn incomplete(baton: &Baton) -> Fault {
-    let phase = match (&baton.observe, &baton.introspect, &baton.verify) {
+    let phase = match (&baton.observe, &baton.introspect, &baton.plan, &baton.verify) {
         (None, ..) => PhaseName::Observe,
-        (_, None, _) => PhaseName::Introspect,
-        (_, _, None) => PhaseName::Verify,
+        (_, None, ..) => PhaseName::Introspect,
+        (_, _, None, _) => PhaseName::Plan,
+        (.., None) => PhaseName::Verify,
         _ => PhaseName::Emit,
     };
     let role = RolePath::new(phase.role()).expect("a constant that is a valid role");

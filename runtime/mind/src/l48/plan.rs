@@ -18,10 +18,11 @@ pub mod comparator;
 pub mod goal_stack;
 mod learned;
 pub mod reward;
-mod sight;
+pub(in crate::l48) mod sight;
 mod simulate;
 mod state;
 pub mod strategy;
+mod summary;
 
 pub use allocator::{Allocation, GUARD_SHARE, Grant};
 pub use comparator::{Comparison, Outcome, Row, Scored};
@@ -30,19 +31,21 @@ pub use learned::{Learned, MAX_LEARNED};
 pub use sight::{PURPOSE, SkillSight};
 pub use state::PlanState;
 pub use strategy::{Archetype, Strategy};
+pub use summary::{PlanRestoreError, PlanSummary};
 
 use super::observe::{BeliefTrajectories, ObserveOutput};
 use super::verify::Response;
 use crate::budget::{Budget, BudgetExceeded};
 use crate::goals::GoalRecord;
 use crate::report::{CycleReport, FloorReport};
+use rungs_types::GoalId;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Passes between two changes of strategy.
 pub const DWELL_PASSES: u32 = 10;
 /// Simulated cycles of one pass, if each candidate can be looked ahead once in each scenario within them.
-pub const SIMULATED_CYCLES: u32 = 20_000;
+pub const SIMULATED_CYCLES: u32 = 10_000;
 /// Most trajectories of one candidate in one scenario.
 pub const MAX_TRAJECTORIES: u32 = 8;
 
@@ -103,35 +106,49 @@ pub struct PlanOutput {
     pub stack: GoalStack,
     /// Who may use how much.
     pub allocation: Allocation,
+    /// The decision state was, by its fingerprint, the same before and after each Lookahead.
+    pub contained: bool,
 }
 
 /// What of a plan holds under a verdict.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct InForce {
     /// The strategy.
     pub choice: Choice,
     /// The allocation.
     pub allocation: Allocation,
+    /// The open goals, the highest priority first.
+    pub order: Vec<GoalId>,
+    /// What is done about goals with which something is wrong.
+    pub remedies: Vec<Remedy>,
 }
 
 impl PlanOutput {
-    /// What of it holds under the verdict of the same pass (section 8.5): all of it; without the change of strategy when one
-    /// invariant is violated; the fallback and the minimal allocation when more are.
+    /// What of it holds under the verdict of the same pass (section 8.5): all of it; without the change of strategy, and
+    /// without giving goals up, when one invariant is violated; the fallback and the minimal allocation when more are.
     pub fn under(&self, response: Response) -> InForce {
         match response {
             Response::Continue => InForce {
                 choice: self.chosen,
                 allocation: self.allocation.clone(),
+                order: self.order(),
+                remedies: self.stack.remedies.clone(),
             },
             Response::Throttle => InForce {
                 choice: self.before,
                 allocation: self.allocation.clone(),
+                order: self.order(),
+                remedies: Vec::new(),
             },
             Response::Rebalance | Response::Freeze => InForce {
                 choice: Choice::FALLBACK,
-                allocation: Allocation::minimal(),
+                ..InForce::default()
             },
         }
+    }
+
+    fn order(&self) -> Vec<GoalId> {
+        self.stack.ranked.iter().map(|ranked| ranked.goal.clone()).collect()
     }
 }
 

@@ -511,6 +511,7 @@ fn advice_of_an_older_epoch_is_dropped() {
         rdf: 1e4,
         confidence: None,
         structural_permitted: true,
+        plan: crate::l48::plan::InForce::default(),
     });
     let request = || Request::Advise(advice.clone());
     assert_eq!(

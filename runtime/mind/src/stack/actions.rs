@@ -3,7 +3,7 @@
 use super::Stack;
 use crate::l3::Floor;
 use crate::ladder::{Action, Fault, Request};
-use rungs_types::{EventKind, Level, Origin};
+use rungs_types::{EventKind, Level};
 
 impl Stack {
     /// Something went wrong at `cycle`.
@@ -34,10 +34,7 @@ impl Stack {
     fn act(&mut self, action: Action, cycle: u64) {
         match action {
             Action::Withdraw { level, checkpoint } => {
-                let count = self.desk.withdraw(level);
-                if let Some(origin) = origin_of(level) {
-                    self.goals.withdraw(origin, checkpoint);
-                }
+                let count = self.desk.withdraw(level, checkpoint);
                 self.tell(
                     cycle,
                     EventKind::Withdrawn {
@@ -60,15 +57,5 @@ impl Stack {
             | Action::Reenable { .. }
             | Action::Place { .. } => {}
         }
-    }
-}
-
-/// The origin of the goals that a level sets.
-fn origin_of(level: Level) -> Option<Origin> {
-    match level {
-        Level::L3 | Level::L45 => None,
-        Level::L48 => Some(Origin::L48),
-        Level::L49 => Some(Origin::L49),
-        Level::L6 => Some(Origin::L6),
     }
 }

@@ -4,7 +4,7 @@ use super::{Cycle, Stack};
 use crate::budget::Unlimited;
 use crate::l48::baton::PhaseError;
 use crate::l48::observe::Score;
-use crate::l48::{Baton, Bundle, Emit, Introspect, Observe, Orchestrator, PhaseName, Turn, Verify};
+use crate::l48::{Baton, Bundle, Emit, Introspect, Observe, Orchestrator, PhaseName, Plan, Turn, Verify};
 use crate::ladder::{Action, Fault};
 use crate::merge::Pending;
 use crate::report::{CycleReport, FloorReport};
@@ -26,6 +26,7 @@ pub enum Failure {
 struct Line {
     observe: Observe,
     introspect: Introspect,
+    plan: Plan,
     verify: Verify,
     emit: Emit,
 }
@@ -35,6 +36,7 @@ impl Line {
         Self {
             observe: Observe::from_state(Arc::clone(&bundle.observe)),
             introspect: Introspect::from_state(Arc::clone(&bundle.introspect)),
+            plan: Plan::from_state(Arc::clone(&bundle.plan)),
             verify: Verify::from_state(Arc::clone(&bundle.verify)),
             emit: Emit::from_state(Arc::clone(&bundle.emit)),
         }
@@ -44,6 +46,7 @@ impl Line {
         match phase {
             PhaseName::Observe => self.observe.carry(baton, &Unlimited),
             PhaseName::Introspect => self.introspect.carry(baton),
+            PhaseName::Plan => self.plan.carry(baton, &Unlimited),
             PhaseName::Verify => self.verify.carry(baton),
             PhaseName::Emit => self.emit.carry(baton),
         }
@@ -177,6 +180,7 @@ impl Stack {
                 let baton = self.pass(*baton, cycle);
                 into.world = baton.observe.map(|leg| leg.output);
                 into.capability = baton.introspect.map(|leg| leg.output);
+                into.plan = baton.plan.map(|leg| leg.output);
             }
             Turn::Idle(requests) => self.requests(requests, cycle),
             Turn::Busy => unreachable!("invariant: a pass that is under way is late"),

@@ -9,7 +9,7 @@ use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64Mcg;
 use rungs_mind::budget::Unlimited;
 use rungs_mind::l45::{Level45, Level45Config};
-use rungs_mind::l48::{Bundle, Emit, Introspect, Observe, ObserveConfig, Orchestrator, Turn, Verify};
+use rungs_mind::l48::{Bundle, Emit, Introspect, Observe, ObserveConfig, Orchestrator, Plan, Turn, Verify};
 use rungs_mind::ladder::{Action, At, Ladder, Order};
 use rungs_mind::report::{CycleFacts, CycleReport, FloorReport, REPORT_CYCLES};
 use rungs_types::{Authority, CheckpointId, EventKind, Level};
@@ -58,7 +58,7 @@ fn jacobian(rho: f64, mode: Mode) -> [[f64; 2]; 2] {
 struct Levels {
     level45: Level45,
     orchestrator: Orchestrator,
-    phases: (Observe, Introspect, Verify, Emit),
+    phases: (Observe, Introspect, Plan, Verify, Emit),
     ladder: Ladder,
     told: Vec<EventKind>,
     departure: [f64; 2],
@@ -76,6 +76,7 @@ impl Levels {
         let phases = (
             Observe::new(config).expect("valid"),
             Introspect::new(Arc::clone(&groups)),
+            Plan::new(seed),
             Verify::new(),
             Emit::new(),
         );
@@ -84,8 +85,9 @@ impl Levels {
             cycle: 0,
             observe: phases.0.state(),
             introspect: phases.1.state(),
-            verify: phases.2.state(),
-            emit: phases.3.state(),
+            plan: phases.2.state(),
+            verify: phases.3.state(),
+            emit: phases.4.state(),
         };
         let mut levels = Self {
             level45: Level45::new(Level45Config { groups, seed }).expect("valid"),
@@ -107,8 +109,9 @@ impl Levels {
             if let Some(bundle) = self.orchestrator.obey(&action, cycle) {
                 self.phases.0.revert(Arc::clone(&bundle.observe));
                 self.phases.1.revert(Arc::clone(&bundle.introspect));
-                self.phases.2.revert(Arc::clone(&bundle.verify));
-                self.phases.3.revert(Arc::clone(&bundle.emit));
+                self.phases.2.revert(Arc::clone(&bundle.plan));
+                self.phases.3.revert(Arc::clone(&bundle.verify));
+                self.phases.4.revert(Arc::clone(&bundle.emit));
             }
             if let Action::Emit(kind) = action {
                 self.told.push(kind);
@@ -166,8 +169,9 @@ impl Levels {
             Turn::Begin(mut baton) => {
                 self.phases.0.carry(&mut baton, &Unlimited).expect("a good report");
                 self.phases.1.carry(&mut baton).expect("in order");
-                self.phases.2.carry(&mut baton).expect("in order");
+                self.phases.2.carry(&mut baton, &Unlimited).expect("in order");
                 self.phases.3.carry(&mut baton).expect("in order");
+                self.phases.4.carry(&mut baton).expect("in order");
                 self.orchestrator.on_baton(&baton)
             }
             Turn::Idle(requests) => requests,

@@ -153,19 +153,157 @@ fn a_turned_knob_is_in_force_at_once_and_stays_after_a_restart() {
 #[test]
 fn advice_is_followed_by_its_weight() {
     let mut runner = runner();
-    let mut rate = |weight| {
-        runner
-            .begin(1, &[0.0], Some((&Strategy::AGGRESSIVE, weight)))
-            .exploration_rate
-    };
-    assert_eq!(rate(0.0), Some(0.02));
-    assert!((rate(0.5).unwrap() - 0.035).abs() < 1e-12);
-    assert_eq!(rate(1.0), Some(0.05));
+    let mut advice = advice(10);
+    advice.plan.choice.strategy = Strategy::AGGRESSIVE;
+    let mut rate = |authority| runner.begin(21, &[0.0], Some((&advice, authority))).exploration_rate;
+    assert_eq!(rate(Authority::Advisory), Some(0.02));
+    assert!((rate(Authority::Half).unwrap() - 0.035).abs() < 1e-12);
+    assert_eq!(rate(Authority::Full), Some(0.05));
     assert_eq!(
-        runner.begin(2, &[0.0], None).exploration_rate,
+        runner.begin(22, &[0.0], None).exploration_rate,
         Some(0.02),
         "withdrawn with the advice"
     );
+    let given_in_half = Advice {
+        authority: Authority::Half,
+        ..advice
+    };
+    let rate = runner.begin(23, &[0.0], Some((&given_in_half, Authority::Full)));
+    assert!((rate.exploration_rate.unwrap() - 0.035).abs() < 1e-12);
+}
+
+/// Advice of the report of this cycle, at full authority, that asks for nothing.
+fn advice(from_cycle: u64) -> Advice {
+    Advice {
+        level: rungs_types::Level::L48,
+        epoch: rungs_types::Epoch(0),
+        authority: Authority::Full,
+        checkpoint: CheckpointId(1),
+        from_cycle,
+        effective_at: from_cycle + 10,
+        forecast: Vec::new(),
+        variance: vec![0.4],
+        confidence: None,
+        eu: 0.1,
+        res: 0.2,
+        rdf: 300.0,
+        structural_permitted: true,
+        plan: crate::l48::plan::InForce::default(),
+    }
+}
+
+/// Three goals: two of the level's, `a` and `b`, and a user's, `u`.
+fn with_three_goals() -> Runner {
+    let mut runner = runner();
+    for (name, origin) in [("a", Origin::L48), ("b", Origin::L48), ("u", Origin::User)] {
+        let spec = GoalSpec {
+            goal: GoalId::new(name).unwrap(),
+            origin,
+            ..GoalSpec::clone(&goal(&[FASTER]))
+        };
+        assert!(runner.submit(&Arc::new(spec), CheckpointId(1), true).unwrap());
+    }
+    runner
+}
+
+fn ids(names: &[&str]) -> Vec<GoalId> {
+    names.iter().map(|name| GoalId::new(name).unwrap()).collect()
+}
+
+fn open(runner: &mut Runner) -> Vec<GoalId> {
+    runner
+        .report()
+        .open
+        .into_iter()
+        .map(|record| record.spec.goal.clone())
+        .collect()
+}
+
+#[test]
+fn goals_are_ordered_as_advised_from_half_authority_on_and_as_set_again_without_advice() {
+    let mut runner = with_three_goals();
+    let mut advice = advice(10);
+    advice.plan.order = ids(&["u", "b", "a"]);
+    for (cycle, authority, order) in [
+        (20, Authority::Advisory, ["a", "b", "u"]),
+        (21, Authority::Half, ["u", "b", "a"]),
+    ] {
+        // Advice of another cycle, so that it is looked at anew.
+        advice.from_cycle = cycle - 10;
+        runner.begin(cycle, &[0.0], Some((&advice, authority)));
+        assert_eq!(open(&mut runner), ids(&order), "{authority}");
+    }
+    runner.begin(22, &[0.0], None);
+    assert_eq!(open(&mut runner), ids(&["a", "b", "u"]));
+}
+
+#[test]
+fn what_the_world_model_says_is_known_to_goals_while_it_speaks() {
+    let mut runner = runner();
+    let measured = |runner: &Runner| {
+        (
+            runner.observed().measure(Quantity::Res),
+            runner.observed().measure(Quantity::Variance(0)),
+        )
+    };
+    assert_eq!(measured(&runner), (None, None));
+    runner.begin(20, &[0.0], Some((&advice(10), Authority::Advisory)));
+    assert_eq!(measured(&runner), (Some(0.2), Some(0.4)));
+    runner.begin(21, &[0.0], None);
+    assert_eq!(measured(&runner), (None, None));
+}
+
+#[test]
+fn a_goal_that_the_plan_gives_up_is_abandoned_and_a_users_never() {
+    let mut runner = with_three_goals();
+    let mut advice = advice(10);
+    let give_up = |goal: &str, circular| Remedy::Abandon {
+        goal: GoalId::new(goal).unwrap(),
+        circular,
+    };
+    advice.plan.remedies = vec![give_up("a", true), give_up("u", false), give_up("b", false)];
+    runner.begin(20, &[0.0], Some((&advice, Authority::Full)));
+    let report = runner.report();
+    assert_eq!(report.open.len(), 1);
+    assert_eq!(report.open[0].spec.goal.as_str(), "u");
+    let closed: Vec<_> = report
+        .closed
+        .iter()
+        .map(|record| (record.spec.goal.as_str(), record.state.clone()))
+        .collect();
+    assert_eq!(
+        closed,
+        [
+            ("a", GoalState::Abandoned(Waiver::Circular)),
+            ("b", GoalState::Abandoned(Waiver::Stale)),
+        ]
+    );
+    assert!(runner.report().closed.is_empty(), "told once");
+}
+
+#[test]
+fn a_goal_with_a_small_grant_acts_seldom() {
+    let mut runner = runner();
+    runner.submit(&goal(&[FASTER, FASTER]), CheckpointId(0), true).unwrap();
+    let mut advice = advice(10);
+    advice.plan.allocation.goals = vec![crate::l48::plan::Grant {
+        goal: GoalId::new("g").unwrap(),
+        share: 0.1,
+    }];
+    let mut acted = Vec::new();
+    for cycle in 20..60 {
+        let duty = runner.begin(cycle, &[0.0], Some((&advice, Authority::Full)));
+        let Some(action) = duty.task else {
+            runner.end(Action::Hold, TaskTurn::None);
+            continue;
+        };
+        runner.end(action, TaskTurn::Granted);
+        runner.sampled(action, true);
+        acted.push(cycle);
+    }
+    assert_eq!(acted.len(), 2);
+    // In the second cycle it had 1.2, and 0.2 was left: eight cycles of 0.1 later there is enough again.
+    assert_eq!((acted[0], acted[1]), (21, 29));
 }
 
 #[test]

@@ -253,6 +253,7 @@ fn advice(authority: Authority, variance: f64) -> Advice {
         res: 0.1,
         rdf: 1000.0,
         structural_permitted: true,
+        plan: crate::l48::plan::InForce::default(),
     }
 }
 

@@ -1,6 +1,8 @@
 use super::*;
 use crate::l48::fixtures::calm_world;
-use rungs_types::{CheckpointId, Epoch};
+use crate::l48::plan::{Allocation, Archetype, Choice, Grant, InForce, Ranked, Remedy, Strategy};
+use rungs_types::goal::Tier;
+use rungs_types::{CheckpointId, Epoch, GoalId};
 
 fn pass(authority: Authority) -> Pass {
     Pass {
@@ -11,6 +13,33 @@ fn pass(authority: Authority) -> Pass {
         checkpoint: CheckpointId(9),
         structural_permitted: false,
     }
+}
+
+/// A change to the aggressive strategy, one goal, and another that is given up.
+fn plan() -> PlanOutput {
+    let goal = |name| GoalId::new(name).unwrap();
+    let mut plan = PlanOutput {
+        chosen: Choice {
+            archetype: Archetype::Aggressive,
+            strategy: Strategy::AGGRESSIVE,
+        },
+        ..PlanOutput::default()
+    };
+    plan.allocation.goals.push(Grant {
+        goal: goal("a"),
+        share: 0.2,
+    });
+    plan.stack.ranked.push(Ranked {
+        goal: goal("a"),
+        tier: Tier::Tactical,
+        priority: 0.5,
+        queued: false,
+    });
+    plan.stack.remedies.push(Remedy::Abandon {
+        goal: goal("b"),
+        circular: false,
+    });
+    plan
 }
 
 fn emit(authority: Authority, response: Response) -> L48Output {
@@ -26,6 +55,7 @@ fn emit(authority: Authority, response: Response) -> L48Output {
     let parts = Parts {
         world: Arc::new(calm_world(120)),
         capability: Arc::new(capability),
+        plan: Arc::new(plan()),
         stability: Arc::new(verdict),
     };
     Emit::new().step(pass(authority), parts)
@@ -42,6 +72,26 @@ fn advice_of_cycle_n_takes_effect_at_n_plus_10_and_names_its_origin() {
     assert_eq!((advice.authority, advice.structural_permitted), (Authority::Half, true));
     assert_eq!(advice.confidence, Some(0.7), "mean calibrated confidence");
     assert_eq!((advice.eu, advice.rdf, advice.variance.len()), (0.1, 10_000.0, 1));
+}
+
+#[test]
+fn advice_carries_of_the_plan_what_holds_under_the_verdict() {
+    let planned = |response| emit(Authority::Full, response).advice.expect("visible").plan.clone();
+    let goals = |plan: &InForce| (plan.allocation.goals.len(), plan.order.len(), plan.remedies.len());
+    let active = planned(Response::Continue);
+    assert_eq!(
+        (active.choice.archetype, goals(&active)),
+        (Archetype::Aggressive, (1, 1, 1))
+    );
+    let throttled = planned(Response::Throttle);
+    assert_eq!(
+        (throttled.choice.archetype, goals(&throttled)),
+        (Archetype::Balanced, (1, 1, 0)),
+        "no change of strategy, and nothing is given up"
+    );
+    let rebalancing = planned(Response::Rebalance);
+    assert_eq!((rebalancing.choice, goals(&rebalancing)), (Choice::FALLBACK, (0, 0, 0)));
+    assert_eq!(rebalancing.allocation, Allocation::minimal());
 }
 
 #[test]

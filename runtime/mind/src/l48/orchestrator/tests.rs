@@ -3,14 +3,16 @@ mod responses;
 use super::*;
 use crate::budget::Unlimited;
 use crate::l48::fixtures::{CONFIG, healthy_floor, report};
-use crate::l48::{Emit, Introspect, Observe, ObserveOutput, Verify};
+use crate::l48::{Emit, Introspect, Observe, ObserveOutput, Plan, Verify};
 use crate::ladder::{At, Ladder};
+use rungs_types::Invariant;
 
 /// The level with its phases and the ladder above it, as a supervisor would wire them.
 struct Level48 {
     orchestrator: Orchestrator,
     observe: Observe,
     introspect: Introspect,
+    plan: Plan,
     verify: Verify,
     emit: Emit,
     ladder: Ladder,
@@ -22,11 +24,13 @@ impl Level48 {
     fn new() -> Self {
         let (observe, verify, emit) = (Observe::new(CONFIG).expect("valid"), Verify::new(), Emit::new());
         let introspect = Introspect::new([0; CONFIG.dimensions].into());
+        let plan = Plan::new(CONFIG.seed);
         let first = Bundle {
             checkpoint: CheckpointId(0),
             cycle: 0,
             observe: observe.state(),
             introspect: introspect.state(),
+            plan: plan.state(),
             verify: verify.state(),
             emit: emit.state(),
         };
@@ -34,6 +38,7 @@ impl Level48 {
             orchestrator: Orchestrator::new(first),
             observe,
             introspect,
+            plan,
             verify,
             emit,
             ladder: Ladder::new(Level::L48),
@@ -47,6 +52,7 @@ impl Level48 {
             if let Some(bundle) = self.orchestrator.obey(&action, cycle) {
                 self.observe.revert(Arc::clone(&bundle.observe));
                 self.introspect.revert(Arc::clone(&bundle.introspect));
+                self.plan.revert(Arc::clone(&bundle.plan));
                 self.verify.revert(Arc::clone(&bundle.verify));
                 self.emit.revert(Arc::clone(&bundle.emit));
             }
@@ -69,6 +75,7 @@ impl Level48 {
             change(Arc::make_mut(&mut leg.output));
         }
         self.introspect.carry(baton).expect("in order");
+        self.plan.carry(baton, &Unlimited).expect("in order");
         self.verify.carry(baton).expect("in order");
         self.emit.carry(baton).expect("in order");
     }
@@ -182,7 +189,7 @@ fn a_freeze_in_the_middle_of_a_pass_gives_each_phase_its_verified_state_back_byt
     let mut level = Level48::new();
     healthy(&mut level, 10..=300);
     let before = (bytes(&level.observe), level.verify.state(), level.emit.state());
-    let self_model = level.introspect.state();
+    let (self_model, planned) = (level.introspect.state(), level.plan.state());
     let values = Arc::new(report(310, 2, |cycle, _| cycle as f64));
     let Turn::Begin(mut baton) = level.orchestrator.on_report(values, Arc::new(healthy_floor(310))) else {
         panic!("nothing is under way");
@@ -190,11 +197,13 @@ fn a_freeze_in_the_middle_of_a_pass_gives_each_phase_its_verified_state_back_byt
     level.observe.carry(&mut baton, &Unlimited).expect("a good report");
     level.introspect.carry(&mut baton).expect("in order");
     assert_ne!(bytes(&level.observe), before.0);
+    level.plan.carry(&mut baton, &Unlimited).expect("in order");
     assert_ne!(level.introspect.state(), self_model);
+    assert_ne!(level.plan.state(), planned);
     level.fault(&panic_of_verify(), 311);
     assert_eq!(bytes(&level.observe), before.0);
     assert_eq!((level.verify.state(), level.emit.state()), (before.1, before.2));
-    assert_eq!(level.introspect.state(), self_model);
+    assert_eq!((level.introspect.state(), level.plan.state()), (self_model, planned));
 
     // The baton that was under way comes back late: nothing of it counts.
     level.verify.carry(&mut baton).expect("in order");
@@ -234,17 +243,40 @@ fn a_baton_that_skipped_a_phase_is_a_fault_of_that_phase() {
         "the baton came to introspect without having passed observe"
     );
     level.observe.carry(&mut baton, &Unlimited).expect("a good report");
-    level.verify.carry(&mut baton).expect("in order");
-    let skipped = level.emit.carry(&mut baton).expect_err("introspect was left out");
+    let skipped = level.verify.carry(&mut baton).expect_err("plan was left out");
     assert_eq!(
         skipped.to_string(),
-        "the baton came to emit without having passed introspect"
+        "the baton came to verify without having passed plan"
     );
+    level.introspect.carry(&mut baton).expect("in order");
+    let skipped = level.emit.carry(&mut baton).expect_err("plan was left out");
+    assert_eq!(skipped.to_string(), "the baton came to emit without having passed plan");
     let requests = level.orchestrator.on_baton(&baton);
     let [Request::Fault(Fault::Panic { role, .. })] = &requests[..] else {
         panic!("{requests:?}");
     };
-    assert_eq!(role.as_str(), "l48/introspect");
+    assert_eq!(role.as_str(), "l48/plan");
+}
+
+#[test]
+fn a_decision_state_that_a_lookahead_changed_is_a_breach_of_the_sandbox_and_freezes() {
+    let mut level = Level48::new();
+    healthy(&mut level, 10..=300);
+    let values = Arc::new(report(310, 2, |cycle, _| cycle as f64));
+    let Turn::Begin(mut baton) = level.orchestrator.on_report(values, Arc::new(healthy_floor(310))) else {
+        panic!("nothing is under way");
+    };
+    level.observe.carry(&mut baton, &Unlimited).expect("a good report");
+    level.introspect.carry(&mut baton).expect("in order");
+    level.plan.carry(&mut baton, &Unlimited).expect("in order");
+    let planned = baton.plan.as_mut().expect("planned");
+    assert!(planned.output.contained);
+    Arc::make_mut(&mut planned.output).contained = false;
+    level.verify.carry(&mut baton).expect("in order");
+    let verdict = &baton.verify.as_ref().expect("verified").output;
+    assert_eq!(verdict.violations.len(), 1);
+    assert_eq!(verdict.violations[0].invariant, Invariant::Sandbox);
+    assert_eq!(verdict.response, Response::Freeze, "a magnitude of 3");
 }
 
 #[test]

@@ -3,6 +3,9 @@
 use super::goal_stack::Sighted;
 use super::reward::{evr, horizon_steps};
 use crate::goals::{GoalRecord, GoalState, TaskState};
+use crate::l48::IntrospectOutput;
+use crate::l48::introspect::capability::Skill;
+use crate::l48::introspect::gap::{Demand, Requirement};
 use crate::l48::observe::domain_of;
 use crate::lookahead::{Goal, MAX_RESOURCES};
 use crate::report::Resource;
@@ -28,6 +31,23 @@ impl<F: Fn(&SkillName) -> Option<f64>> SkillSight for F {
     fn confidence(&self, skill: &SkillName) -> Option<f64> {
         self(skill)
     }
+}
+
+impl SkillSight for IntrospectOutput {
+    fn confidence(&self, skill: &SkillName) -> Option<f64> {
+        let skill = Skill::named(skill)?;
+        let known = self.capabilities.iter().find(|capability| capability.skill == skill);
+        known.map(|capability| capability.confidence)
+    }
+}
+
+/// What the open goals ask of the agent: those of their skills that are skills of its.
+pub(in crate::l48) fn demands(goals: &[GoalRecord]) -> Vec<Requirement> {
+    let each = goals.iter().map(|record| Requirement {
+        what: Demand::Goal { number: record.number },
+        skills: record.spec.skills.iter().filter_map(Skill::named).collect(),
+    });
+    each.collect()
 }
 
 /// SkillGap(g): the product of the confidences of the skills that it needs (Definition 10); 1 without any.

@@ -10,7 +10,7 @@ use super::strategy::{Archetype, Strategy};
 use super::{Allocation, Choice, DWELL_PASSES, MAX_TRAJECTORIES, PlanOutput, Planning, SIMULATED_CYCLES};
 use crate::budget::{Budget, BudgetExceeded};
 use crate::l45::jacobian::SpectralReading;
-use crate::lookahead::{LookaheadError, MAX_GOALS, SelfModel};
+use crate::lookahead::{LookaheadError, MAX_GOALS, SelfModel, decision_state_hash};
 use crate::report::{CycleReport, FloorReport};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -27,17 +27,17 @@ const MAX_ERROR_SD: f64 = 5.0;
 /// See the module above. Its serde form is its whole state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanState {
-    rng: Pcg64Mcg,
+    pub(super) rng: Pcg64Mcg,
     /// The law of the agent's own state.
     model: SelfModel,
-    in_force: Choice,
+    pub(super) in_force: Choice,
     /// The one before the last change.
-    before: Choice,
+    pub(super) before: Choice,
     /// Passes since the last change.
-    since_change: u32,
-    learned: Vec<Learned>,
+    pub(super) since_change: u32,
+    pub(super) learned: Vec<Learned>,
     /// Which neighbour is tried next.
-    neighbour: u32,
+    pub(super) neighbour: u32,
 }
 
 impl PlanState {
@@ -97,6 +97,7 @@ impl PlanState {
             trajectories: compared.trajectories,
             stack,
             allocation,
+            contained: compared.contained,
         })
     }
 
@@ -126,6 +127,7 @@ impl PlanState {
             return Ok(Compared::default());
         };
         let scene = Scene::new(input, dynamics);
+        let before = decision_state_hash(&scene.state);
         let mut rows = Vec::with_capacity(candidates.len());
         let mut now = Prospect::default();
         for candidate in candidates {
@@ -155,6 +157,7 @@ impl PlanState {
             comparison: compare(&rows, &probabilities, &current),
             resilience: resilience(&now, &probabilities),
             trajectories,
+            contained: decision_state_hash(&scene.state) == before,
         })
     }
 
@@ -242,12 +245,26 @@ impl PlanState {
 }
 
 /// What a comparison found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Compared {
     comparison: Comparison,
     /// Of each goal that was looked at.
     resilience: Vec<f64>,
     trajectories: u32,
+    /// See [`PlanOutput::contained`].
+    contained: bool,
+}
+
+impl Default for Compared {
+    /// Nothing was looked ahead.
+    fn default() -> Self {
+        Self {
+            comparison: Comparison::default(),
+            resilience: Vec::new(),
+            trajectories: 0,
+            contained: true,
+        }
+    }
 }
 
 /// Of each goal, how well it gets on over the scenarios, relative to the one in which it gets on best: 1 if it gets on in

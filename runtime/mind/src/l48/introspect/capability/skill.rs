@@ -2,6 +2,7 @@
 
 use crate::l3::ActionKind;
 use crate::l3::action::MAX_GROUPS;
+use rungs_types::SkillName;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -92,6 +93,30 @@ impl Skill {
         }
     }
 
+    /// The skill that goals name so: as it is shown, with `-` between the words, such as `resource-management`,
+    /// `forecast-group-2` or `sample-faster`; `None` of another name.
+    pub fn named(name: &SkillName) -> Option<Skill> {
+        let name = name.as_str();
+        let numbered = |prefix: &str| name.strip_prefix(prefix).and_then(|number| number.parse::<u16>().ok());
+        if let Some(group) = numbered("forecast-group-") {
+            return Some(Skill::Forecast { group });
+        }
+        if let Some(number) = numbered("tool-") {
+            return Some(Skill::Tool { number });
+        }
+        if let Some(number) = numbered("task-") {
+            return Some(Skill::Task { number });
+        }
+        let plain = General::ALL.into_iter().map(Skill::General);
+        let mut plain = plain.chain(ActionKind::ALL.into_iter().map(Skill::Act));
+        plain.find(|skill| skill.to_string().replace(' ', "-") == name)
+    }
+
+    /// The name by which goals ask for it.
+    pub fn name(self) -> SkillName {
+        SkillName::new(&self.to_string().replace(' ', "-")).expect("invariant: lower-case words, joined")
+    }
+
     /// The agent came by it; it was not made with it.
     pub fn is_learnt(self) -> bool {
         self.domain() == Domain::Working
@@ -134,5 +159,21 @@ impl fmt::Display for Domain {
             Domain::Acting => "acting",
             Domain::Working => "working",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_skill_is_found_again_by_its_name_and_other_names_are_none() {
+        let others = [Skill::Tool { number: 3 }, Skill::Task { number: 65_535 }];
+        for skill in Skill::of_watcher(12).into_iter().chain(others) {
+            assert_eq!(Skill::named(&skill.name()), Some(skill), "{}", skill.name());
+        }
+        for other in ["forecast", "forecast-group-", "forecast-group-65536", "dance"] {
+            assert_eq!(Skill::named(&SkillName::new(other).unwrap()), None, "{other}");
+        }
     }
 }
