@@ -154,7 +154,7 @@ fn late_cycles_lengthen_the_period_and_a_stretched_one_goes_back() {
     );
     assert_eq!(
         value(&with_habits(&habits, &environment, 101, |_| {}), shorter),
-        Some(PERIOD_RETURN_VALUE)
+        Some(0.10)
     );
     let near = |s: &mut Situation<'_>| s.quota_share = 0.35;
     assert_eq!(value(&with_habits(&habits, &environment, 101, near), shorter), None);
@@ -180,7 +180,7 @@ fn surprises_raise_an_incident_and_calm_clears_it() {
     assert_eq!(clearing(&environment, 300), None, "still surprised");
     let calm = watched(&[0.5], 300);
     assert_eq!(clearing(&calm, 203), None, "not rested");
-    assert_eq!(clearing(&calm, 204), Some(CLEAR_VALUE));
+    assert_eq!(clearing(&calm, 204), Some(0.2));
 }
 
 #[test]
@@ -263,9 +263,9 @@ fn affect_orders_ties_and_never_turns_a_difference() {
         ..Affect::default()
     };
     let raise = Some(Action::RaiseIncident { group: 0 });
-    assert_eq!(take_best(&mut candidates(0.009), &anxious), raise);
+    assert_eq!(take_best(&mut candidates(0.0099), &anxious), raise);
     assert_eq!(take_best(&mut candidates(0.009), &curious), Some(FASTER));
-    assert_eq!(take_best(&mut candidates(0.011), &anxious), Some(FASTER));
+    assert_eq!(take_best(&mut candidates(0.0101), &anxious), Some(FASTER));
     assert_eq!(
         take_best(&mut candidates(0.0), &Affect::default()),
         Some(FASTER),
