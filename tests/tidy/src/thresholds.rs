@@ -11,6 +11,8 @@
 pub mod rewrite;
 pub mod switch;
 
+use crate::Finding;
+use crate::exceptions::REASON_CHARS;
 use crate::source::{Role, Source};
 use proc_macro2::{Literal, TokenStream, TokenTree};
 use serde::Deserialize;
@@ -91,6 +93,37 @@ impl Exceptions {
         let mut all = self.constant.iter();
         all.any(|exception| exception.path == constant.path && exception.name == constant.name)
     }
+}
+
+/// Every exception that names no constant, names one twice, or does not say why.
+pub fn stale(exceptions: &Exceptions, sources: &[Source]) -> Vec<Finding> {
+    let place = "tests/tidy/thresholds.toml";
+    let known: BTreeSet<(String, String)> = sources
+        .iter()
+        .filter(|source| {
+            exceptions
+                .constant
+                .iter()
+                .any(|exception| exception.path == source.path)
+        })
+        .flat_map(constants)
+        .filter(|constant| !(constant.numbers.is_empty() && constant.uses.is_empty()))
+        .map(|constant| (constant.path, constant.name))
+        .collect();
+    let mut seen = BTreeSet::new();
+    let mut findings = Vec::new();
+    for Exception { path, name, reason } in &exceptions.constant {
+        if !known.contains(&(path.clone(), name.clone())) {
+            findings.push(Finding::new(place, format!("`{name}` is no constant of {path}")));
+        }
+        if !seen.insert((path, name)) {
+            findings.push(Finding::new(place, format!("`{name}` of {path} is there twice")));
+        }
+        if reason.chars().count() < REASON_CHARS {
+            findings.push(Finding::new(place, format!("`{name}` of {path} has no reason")));
+        }
+    }
+    findings
 }
 
 /// Every constant of a file, those of tests included.

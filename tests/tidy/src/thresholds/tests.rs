@@ -114,3 +114,28 @@ fn an_exception_without_a_reason_is_refused() {
     let error = Exceptions::parse("[[constant]]\npath = 'a'\nname = 'B'").unwrap_err();
     assert!(error.contains("missing field `reason`"), "{error}");
 }
+
+#[test]
+fn an_exception_for_what_is_not_there_or_twice_or_without_a_reason_is_found() {
+    let entry = |name: &str, reason: &str| {
+        format!("[[constant]]\npath = 'runtime/mind/src/a.rs'\nname = '{name}'\nreason = '{reason}'\n")
+    };
+    let found = |list: String| -> Vec<String> {
+        let findings = stale(&Exceptions::parse(&list).unwrap(), &[source("const A: u32 = 1;")]);
+        findings.into_iter().map(|finding| finding.what).collect()
+    };
+    let reason = "bounds memory, not behaviour";
+    assert_eq!(found(entry("A", reason)), [""; 0]);
+    assert_eq!(
+        found(entry("B", reason)),
+        ["`B` is no constant of runtime/mind/src/a.rs"]
+    );
+    assert_eq!(
+        found(entry("A", reason).repeat(2)),
+        ["`A` of runtime/mind/src/a.rs is there twice"]
+    );
+    assert_eq!(
+        found(entry("A", "none")),
+        ["`A` of runtime/mind/src/a.rs has no reason"]
+    );
+}
