@@ -16,8 +16,10 @@ use crate::environment::Description;
 use crate::keeper::Keeper;
 use crate::kernel::{self};
 use crate::level45::{self, Cut};
-use crate::level48::{self, Obedience, PartCell};
+use crate::level48::Level48;
 use crate::messages::*;
+use crate::phased::Phased;
+use crate::relay::Relay;
 use crate::snapshot::Record;
 use crate::tree::{Registered, Tree, role};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
@@ -25,7 +27,7 @@ use rungs_host::supervisor::{Change, Children, Exit, Exited, Policy, Started};
 use rungs_host::{Delivered, EndpointBuilder, Handle, Mailbox, Reply, Request, Timer, TreeView};
 use rungs_mind::ladder::Fault;
 use rungs_types::{Cause, EventKind, Level, RolePath};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,8 +39,6 @@ const MAX_MESSAGES: u32 = 256;
 const MAX_BYTES: u64 = 1024 * 1024;
 /// How long a cycle may take from its tick to its end before the kernel counts as stuck.
 pub(crate) const CYCLE_DEADLINE: Duration = Duration::from_secs(2);
-/// Actions for Level 4.8 that wait until its supervisor runs again.
-pub(crate) const MAX_UNOBEYED: usize = 256;
 
 /// How the root treats its children: guard and levels are started again one for one; too often, and the root fails.
 const POLICY: Policy = Policy {
@@ -112,10 +112,8 @@ pub(crate) struct Rooted {
     pub(crate) keeper: Keeper,
     pub(crate) ready: Option<Ready>,
     pub(crate) description: Option<Description>,
-    pub(crate) part: Option<Arc<PartCell>>,
-    /// Actions for Level 4.8 that its part does not know of yet, oldest first.
-    pub(crate) unobeyed: VecDeque<Obedience>,
-    pub(crate) obeyed_next: u64,
+    /// The way to Level 4.8, if the agent has it.
+    pub(crate) level48: Option<Relay<Level48>>,
     /// Why children that the ladder wants restarted have failed.
     pub(crate) causes: BTreeMap<RolePath, Cause>,
     /// Callers that wait for a snapshot.
@@ -176,9 +174,7 @@ impl Actor for Root {
             keeper: Keeper::new(Arc::clone(&self.tree), None, &Record::default()),
             ready: Some(ready),
             description: None,
-            part: None,
-            unobeyed: VecDeque::new(),
-            obeyed_next: 1,
+            level48: None,
             causes: BTreeMap::new(),
             snapshots: Vec::new(),
             unpersisted: true,
@@ -295,7 +291,7 @@ impl Root {
                 return;
             }
             level45::ROLE => Level::L45,
-            level48::ROLE => Level::L48,
+            Level48::ROLE => Level::L48,
             _ => {
                 // The guard: its heartbeats are counted, and it is back before three are missed.
                 self.tree.guard.clear();
@@ -347,7 +343,7 @@ impl Root {
             self.tree.shared.log.emit(self.tree.shared.cycle(), restarted);
             match role.as_str() {
                 level45::ROLE => self.tree.shared.governor.floor_started(self.tree.at()),
-                level48::ROLE => self.repeat_unobeyed(state),
+                Level48::ROLE => state.level48.iter().for_each(|level| level.repeat(&self.tree)),
                 _ => {}
             }
         }

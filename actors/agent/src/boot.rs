@@ -8,7 +8,7 @@ use crate::error::AgentError;
 use crate::guard::GuardState;
 use crate::kernel::KernelStart;
 use crate::level45::Level45Start;
-use crate::level48::{Part, PartCell};
+use crate::level48::{Level48Cell, Level48Part};
 use crate::snapshot::{NEWEST_VERSION, Record};
 use crate::tree::Tree;
 use rungs_mind::body::Body;
@@ -19,7 +19,7 @@ use rungs_mind::l48::Orchestrator;
 use rungs_mind::setup;
 use rungs_types::{Epoch, EventKind, Level};
 use std::fmt::Display;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long an environment may take to open: it may read a recording from a disk.
@@ -34,7 +34,7 @@ pub(crate) struct Boot {
     /// For the guard.
     pub(crate) guard: GuardState,
     /// For L4.8, if the agent has it.
-    pub(crate) level48: Option<Arc<PartCell>>,
+    pub(crate) level48: Option<Arc<Level48Cell>>,
     /// What the agent watches.
     pub(crate) description: Description,
     /// The record it goes on from; empty at the first start.
@@ -189,26 +189,17 @@ impl Builder<'_> {
         })
     }
 
-    fn level48(&self, record: &Record, warnings: &mut Vec<String>) -> Result<Arc<PartCell>, AgentError> {
+    fn level48(&self, record: &Record, warnings: &mut Vec<String>) -> Result<Arc<Level48Cell>, AgentError> {
         let config = setup::world(&self.tree.shared.spec, self.groups.len());
         let kept = record.level48(config, &self.groups, warnings);
-        let part = match usable(kept, "level 4.8", warnings) {
-            Some((epoch, orchestrator)) => Part {
-                obeyed: 0,
-                epoch,
-                orchestrator,
-            },
+        Ok(match usable(kept, "level 4.8", warnings) {
+            Some((epoch, orchestrator)) => Level48Part::new(epoch, orchestrator),
             None => {
                 let first = setup::first_bundle(&self.tree.shared.spec, &self.groups);
                 let first = first.map_err(|error| self.not_started(error))?;
-                Part {
-                    obeyed: 0,
-                    epoch: Epoch::default(),
-                    orchestrator: Orchestrator::new(first),
-                }
+                Level48Part::new(Epoch::default(), Orchestrator::new(first))
             }
-        };
-        Ok(Arc::new(Mutex::new(Arc::new(part))))
+        })
     }
 }
 

@@ -1,17 +1,15 @@
 //! Carrying out what the ladder has decided: the root's hands.
 //!
 //! Demotions are in the authority cell already when a decision comes here. What is left: to persist, to put promotions in
-//! force, to tell Level 4.8, to take back and lay down advice, to tell watchers, and to end the tree.
+//! force, to tell the levels above ([`crate::relay`]), to take back and lay down advice, to tell watchers, and to end the tree.
 
-use crate::agent::{MAX_UNOBEYED, Root, Rooted};
+use crate::agent::{Root, Rooted};
 use crate::governor::Decision;
-use crate::level48::{Level48Message, Obedience};
 use crate::shared::End;
 use ractor::ActorCell;
 use rungs_mind::l3::Floor;
 use rungs_mind::ladder::{Action, At, Ladder};
 use rungs_types::{Authority, Epoch, EventKind, Level};
-use std::sync::PoisonError;
 use std::time::Duration;
 
 impl Root {
@@ -71,7 +69,8 @@ impl Root {
                 );
             }
             Action::Restart { role, cause } => {
-                if !concerns_level48(&action) {
+                // A phase's restart is told by the level that it belongs to.
+                if !role.as_str().contains('/') {
                     state.causes.insert(role.clone(), cause.clone());
                 }
             }
@@ -98,8 +97,8 @@ impl Root {
             }
             Action::Revert { .. } | Action::Suspend { .. } | Action::Reenable { .. } | Action::Place { .. } => {}
         }
-        if concerns_level48(&action) {
-            self.tell_level48(action, at, epochs[Level::L48.index()], state);
+        if let Some(level48) = &mut state.level48 {
+            level48.tell(&self.tree, &action, at, epochs);
         }
     }
 
@@ -110,57 +109,8 @@ impl Root {
             self.tree.shared.governor.promote(level, persisted.authority(level));
         }
     }
-
-    fn tell_level48(&self, action: Action, at: At, epoch: Epoch, state: &mut Rooted) {
-        let Some(part) = &state.part else {
-            return;
-        };
-        let obeyed = part.lock().unwrap_or_else(PoisonError::into_inner).obeyed;
-        while state.unobeyed.front().is_some_and(|order| order.number <= obeyed) {
-            state.unobeyed.pop_front();
-        }
-        let order = Obedience {
-            number: state.obeyed_next,
-            at,
-            epoch,
-            action,
-        };
-        state.obeyed_next += 1;
-        if state.unobeyed.len() == MAX_UNOBEYED {
-            // A supervisor that far behind is stuck; what it is told at its restart begins with a freeze anyway.
-            state.unobeyed.pop_front();
-        }
-        state.unobeyed.push_back(order.clone());
-        if let Some(level48) = self.tree.level48.get() {
-            level48.signal(Level48Message::Obey(order));
-        }
-    }
-
-    /// The supervisor of Level 4.8 runs again: it is told what its part does not know.
-    pub(crate) fn repeat_unobeyed(&self, state: &Rooted) {
-        if let Some(level48) = self.tree.level48.get() {
-            for order in &state.unobeyed {
-                level48.signal(Level48Message::Obey(order.clone()));
-            }
-        }
-    }
 }
 
 fn is_promotion(action: &Action) -> bool {
     matches!(action, Action::SetAuthority { from, to, .. } if to > from)
-}
-
-/// What the orchestrator of Level 4.8 obeys, and the restarts that its supervisor tells of.
-fn concerns_level48(action: &Action) -> bool {
-    match action {
-        Action::FreezeFrom { level, .. } => *level <= Level::L48,
-        Action::Suspend { level }
-        | Action::Reenable { level }
-        | Action::Place { level, .. }
-        | Action::Revert { level, .. }
-        | Action::SetAuthority { level, .. } => *level == Level::L48,
-        Action::Restart { role, .. } => role.as_str().starts_with("l48/"),
-        Action::Emit(EventKind::Frozen { level, .. }) => *level <= Level::L48,
-        _ => false,
-    }
 }

@@ -11,7 +11,9 @@ use crate::guard::{self, Guard};
 use crate::keeper::Keeper;
 use crate::kernel::{self, KernelActor};
 use crate::level45::{self, Level45Actor, Level45Start};
-use crate::level48::{self, Level48, PartCell};
+use crate::level48::Level48;
+use crate::phased::{PartCell, Phased, PhasedLevel};
+use crate::relay::Relay;
 use crate::shared::End;
 use crate::tree::role;
 use ractor::{ActorCell, ActorProcessingErr};
@@ -61,8 +63,8 @@ impl Root {
         }
         state.keeper = Keeper::new(Arc::clone(&self.tree), level48.clone(), &record);
         state.description = Some(description);
-        state.part.clone_from(&level48);
-        self.align(state);
+        state.level48 = level48.clone().map(Relay::new);
+        state.level48.iter().for_each(|level| level.align(&self.tree));
         let at = self.tree.at();
         if record.agent.is_some() && !record.orderly {
             let message = "the agent did not end in order".to_owned();
@@ -93,12 +95,12 @@ impl Root {
         kernel: kernel::KernelStart,
         floor: Level45Start,
         guard: guard::GuardState,
-        level48: Option<Arc<PartCell>>,
+        level48: Option<Arc<PartCell<Level48>>>,
         myself: &ActorCell,
         state: &mut Rooted,
     ) -> Result<(), AgentError> {
         let mut specs = vec![self.kernel(kernel), self.guard(guard), self.level45(floor)];
-        specs.extend(level48.map(|part| self.level48(part)));
+        specs.extend(level48.map(|part| self.phased(part)));
         let not_started = |reason: String| AgentError::NotStarted {
             agent: self.tree.shared.agent().clone(),
             reason,
@@ -171,13 +173,13 @@ impl Root {
         child.stop_within(STOP_WITHIN)
     }
 
-    fn level48(&self, part: Arc<PartCell>) -> ChildSpec {
+    fn phased<L: Phased>(&self, part: Arc<PartCell<L>>) -> ChildSpec {
         let tree = Arc::clone(&self.tree);
-        let child = ChildSpec::new(role(level48::ROLE), Restart::Permanent, move |context| {
+        let child = ChildSpec::new(role(L::ROLE), Restart::Permanent, move |context| {
             let (tree, part) = (Arc::clone(&tree), Arc::clone(&part));
             async move {
-                let (handle, started) = Level48::spawn(Arc::clone(&tree), part, context.supervisor).await?;
-                tree.level48.set(handle);
+                let (handle, started) = PhasedLevel::<L>::spawn(Arc::clone(&tree), part, context.supervisor).await?;
+                L::link(&tree).set(handle);
                 Ok(started)
             }
         });
@@ -212,21 +214,6 @@ impl Root {
             agent: self.tree.shared.agent().clone(),
             reason: error.to_string(),
         })
-    }
-
-    /// Brings Level 4.8 in line with a ladder that went on while the level's record was written: decisions that a dead
-    /// tree did not carry out are not in it.
-    fn align(&self, state: &Rooted) {
-        let Some(cell) = &state.part else {
-            return;
-        };
-        let mut slot = cell.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut part = level48::Part::clone(&slot);
-        let governor = &self.tree.shared.governor;
-        let standing = governor.standing(Level::L48);
-        part.epoch = standing.epoch;
-        part.orchestrator.align(&governor.ladder(), self.tree.shared.cycle());
-        *slot = Arc::new(part);
     }
 }
 

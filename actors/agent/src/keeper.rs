@@ -5,7 +5,7 @@
 
 use crate::error::AgentError;
 use crate::level45::Cut;
-use crate::level48::PartCell;
+use crate::level48::Level48Cell;
 use crate::messages::SnapshotTaken;
 use crate::snapshot::{NEWEST_VERSION, Record};
 use crate::tree::Tree;
@@ -20,7 +20,7 @@ const STORE_DEADLINE: Duration = Duration::from_secs(5);
 /// See the module.
 pub(crate) struct Keeper {
     tree: Arc<Tree>,
-    level48: Option<Arc<PartCell>>,
+    level48: Option<Arc<Level48Cell>>,
     last: Option<SnapshotTaken>,
     /// Floor and guard as they were last written: what is late for a cut is written as it was.
     floor: Option<Vec<u8>>,
@@ -29,7 +29,7 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// A keeper that goes on from a record.
-    pub(crate) fn new(tree: Arc<Tree>, level48: Option<Arc<PartCell>>, record: &Record) -> Self {
+    pub(crate) fn new(tree: Arc<Tree>, level48: Option<Arc<Level48Cell>>, record: &Record) -> Self {
         Self {
             tree,
             level48,

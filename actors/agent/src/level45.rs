@@ -213,7 +213,7 @@ impl Level45Actor {
         match state.above.admit(0) {
             Ok(credit) => {
                 let (report, floor) = pending.into_parts();
-                level48.signal(Level48Message::Report(report, floor, credit));
+                level48.signal(Level48Message::Input((report, floor), credit));
             }
             Err(_) => state.pending = Some(pending),
         }

@@ -11,7 +11,6 @@ use rungs_host::supervisor::TreeNode;
 use rungs_host::{Refusal, Reply, Request};
 use rungs_mind::ladder::Order;
 use rungs_types::{Authority, ErrorCode, Level};
-use std::sync::PoisonError;
 
 /// Callers that may wait for one snapshot.
 const MAX_WAITING: usize = 64;
@@ -137,17 +136,16 @@ impl Root {
 
     fn state_of(&self, level: Level, state: &Rooted) -> String {
         let frozen = self.tree.shared.governor.reader().read(level).authority == Authority::Frozen;
-        let part = state.part.as_ref().filter(|_| level == Level::L48);
-        match part {
-            Some(part) => {
-                let part = part.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let waiting_for = part.orchestrator.waiting_for();
-                if waiting_for.is_empty() {
-                    "at full authority".to_owned()
-                } else {
-                    format!("waits for {waiting_for}")
-                }
-            }
+        let waiting_for = match level {
+            Level::L48 => state
+                .level48
+                .as_ref()
+                .map(|relay| relay.part().orchestrator.waiting_for()),
+            _ => None,
+        };
+        match waiting_for {
+            Some(waiting_for) if waiting_for.is_empty() => "at full authority".to_owned(),
+            Some(waiting_for) => format!("waits for {waiting_for}"),
             None if frozen => "frozen".to_owned(),
             None => "always on".to_owned(),
         }

@@ -1,6 +1,7 @@
 //! Events: what an agent's supervisors tell about it. Watch, logs and audit read nothing else.
 
 use crate::address::RolePath;
+use crate::autonomy::Violated;
 use crate::id::{AgentId, CheckpointId};
 use crate::level::{Authority, Level};
 use crate::name::NodeName;
@@ -162,6 +163,13 @@ pub enum Cause {
         /// The compound severity.
         severity: f64,
     },
+    /// The Autonomy Stability Score of L4.9 is below 0.05.
+    Autonomy {
+        /// The conditions that do not hold, with numbers; none if all margins are merely thin.
+        violated: Vec<Violated>,
+        /// The score (MSCP Level 4.9, Definition 7).
+        ass: f64,
+    },
     /// The existential guard is at its critical stage, or missed three heartbeats.
     Guard {
         /// The metric that is worst.
@@ -196,6 +204,12 @@ impl fmt::Display for Cause {
                     write!(f, "{violation}, ")?;
                 }
                 write!(f, "severity {severity:.2}")
+            }
+            Cause::Autonomy { violated, ass } => {
+                for violated in violated {
+                    write!(f, "{violated}, ")?;
+                }
+                write!(f, "autonomy stability {ass:.3}")
             }
             Cause::Guard { metric } => write!(f, "existential guard critical: {metric}"),
             Cause::LevelBelow { level } => write!(f, "{level} below is frozen"),

@@ -7,12 +7,14 @@
 //! about it) and [`goal`] (what an agent is asked to reach).
 
 pub mod address;
+pub mod autonomy;
 pub mod error;
 pub mod event;
 pub mod goal;
 pub mod id;
 pub mod level;
 pub mod name;
+pub mod peer;
 pub mod spec;
 
 pub use address::{Address, RolePath};
@@ -22,4 +24,5 @@ pub use goal::{GoalSpec, Origin, Tier};
 pub use id::{AgentId, CheckpointId, Epoch, Incarnation, MessageId, NodeId};
 pub use level::{Authority, Level};
 pub use name::{AgentName, GoalId, NameError, NodeName, SkillName, TaskName, TenantName, UserName};
+pub use peer::{Mail, PeerMessage};
 pub use spec::{AgentSpec, EnvironmentSpec, SimDimension, SimEvent, SimSpec, SpecError};

@@ -5,10 +5,28 @@
 //! `&mut self` and cannot fail; a stored state is checked when it is read back. Numbers that are not finite may come
 //! in; none goes out.
 
+pub mod ahead;
+pub mod baton;
+pub mod below;
+#[cfg(test)]
+mod fixtures;
+pub mod goals;
+pub mod orchestrator;
+pub mod output;
 pub mod peers;
 pub mod resources;
+pub mod ruling;
 pub mod stability;
+pub mod standing;
+#[cfg(test)]
+mod tests;
 pub mod values;
+
+pub use baton::{Baton, Bundle, PhaseError, PhaseName};
+pub use below::{Below, Look, Qualification, Quotas};
+pub use orchestrator::{Back, Orchestrator, Turn};
+pub use output::{Constraints, Injection, L49Output, Status};
+pub use standing::Standing;
 
 /// Pearson's correlation of the pairs, in [-1, 1]; `None` where one side does not vary. The numbers are of the order of 1.
 fn correlation(pairs: &[(f64, f64)]) -> Option<f64> {

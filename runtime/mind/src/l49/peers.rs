@@ -14,10 +14,12 @@
 
 mod belief;
 mod class;
+mod game;
 mod interaction;
 mod ledger;
 mod outbox;
 mod peer;
+mod relate;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -25,9 +27,11 @@ mod trust;
 
 pub use belief::{GoalBelief, GoalKind, MAX_GOAL_KINDS};
 pub use class::StrategyClass;
+pub use game::PeerAction;
 pub use interaction::{MAX_ACTIONS, Matrix, MatrixError, Outcome, Recommendation};
 pub use ledger::{Ledger, MAX_OPEN, Pledge, PledgeKind};
 pub use outbox::{Audience, MESSAGE_CYCLES, Outbox, SendRefusal};
 pub use peer::{Interaction, MAX_INTERACTIONS, MIN_INTERACTIONS, Peer};
+pub use relate::{Outgoing, PeerAct, PeerProposal, PeerView, PeersOutput, Recipients, Relate, RelateState, Relating};
 pub use table::{MAX_FORGOTTEN, MAX_PEERS, Peers};
 pub use trust::{MAX_TRUST, MIN_TRUST, Trust, TrustLevel};

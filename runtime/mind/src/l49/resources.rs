@@ -17,6 +17,7 @@ mod forecast;
 mod meter;
 mod mode;
 mod survival;
+mod survive;
 #[cfg(test)]
 mod tests;
 
@@ -28,3 +29,5 @@ pub use survival::{
     Gauge, Gauges, Horizons, MAX_HORIZON_CYCLES, RESOURCES, ResourceKind, Survival, SurvivalState, Thresholds,
     horizons, project,
 };
+pub(in crate::l49) use survive::follow;
+pub use survive::{ModeProposal, ResourcesOutput, Survive, SurviveState, Surviving};

@@ -10,6 +10,7 @@
 //! 2. A number that is not finite violates its condition and leaves no margin.
 //! 3. ASS is in [0, 1], and no margin that grows lowers it.
 
+mod assess;
 mod conditions;
 mod judge;
 mod recovery;
@@ -17,7 +18,9 @@ mod recovery;
 mod tests;
 mod veto;
 
-pub use conditions::{Band, Condition, Limit, Readings, Scores, Violated, scores, violations};
+pub(in crate::l49) use assess::live_readings;
+pub use assess::{Assess, AssessState, Assessed, Assessing, DECISION_CYCLES, Veto, VetoedBy};
+pub use conditions::{Band, Condition, Limit, Readings, Scores, Violated, ratios, scores, violations};
 pub use judge::{Action, Decision, DecisionKind, DecisionVerdict, LiveVerdict, judge, live};
 pub use recovery::{MONITORING_CYCLES, Recovery, RollbackRecord, RollbackStep, Stage, StageChange, rollback_steps};
 pub use veto::{MAX_VETOES, Pattern, VETO_WINDOW_CYCLES, VetoTracker};

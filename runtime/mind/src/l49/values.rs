@@ -16,6 +16,7 @@
 mod derived;
 mod drift;
 mod evidence;
+mod evolve;
 mod mutation;
 mod sandbox;
 mod state;
@@ -26,6 +27,7 @@ mod vector;
 pub use derived::Derived;
 pub use drift::{DRIFT_CHECK_CYCLES, DimensionDrift, DriftBand, DriftMonitor, DriftStatus};
 pub use evidence::{Evidence, GoalEvidence, MAX_EVIDENCE, MIN_EVIDENCE, PROPOSAL_CYCLES};
+pub use evolve::{Evolve, EvolveState, Evolving, ValueAct, ValueProposal, ValuesOutput};
 pub use mutation::{
     Admission, MAX_DIMENSION_DRIFT, MAX_MUTATION, MAX_MUTATIONS, MAX_PENDING, MUTATION_WINDOW_CYCLES, Mutation, Refusal,
 };

@@ -1,6 +1,7 @@
 //! What goes into the ladder: faults, an operator's orders, and requests of the levels' orchestrators.
 
 use crate::report::Advice;
+use rungs_types::autonomy::Violated;
 use rungs_types::{Authority, Cause, CheckpointId, EventKind, Level, RolePath, Violation};
 use std::sync::Arc;
 
@@ -33,6 +34,13 @@ pub enum Fault {
         violations: Vec<Violation>,
         /// The compound severity (MSCP Level 4.8, Definition 12).
         severity: f64,
+    },
+    /// The Autonomy Stability Score of the live state is below 0.05 (MSCP Level 4.9, section 7.2).
+    Autonomy {
+        /// The conditions that do not hold.
+        violated: Vec<Violated>,
+        /// The score.
+        ass: f64,
     },
     /// The existential guard is at its critical stage.
     GuardCritical {
@@ -75,6 +83,7 @@ impl Fault {
             | Fault::MissedDeadline { level, .. }
             | Fault::Invariants { level, .. }
             | Fault::NoRecovery { level, .. } => (*level).max(Level::L45),
+            Fault::Autonomy { .. } => Level::L49,
             // The guard's critical stage freezes self-modification, goal creation and skill acquisition: all that
             // stands above the floor.
             Fault::GuardCritical { .. } | Fault::HeartbeatMissed { .. } => Level::L48,
@@ -98,6 +107,10 @@ impl Fault {
             } => Cause::Invariants {
                 violations: violations.clone(),
                 severity: *severity,
+            },
+            Fault::Autonomy { violated, ass } => Cause::Autonomy {
+                violated: violated.clone(),
+                ass: *ass,
             },
             Fault::GuardCritical { metric } => Cause::Guard { metric: metric.clone() },
             Fault::HeartbeatMissed { in_a_row } => Cause::Guard {

@@ -1,6 +1,7 @@
 //! Persistent vetoes: a level that keeps freezing for the same reason has a defect that re-enabling it does not cure
 //! (MSCP Level 4.8, section 6.4, `PersistentVetoFlag`).
 
+use rungs_types::autonomy::Condition;
 use rungs_types::{Cause, Invariant, Level, RolePath};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -20,6 +21,8 @@ pub enum VetoKey {
     Failed(RolePath),
     /// An invariant was violated.
     Invariant(Invariant),
+    /// A condition of Level 4.9 did not hold; `None` where all margins were merely thin.
+    Condition(Option<Condition>),
     /// The existential guard.
     Guard,
     /// The level below.
@@ -37,6 +40,11 @@ impl VetoKey {
                 keys.sort();
                 keys.dedup();
                 keys
+            }
+            Cause::Autonomy { violated, .. } if violated.is_empty() => vec![VetoKey::Condition(None)],
+            Cause::Autonomy { violated, .. } => {
+                let keys = violated.iter().map(|v| VetoKey::Condition(Some(v.condition)));
+                keys.collect()
             }
             Cause::Guard { .. } => vec![VetoKey::Guard],
             Cause::LevelBelow { level } => vec![VetoKey::LevelBelow(*level)],

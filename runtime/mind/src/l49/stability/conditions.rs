@@ -1,68 +1,24 @@
 //! The five conditions (MSCP Level 4.9, section 7.1), their margins, and the Autonomy Stability Score.
 
 use crate::lookahead::LookaheadReport;
+pub use rungs_types::autonomy::{Condition, Limit, Violated};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A condition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Condition {
-    /// 1: the spectral radius stays below 0.98.
-    Spectral,
-    /// 2: identity integrity stays at 0.88 or above.
-    Identity,
-    /// 3: total value drift stays below 0.25.
-    ValueDrift,
-    /// 4: resources last for more than 30 cycles.
-    Survival,
-    /// 5: a failure spreads to a depth of 2 at most.
-    Cascade,
-}
-
-/// Where a condition fails and where it is comfortable.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limit {
-    /// Where its margin is 0.
-    pub limit: f64,
-    /// From here on more margin does not count.
-    pub comfort: f64,
-}
-
-impl Condition {
-    /// All five, in the order of section 7.1.
-    pub const ALL: [Condition; 5] = [
-        Condition::Spectral,
-        Condition::Identity,
-        Condition::ValueDrift,
-        Condition::Survival,
-        Condition::Cascade,
-    ];
-
-    /// The limit and the comfort point. A cascade fails at a depth of 3.
-    pub fn limit(self) -> Limit {
-        let (limit, comfort) = match self {
-            Condition::Spectral => (0.98, 0.90),
-            Condition::Identity => (0.88, 0.95),
-            Condition::ValueDrift => (0.25, 0.10),
-            Condition::Survival => (30.0, 200.0),
-            Condition::Cascade => (3.0, 0.0),
-        };
-        Limit { limit, comfort }
-    }
-
-    /// The name as in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Condition::Spectral => "spectral",
-            Condition::Identity => "identity",
-            Condition::ValueDrift => "value_drift",
-            Condition::Survival => "survival",
-            Condition::Cascade => "cascade",
-        }
-    }
-
+/// What a condition says of a number.
+trait Measured {
     /// `found` satisfies it. NaN satisfies nothing, and infinity only where more is better.
+    fn holds(self, found: f64) -> bool;
+
+    /// The margin as a share of the way from the limit to the comfort point, in [0, 1].
+    fn ratio(self, found: f64) -> f64;
+
+    /// Margin by threshold as Definition 7 has it, clamped as the remark to Proposition 1 says. The threshold of the
+    /// cascade is 2.
+    fn literal_ratio(self, found: f64) -> f64;
+}
+
+impl Measured for Condition {
     fn holds(self, found: f64) -> bool {
         let limit = self.limit().limit;
         match self {
@@ -72,15 +28,12 @@ impl Condition {
         }
     }
 
-    /// The margin as a share of the way from the limit to the comfort point, in [0, 1].
     fn ratio(self, found: f64) -> f64 {
         let Limit { limit, comfort } = self.limit();
         let ratio = (found - limit) / (comfort - limit);
         if ratio.is_nan() { 0.0 } else { ratio.clamp(0.0, 1.0) }
     }
 
-    /// Margin by threshold as Definition 7 has it, clamped as the remark to Proposition 1 says. The threshold of the
-    /// cascade is 2.
     fn literal_ratio(self, found: f64) -> f64 {
         let threshold = if self == Condition::Cascade {
             2.0
@@ -93,12 +46,6 @@ impl Condition {
         };
         let ratio = margin / threshold;
         if ratio.is_nan() { 0.0 } else { ratio.clamp(0.0, 1.0) }
-    }
-}
-
-impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 
@@ -147,27 +94,6 @@ fn finite_or_nan(value: f64) -> f64 {
     if value.is_finite() { value } else { f64::NAN }
 }
 
-/// A condition that does not hold. Its numbers are finite.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Violated {
-    /// Which.
-    pub condition: Condition,
-    /// What was found; `None` if it was no finite number.
-    pub found: Option<f64>,
-    /// Where it fails.
-    pub limit: f64,
-}
-
-impl fmt::Display for Violated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (condition, limit) = (self.condition, self.limit);
-        match self.found {
-            Some(found) => write!(f, "{condition} {found:.3} (limit {limit:.2})"),
-            None => write!(f, "{condition} is not a number (limit {limit:.2})"),
-        }
-    }
-}
-
 /// The conditions that do not hold, in the order of section 7.1.
 pub fn violations(readings: &Readings) -> Vec<Violated> {
     let check = |condition: Condition| {
@@ -197,6 +123,12 @@ impl Scores {
     pub fn band(&self) -> Band {
         Band::of(self.ass)
     }
+}
+
+/// The ratio of each condition, in the order of section 7.1, in [0, 1]: ASS is their product. An identity that warms up
+/// does not count: 1.
+pub fn ratios(readings: &Readings) -> [f64; 5] {
+    Condition::ALL.map(|condition| readings.of(condition).map_or(1.0, |found| condition.ratio(found)))
 }
 
 /// Both scores. An identity that warms up does not count.

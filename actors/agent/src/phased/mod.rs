@@ -1,43 +1,37 @@
-//! Level 4.8: the supervisor of its phase actors, and the host of its orchestrator.
+//! A level made of phases: the supervisor of its phase actors, and the host of its orchestrator. Which level, and what its
+//! structs are, says its [`Phased`] definition: [`crate::level48`] and [`crate::level49`].
 //!
 //! Supervised by the agent's root, which restarts it from its last [`Part`]. Decided elsewhere: where the level stands
-//! by `rungs_mind::l48::Orchestrator`, what a failure means by `rungs_mind::ladder` behind the governor. Here a failure
+//! by its orchestrator in `rungs_mind`, what a failure means by `rungs_mind::ladder` behind the governor. Here a failure
 //! is told to the governor before anything else is done, and the ladder's actions are carried out on the phases.
 //!
 //! Invariants:
 //! 1. The phases exist only while the level is at least in Shadow; they start from the last verified bundle, which is
 //!    how a revert gives each phase its own state back.
 //! 2. At most one baton is under way. A baton that does not come home in time freezes the level.
-//! 3. A report's credit is given back when its pass has ended, however it ended: the next report waits, merged, below.
+//! 3. An input's credit is given back when its pass has ended, however it ended: the next one waits, merged, below.
 //! 4. After each message the part is published, so that a supervisor that fails loses no decision.
 
-mod emit;
-mod introspect;
+mod children;
+pub(crate) mod level;
 mod line;
-mod observe;
 mod phase;
-mod phases;
-mod plan;
-mod verify;
 
 use crate::messages::{GetRoleState, RoleState};
 use crate::track::Track;
 use crate::tree::{Registered, Tree, role};
-use line::{Errand, Leg, Line};
-use phase::PhaseMessage;
+pub(crate) use level::{Begun, Carry, CarryError, Part, PassId, Phased};
+use line::{Errand, Line};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use rungs_host::supervisor::{Children, Exit, Exited, Policy, Started};
 use rungs_host::{Credit, Delivered, EndpointBuilder, Handle, Mailbox, Request, Timer, TreeView};
-use rungs_mind::l48::{Baton, Orchestrator, Turn};
 use rungs_mind::ladder::{Action, At, Fault};
-use rungs_mind::report::{CycleReport, FloorReport};
-use rungs_types::{Cause, Epoch, Level, RolePath};
+use rungs_types::{Cause, Epoch, RolePath};
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// The role of the supervisor in the agent's tree.
-pub(crate) const ROLE: &str = "l48";
 /// Messages that its mailbox holds; what the tree itself sends is bounded by credits and goes past it.
 const MAX_MESSAGES: u32 = 64;
 /// Bytes that they may weigh.
@@ -47,11 +41,11 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
 
 /// What the level receives.
 #[derive(Debug)]
-pub(crate) enum Level48Message {
-    /// What L3 did, with what L4.5 says of it; the credit is held while the pass is under way.
-    Report(Arc<CycleReport>, Arc<FloorReport>, Credit),
+pub(crate) enum LevelMessage<L: Phased> {
+    /// What the level below hands up; the credit is held while the pass is under way.
+    Input(L::Input, Credit),
     /// A baton came home.
-    Returned(Box<Baton>),
+    Returned(Box<L::Baton>),
     /// The ladder wants something done.
     Obey(Obedience),
     /// A deadline may have passed for the pass of this number.
@@ -62,7 +56,7 @@ pub(crate) enum Level48Message {
     State(Request<GetRoleState>),
 }
 
-impl From<Request<GetRoleState>> for Level48Message {
+impl<L: Phased> From<Request<GetRoleState>> for LevelMessage<L> {
     fn from(request: Request<GetRoleState>) -> Self {
         Self::State(request)
     }
@@ -81,26 +75,16 @@ pub(crate) struct Obedience {
     pub(crate) action: Action,
 }
 
-/// All that the level knows between two messages. Cheap to make: the bundle is shared.
-#[derive(Debug, Clone)]
-pub(crate) struct Part {
-    /// The last [`Obedience`] that is in it.
-    pub(crate) obeyed: u64,
-    /// The level's epoch.
-    pub(crate) epoch: Epoch,
-    /// Where the level stands, with the last verified bundle.
-    pub(crate) orchestrator: Orchestrator,
-}
-
 /// Where the level publishes its [`Part`].
-pub(crate) type PartCell = Mutex<Arc<Part>>;
+pub(crate) type PartCell<L> = Mutex<Arc<Part<L>>>;
 
 /// See the module.
-pub(crate) struct Level48 {
+pub(crate) struct PhasedLevel<L: Phased> {
     tree: Arc<Tree>,
-    part: Arc<PartCell>,
+    part: Arc<PartCell<L>>,
     mailbox: Arc<Mailbox>,
     view: TreeView,
+    level: PhantomData<fn() -> L>,
 }
 
 /// The pass under way.
@@ -111,12 +95,12 @@ struct Flight {
     _credit: Credit,
 }
 
-/// The state of a [`Level48`].
-pub(crate) struct Leading {
-    part: Part,
-    handle: Handle<Level48Message>,
+/// The state of a [`PhasedLevel`].
+pub(crate) struct Leading<L: Phased> {
+    part: Part<L>,
+    handle: Handle<LevelMessage<L>>,
     children: Children,
-    line: Option<Arc<Line>>,
+    line: Option<Arc<Line<L>>>,
     flight: Option<Flight>,
     /// Phases that failed and have not been started since, with the reason.
     failed: BTreeMap<RolePath, Cause>,
@@ -125,21 +109,22 @@ pub(crate) struct Leading {
     _registered: Registered,
 }
 
-impl Level48 {
+impl<L: Phased> PhasedLevel<L> {
     /// Starts the level from a part, below the agent's root.
     pub(crate) async fn spawn(
         tree: Arc<Tree>,
-        part: Arc<PartCell>,
+        part: Arc<PartCell<L>>,
         root: ActorCell,
-    ) -> Result<(Handle<Level48Message>, Started), ractor::SpawnErr> {
+    ) -> Result<(Handle<LevelMessage<L>>, Started), ractor::SpawnErr> {
         let mailbox = Arc::new(Mailbox::bounded(MAX_MESSAGES, MAX_BYTES));
         let view = TreeView::new();
-        let hosting = tree.hosting(Some(&role(ROLE)), &mailbox);
+        let hosting = tree.hosting(Some(&role(L::ROLE)), &mailbox);
         let actor = Self {
             tree,
             part,
             mailbox,
             view: view.clone(),
+            level: PhantomData,
         };
         let handle = hosting.spawn(actor, (), root).await?;
         let started = Started::from(&handle).with_subtree(view);
@@ -147,12 +132,12 @@ impl Level48 {
     }
 }
 
-impl Actor for Level48 {
-    type Msg = Delivered<Level48Message>;
-    type State = Leading;
+impl<L: Phased> Actor for PhasedLevel<L> {
+    type Msg = Delivered<LevelMessage<L>>;
+    type State = Leading<L>;
     type Arguments = ();
 
-    async fn pre_start(&self, myself: ActorRef<Self::Msg>, (): ()) -> Result<Leading, ActorProcessingErr> {
+    async fn pre_start(&self, myself: ActorRef<Self::Msg>, (): ()) -> Result<Leading<L>, ActorProcessingErr> {
         let handle = Handle::sharing(myself, Arc::clone(&self.mailbox));
         let endpoint = EndpointBuilder::new(handle.clone()).receives::<GetRoleState>().build();
         let policy = Policy {
@@ -162,7 +147,7 @@ impl Actor for Level48 {
         let wake = handle.clone();
         let timers = self.tree.runtime.timers.clone();
         let children = Children::new(policy, self.tree.shared.spec.seed, timers, move || {
-            wake.signal(Level48Message::Wake)
+            wake.signal(LevelMessage::Wake)
         });
         let part = self.part.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         Ok(Leading {
@@ -174,7 +159,7 @@ impl Actor for Level48 {
             failed: BTreeMap::new(),
             generations: BTreeMap::new(),
             passes: 0,
-            _registered: self.tree.register(Some(&role(ROLE)), &self.mailbox, endpoint),
+            _registered: self.tree.register(Some(&role(L::ROLE)), &self.mailbox, endpoint),
         })
     }
 
@@ -182,17 +167,17 @@ impl Actor for Level48 {
         &self,
         myself: ActorRef<Self::Msg>,
         delivered: Self::Msg,
-        state: &mut Leading,
+        state: &mut Leading<L>,
     ) -> Result<(), ActorProcessingErr> {
         match delivered.message {
-            Level48Message::Report(report, floor, credit) => {
-                self.begin(report, floor, credit, &myself.get_cell(), state).await?;
+            LevelMessage::Input(input, credit) => {
+                self.begin(input, credit, &myself.get_cell(), state).await?;
             }
-            Level48Message::Returned(baton) => self.end(&baton, state),
-            Level48Message::Obey(obedience) => self.obey(obedience, &myself.get_cell(), state).await?,
-            Level48Message::Check(pass) => self.check(pass, state)?,
-            Level48Message::Wake => drop(Box::pin(state.children.wake(&myself.get_cell())).await?),
-            Level48Message::State(request) => request.reply.send(Ok(describe(state))),
+            LevelMessage::Returned(baton) => self.end(&baton, state),
+            LevelMessage::Obey(obedience) => self.obey(obedience, &myself.get_cell(), state).await?,
+            LevelMessage::Check(pass) => self.check(pass, state)?,
+            LevelMessage::Wake => drop(Box::pin(state.children.wake(&myself.get_cell())).await?),
+            LevelMessage::State(request) => request.reply.send(Ok(describe(state))),
         }
         self.publish(state);
         Ok(())
@@ -202,7 +187,7 @@ impl Actor for Level48 {
         &self,
         myself: ActorRef<Self::Msg>,
         event: SupervisionEvent,
-        state: &mut Leading,
+        state: &mut Leading<L>,
     ) -> Result<(), ActorProcessingErr> {
         let exited = state.children.observe(&event);
         let Some(exited) = exited else {
@@ -217,84 +202,73 @@ impl Actor for Level48 {
         Ok(())
     }
 
-    async fn post_stop(&self, _: ActorRef<Self::Msg>, state: &mut Leading) -> Result<(), ActorProcessingErr> {
+    async fn post_stop(&self, _: ActorRef<Self::Msg>, state: &mut Leading<L>) -> Result<(), ActorProcessingErr> {
         Box::pin(state.children.shutdown()).await;
         self.publish(state);
         Ok(())
     }
 }
 
-impl Level48 {
-    /// A report: a pass begins, or the floor is watched while the level is frozen.
+impl<L: Phased> PhasedLevel<L> {
+    /// An input: a pass begins, or what is known is only watched.
     async fn begin(
         &self,
-        report: Arc<CycleReport>,
-        floor: Arc<FloorReport>,
+        input: L::Input,
         credit: Credit,
         myself: &ActorCell,
-        state: &mut Leading,
+        state: &mut Leading<L>,
     ) -> Result<(), ActorProcessingErr> {
-        let cycle = floor.cycle;
-        match state.part.orchestrator.on_report(report, floor) {
-            Turn::Begin(baton) => {
-                if state.line.is_none() {
-                    Box::pin(self.start_phases(cycle, myself, state)).await?;
-                }
-                let Some(line) = state.line.clone() else {
-                    return Ok(());
-                };
-                let pass = baton.pass.number;
-                let observe = line.observe.clone();
-                let errand = Errand::new(baton, line);
-                state.flight = Some(Flight {
-                    pass,
-                    track: Arc::clone(&errand.track),
-                    _deadline: self.deadline(pass, self.tree.phase_deadline(), state)?,
-                    _credit: credit,
-                });
-                observe.signal(PhaseMessage::Carry(errand));
-            }
-            Turn::Idle(requests) => {
-                let at = self.tree.at_cycle(cycle);
-                self.tree
-                    .shared
-                    .governor
-                    .requests(Level::L48, state.part.epoch, requests, at);
-            }
-            // The credit allows one report at a time, so this one came past it; it is not worth a pass.
-            Turn::Busy => tracing::warn!(agent = %self.tree.shared.agent(), cycle, "a report came during a pass"),
+        let cycle = L::cycle(&input);
+        let begun = L::begin(&mut state.part.orchestrator, input);
+        if begun.lost {
+            // The credit allows one input at a time, so this one came past it; it is not worth a pass.
+            tracing::warn!(agent = %self.tree.shared.agent(), level = %L::LEVEL, cycle, "an input came during a pass");
         }
+        if !begun.requests.is_empty() {
+            let at = self.tree.at_cycle(cycle);
+            let governor = &self.tree.shared.governor;
+            governor.requests(L::LEVEL, state.part.epoch, begun.requests, at);
+        }
+        let Some(baton) = begun.baton else {
+            return Ok(());
+        };
+        if state.line.is_none() {
+            Box::pin(self.start_phases(cycle, myself, state)).await?;
+        }
+        let Some(line) = state.line.clone() else {
+            return Ok(());
+        };
+        let pass = L::pass(&baton).number;
+        let errand = Errand::new(baton, line);
+        state.flight = Some(Flight {
+            pass,
+            track: Arc::clone(&errand.track),
+            _deadline: self.deadline(pass, self.tree.phase_deadline(), state)?,
+            _credit: credit,
+        });
+        errand.hand_to(0);
         Ok(())
     }
 
     /// A baton is home: what the orchestrator wants goes to the governor.
-    fn end(&self, baton: &Baton, state: &mut Leading) {
-        if state
-            .flight
-            .take_if(|flight| flight.pass == baton.pass.number)
-            .is_none()
-        {
+    fn end(&self, baton: &L::Baton, state: &mut Leading<L>) {
+        let pass = L::pass(baton);
+        if state.flight.take_if(|flight| flight.pass == pass.number).is_none() {
             return;
         }
         state.passes += 1;
-        let requests = state.part.orchestrator.on_baton(baton);
-        let shared = &self.tree.shared;
-        if let Some(emit) = &baton.emit {
-            let world = &emit.output.world;
-            shared.post(|status| {
-                status.eu = Some(world.eu);
-                status.res = Some(world.res.score);
-                status.forecast_ratio = world.forecast_ratio;
-                status.coverage = world.interval_coverage;
-            });
-            shared.post_self_model(&emit.output.capability);
-        }
-        let at = self.tree.at_cycle(baton.pass.cycle);
-        shared.governor.requests(Level::L48, baton.pass.epoch, requests, at);
+        let requests = L::end(&mut state.part.orchestrator, baton, &self.tree);
+        let at = self.tree.at_cycle(pass.cycle);
+        self.tree.shared.governor.requests(L::LEVEL, pass.epoch, requests, at);
     }
 
     /// An action of the ladder.
-    async fn obey(&self, order: Obedience, myself: &ActorCell, state: &mut Leading) -> Result<(), ActorProcessingErr> {
+    async fn obey(
+        &self,
+        order: Obedience,
+        myself: &ActorCell,
+        state: &mut Leading<L>,
+    ) -> Result<(), ActorProcessingErr> {
         if order.number <= state.part.obeyed {
             return Ok(());
         }
@@ -305,13 +279,11 @@ impl Level48 {
             action,
         } = order;
         // A revert gives the bundle from which the phases start next; they are gone since the freeze.
-        state.part.orchestrator.obey(&action, at.cycle);
+        L::obey(&mut state.part.orchestrator, &action, at.cycle);
         state.part.obeyed = number;
         state.part.epoch = epoch;
         match action {
-            Action::FreezeFrom { level, .. } if level <= Level::L48 => {
-                Box::pin(self.stop_phases(myself, state)).await?
-            }
+            Action::FreezeFrom { level, .. } if level <= L::LEVEL => Box::pin(self.stop_phases(myself, state)).await?,
             Action::Restart { role, cause } => drop(state.failed.insert(role, cause)),
             _ => {}
         }
@@ -319,12 +291,12 @@ impl Level48 {
     }
 
     /// A deadline may have passed.
-    fn check(&self, pass: u64, state: &mut Leading) -> Result<(), ActorProcessingErr> {
+    fn check(&self, pass: u64, state: &mut Leading<L>) -> Result<(), ActorProcessingErr> {
         let Some(flight) = state.flight.as_ref().filter(|flight| flight.pass == pass) else {
             return Ok(());
         };
         match flight.track.overdue(self.tree.phase_deadline()) {
-            Ok(worker) => self.fault(&self.missed(Leg::ALL[worker]), state),
+            Ok(worker) => self.fault(&self.missed(worker), state),
             Err(left) => {
                 let deadline = self.deadline(pass, left, state)?;
                 if let Some(flight) = &mut state.flight {
@@ -335,20 +307,20 @@ impl Level48 {
         Ok(())
     }
 
-    fn deadline(&self, pass: u64, after: Duration, state: &Leading) -> Result<Timer, ActorProcessingErr> {
+    fn deadline(&self, pass: u64, after: Duration, state: &Leading<L>) -> Result<Timer, ActorProcessingErr> {
         let handle = state.handle.clone();
-        let check = move || handle.signal(Level48Message::Check(pass));
+        let check = move || handle.signal(LevelMessage::Check(pass));
         Ok(self.tree.runtime.timers.once("phase deadline", after, check)?)
     }
 
     /// A phase ended without having been told to.
-    fn phase_failed(&self, exited: &Exited, state: &mut Leading) {
+    fn phase_failed(&self, exited: &Exited, state: &mut Leading<L>) {
         let overdue = |flight: &Flight| flight.track.overdue(self.tree.phase_deadline()).ok();
-        let late = state.flight.as_ref().and_then(overdue).map(|worker| Leg::ALL[worker]);
-        let fault = match late.filter(|leg| leg.role() == exited.role.as_str()) {
-            Some(leg) => self.missed(leg),
+        let late = state.flight.as_ref().and_then(overdue);
+        let fault = match late.filter(|place| L::PHASES[*place] == exited.role.as_str()) {
+            Some(place) => self.missed(place),
             None => Fault::Panic {
-                level: Level::L48,
+                level: L::LEVEL,
                 role: exited.role.clone(),
                 message: match &exited.exit {
                     Exit::Failed(words) => words.clone(),
@@ -359,34 +331,33 @@ impl Level48 {
         self.fault(&fault, state);
     }
 
-    fn missed(&self, leg: Leg) -> Fault {
+    fn missed(&self, place: usize) -> Fault {
         Fault::MissedDeadline {
-            level: Level::L48,
-            role: role(leg.role()),
+            level: L::LEVEL,
+            role: role(L::PHASES[place]),
             deadline_ms: self.tree.shared.spec.phase_deadline_ms,
         }
     }
 
     /// Tells the governor: when this returns, the freeze is in force. The pass under way is over.
-    fn fault(&self, fault: &Fault, state: &mut Leading) {
+    fn fault(&self, fault: &Fault, state: &mut Leading<L>) {
         self.tree.shared.governor.fault(fault, self.tree.at());
         state.flight = None;
         state.line = None;
     }
 
     /// Shows where the level stands, and keeps it for the supervisor's successor.
-    fn publish(&self, state: &Leading) {
-        let waiting_for = state.part.orchestrator.waiting_for();
-        self.tree.shared.post(|status| status.waiting_for = waiting_for);
+    fn publish(&self, state: &Leading<L>) {
+        L::show(&self.tree, &state.part.orchestrator);
         *self.part.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(state.part.clone());
     }
 }
 
-fn describe(state: &Leading) -> RoleState {
-    let waiting_for = state.part.orchestrator.waiting_for();
+fn describe<L: Phased>(state: &Leading<L>) -> RoleState {
+    let waiting_for = L::waiting_for(&state.part.orchestrator);
     RoleState {
-        role: ROLE.to_owned(),
-        cycle: state.part.orchestrator.verified().map_or(0, |bundle| bundle.cycle),
+        role: L::ROLE.to_owned(),
+        cycle: L::verified(&state.part.orchestrator).map_or(0, |bundle| L::bundle_cycle(&bundle)),
         steps: state.passes,
         detail: if waiting_for.is_empty() {
             "at full authority".to_owned()

@@ -1,8 +1,8 @@
 //! Revert, byte by byte: the level's actors under a root that only listens, with the reports of a real kernel and floor.
 
-use super::phase::Phase;
 use super::*;
 use crate::governor::Governor;
+use crate::level48::{Level48, Level48Message};
 use crate::log::EventLog;
 use crate::runtime::AgentRuntime;
 use crate::shared::Shared;
@@ -15,10 +15,11 @@ use rungs_mind::budget::Unlimited;
 use rungs_mind::l3::{self, Available, Floor, IdentityId, Input, KernelConfig, Outcomes};
 use rungs_mind::l45::{Level45, Level45Config};
 use rungs_mind::l48::observe::ObserveConfig;
-use rungs_mind::l48::{Bundle, Emit, Introspect, Observe, Plan, Verify};
+use rungs_mind::l48::{Bundle, Emit, Introspect, Observe, Orchestrator, Plan, Turn, Verify};
 use rungs_mind::ladder::Ladder;
+use rungs_mind::report::{CycleReport, FloorReport};
 use rungs_store::{MemorySnapshots, Snapshots};
-use rungs_types::{AgentSpec, Authority, CheckpointId, NodeName};
+use rungs_types::{AgentSpec, Authority, CheckpointId, Level, NodeName};
 
 const DIMENSIONS: usize = 2;
 
@@ -92,7 +93,7 @@ impl Below {
 
 struct Bench {
     tree: Arc<Tree>,
-    part: Arc<PartCell>,
+    part: Arc<PartCell<Level48>>,
     level: Handle<Level48Message>,
     below: Below,
     obeyed: u64,
@@ -138,7 +139,7 @@ impl Bench {
         };
         let part = Arc::new(Mutex::new(Arc::new(part)));
         let (root, _) = Actor::spawn(None, Listener, ()).await.expect("starts");
-        let spawned = Level48::spawn(Arc::clone(&tree), Arc::clone(&part), root.get_cell()).await;
+        let spawned = PhasedLevel::<Level48>::spawn(Arc::clone(&tree), Arc::clone(&part), root.get_cell()).await;
         let (level, _) = spawned.expect("starts");
         Self {
             tree,
@@ -155,7 +156,7 @@ impl Bench {
         self.tree.shared.set_cycle(floor.cycle);
         let credit = Credit::unmetered();
         self.level
-            .signal(Level48Message::Report(Arc::clone(&report), Arc::clone(&floor), credit));
+            .signal(Level48Message::Input((Arc::clone(&report), Arc::clone(&floor)), credit));
         self.settle().await;
         (report, floor)
     }
@@ -178,7 +179,7 @@ impl Bench {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 
-    fn part(&self) -> Part {
+    fn part(&self) -> Part<Level48> {
         Part::clone(&self.part.lock().expect("no panic under it"))
     }
 
@@ -203,18 +204,18 @@ fn bytes(bundle: &Bundle) -> [Vec<u8>; 5] {
 }
 
 /// The bundle after one pass of the phases from their verified states, without any actor.
-fn pure_pass(part: Part, report: Arc<CycleReport>, floor: Arc<FloorReport>) -> [Vec<u8>; 5] {
+fn pure_pass(part: Part<Level48>, report: Arc<CycleReport>, floor: Arc<FloorReport>) -> [Vec<u8>; 5] {
     let bundle = part.orchestrator.verified().expect("a bundle");
     let mut orchestrator = part.orchestrator;
     let Turn::Begin(mut baton) = orchestrator.on_report(report, floor) else {
         panic!("a pass begins");
     };
     let (mut observe, mut introspect, mut plan, mut verify, mut emit) = (
-        Observe::from_bundle(&bundle),
-        Introspect::from_bundle(&bundle),
-        Plan::from_bundle(&bundle),
-        Verify::from_bundle(&bundle),
-        Emit::from_bundle(&bundle),
+        Observe::from_state(Arc::clone(&bundle.observe)),
+        Introspect::from_state(Arc::clone(&bundle.introspect)),
+        Plan::from_state(Arc::clone(&bundle.plan)),
+        Verify::from_state(Arc::clone(&bundle.verify)),
+        Emit::from_state(Arc::clone(&bundle.emit)),
     );
     observe.carry(&mut baton, &Unlimited).expect("computes");
     Introspect::carry(&mut introspect, &mut baton).expect("computes");
@@ -275,7 +276,7 @@ async fn a_report_that_comes_during_a_pass_changes_nothing() {
     bench.inject("l48/observe", faults::Fault::DelayMs(100));
     let (report, floor) = bench.below.report();
     for _ in 0..2 {
-        let message = Level48Message::Report(Arc::clone(&report), Arc::clone(&floor), Credit::unmetered());
+        let message = Level48Message::Input((Arc::clone(&report), Arc::clone(&floor)), Credit::unmetered());
         bench.level.signal(message);
     }
     bench.settle().await;

@@ -1,0 +1,373 @@
+//! Level 4.9 looks ahead: the same worlds with and without what is about to be decided.
+//!
+//! A [`Scene`] is where the agent stands: its decision state with the five resources of section 5.1, the law of its own
+//! state, and the seeds of the worlds. A [`WhatIf`] is what would be different. All phases of a pass share one scene,
+//! so that whatever they compare, they compare in the same worlds.
+//!
+//! What the values weigh in a Lookahead (section 4.3): the order in which goals move, by the priority weights that are
+//! derived from them, and how much is explored, in proportion to the weight of exploration.
+
+use super::below::Below;
+use super::resources::{Cascade, DEPENDENCIES, Gauge, Gauges, RESOURCES, ResourceKind, cascade, project};
+use super::stability::Readings;
+use super::values::{DIMENSIONS, Derived, ValueDimension, ValueVector};
+use crate::budget::Budget;
+use crate::goals::GoalRecord;
+use crate::lookahead::{
+    Course, DecisionState, Domain, Dynamics, Goal, LookaheadError, LookaheadReport, MAX_DOMAINS, MAX_GOALS,
+    MAX_RESOURCES, ReportPool, ResourceState, Rollout, Trajectories,
+};
+use rand::SeedableRng;
+use rand_pcg::Pcg64Mcg;
+use rungs_types::goal::{GoalSpec, Knob};
+use serde::{Deserialize, Serialize};
+
+/// Worlds of one look.
+pub const TRAJECTORIES: usize = 4;
+/// Performance of a domain of which nothing is known.
+const UNKNOWN_PERFORMANCE: f64 = 0.5;
+/// Resilience of a goal that nothing is known of.
+const UNKNOWN_RESILIENCE: f64 = 0.5;
+/// Longest interval over which a resource is looked ahead as a share of itself.
+const WHOLE: f64 = 1.0;
+
+/// A goal as a Lookahead takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Prospective {
+    goal: Goal,
+    /// Share of the agent's budget that it asks for.
+    share: f64,
+    /// Feasibility, resilience, value, urgency, alignment, each in [0, 1].
+    terms: [f64; 5],
+}
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scene {
+    state: DecisionState,
+    dynamics: Dynamics,
+    seeds: [u64; TRAJECTORIES],
+    gauges: Gauges,
+    /// Of the strategy in force: goals that move at once, exploration rate.
+    parallel_goals: u8,
+    exploration: f64,
+    goals: Vec<Prospective>,
+}
+
+/// What would be different.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WhatIf {
+    /// Goals beside those that there are.
+    pub added: Vec<Prospective>,
+    /// The values.
+    pub values: ValueVector,
+    /// The factor of exploration.
+    pub exploration: f64,
+    /// What is lost of the compute at once, as a share of the whole.
+    pub stake: f64,
+    /// Multiple of the world's errors and of consumption: those of a scenario.
+    pub scenario: (f64, f64),
+}
+
+impl WhatIf {
+    /// Nothing is, under these values.
+    pub fn nothing(values: ValueVector) -> Self {
+        Self {
+            added: Vec::new(),
+            values,
+            exploration: 1.0,
+            stake: 0.0,
+            scenario: (1.0, 1.0),
+        }
+    }
+}
+
+impl Prospective {
+    /// A goal that is about to be set.
+    pub fn candidate(spec: &GoalSpec, feasibility: f64, alignment: f64) -> Self {
+        Self {
+            goal: Goal {
+                progress: 0.0,
+                rate_per_cycle: 1.0 / f64::from(spec.tier.horizon_cycles()),
+                cost_per_cycle: [0.0; MAX_RESOURCES],
+                domain: domain(spec),
+                depends_on: 0,
+            },
+            share: spec.budget.share,
+            terms: [feasibility, UNKNOWN_RESILIENCE, value(spec), 0.0, alignment].map(unit),
+        }
+    }
+
+    fn open(record: &GoalRecord, cycle: u64, depends_on: u8) -> Self {
+        let progress = record.progress();
+        let age = cycle.saturating_sub(record.approved_at.unwrap_or(cycle)).max(1) as f64;
+        let usual = 1.0 / f64::from(record.spec.tier.horizon_cycles());
+        let rate = if progress > 0.0 { progress / age } else { usual };
+        let urgency = record
+            .spec
+            .deadline_cycles
+            .map_or(0.0, |deadline| age / deadline as f64);
+        Self {
+            goal: Goal {
+                progress,
+                rate_per_cycle: rate.min(1.0),
+                cost_per_cycle: [0.0; MAX_RESOURCES],
+                domain: domain(&record.spec),
+                depends_on,
+            },
+            share: record.spec.budget.share,
+            terms: [1.0, UNKNOWN_RESILIENCE, value(&record.spec), urgency, 1.0].map(unit),
+        }
+    }
+
+    /// What it uses of each resource in a cycle: its share of what the agent uses.
+    fn cost(&self, gauges: &Gauges) -> [f64; MAX_RESOURCES] {
+        std::array::from_fn(|index| {
+            let metered = ResourceKind::ALL.get(index).filter(|kind| is_spent(**kind));
+            let gauge = metered.and_then(|kind| gauges[*kind as usize]);
+            gauge.map_or(0.0, |gauge| self.share * gauge.consumption)
+        })
+    }
+}
+
+/// Working uses it up; the others go and come by themselves.
+fn is_spent(kind: ResourceKind) -> bool {
+    matches!(kind, ResourceKind::Compute | ResourceKind::Memory)
+}
+
+fn unit(value: f64) -> f64 {
+    if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) }
+}
+
+/// What it brings, relative to one that brings 1 at once.
+fn value(spec: &GoalSpec) -> f64 {
+    spec.reward.immediate
+}
+
+fn domain(spec: &GoalSpec) -> u8 {
+    let group = spec.tasks.iter().find_map(|task| task.does.group());
+    domain_of(group.unwrap_or(0))
+}
+
+fn domain_of(group: u16) -> u8 {
+    usize::from(group).min(MAX_DOMAINS - 1) as u8
+}
+
+impl Scene {
+    /// Where the agent stands.
+    pub fn new(below: &Below, gauges: &Gauges, dynamics: Dynamics, seeds: [u64; TRAJECTORIES]) -> Self {
+        let strategy = below.plan.chosen.strategy;
+        let skill = below.floor.performance.unwrap_or(UNKNOWN_PERFORMANCE);
+        let last = below
+            .report
+            .groups
+            .iter()
+            .map(|group| domain_of(*group))
+            .max()
+            .unwrap_or(0);
+        let mut state = DecisionState {
+            x: below.floor.x,
+            structural_pending: !below.level48.world.pending.is_empty(),
+            ..DecisionState::default()
+        };
+        for domain in &mut state.domains[..=usize::from(last)] {
+            *domain = Some(Domain::watching(skill));
+        }
+        let taken = &below.open[..below.open.len().min(MAX_GOALS)];
+        let goals = taken.iter().map(|record| {
+            let depends_on = waits_for(record, taken);
+            Prospective::open(record, below.cycle(), depends_on)
+        });
+        Self {
+            state,
+            dynamics,
+            seeds,
+            gauges: *gauges,
+            parallel_goals: strategy.limits().parallel_tasks,
+            exploration: strategy.get(Knob::ExplorationRate),
+            goals: goals.collect(),
+        }
+    }
+
+    /// The resources as they are.
+    pub fn gauges(&self) -> &Gauges {
+        &self.gauges
+    }
+
+    /// What becomes of the agent in `cycles` cycles if `change` is made: all worlds as one report.
+    pub fn look(
+        &self,
+        change: &WhatIf,
+        source: &impl Trajectories,
+        cycles: u32,
+        budget: &dyn Budget,
+    ) -> Result<LookaheadReport, LookaheadError> {
+        let (state, course) = (self.state_with(change), self.course(change));
+        let mut pool = ReportPool::default();
+        for seed in self.seeds {
+            let rng = Pcg64Mcg::seed_from_u64(seed);
+            let mut rollout = Rollout::start_on(&course, &state, &self.dynamics, source, rng)?;
+            rollout.advance(cycles, budget)?;
+            pool.add(&rollout.report());
+        }
+        pool.report().ok_or(LookaheadError::Count {
+            what: "trajectories",
+            found: 0,
+            most: TRAJECTORIES as u32,
+        })
+    }
+
+    /// What the five conditions are checked on after `change`, `cycles` ahead; `alone` is the same without it. `identity`
+    /// is read only if the agent's is known.
+    pub fn readings(&self, change: &WhatIf, alone: &LookaheadReport, after: &LookaheadReport, warm: bool) -> Readings {
+        let without = self.levels(alone, 0.0);
+        let with = self.levels(after, change.stake);
+        let Cascade { depth, .. } = cascade(&without, &with, &DEPENDENCIES);
+        let survival = project(&self.gauges_with(change));
+        let readings = Readings::after(after, change.values.total_drift(), survival.min_survival, depth);
+        Readings {
+            identity: readings.identity.filter(|_| warm),
+            ..readings
+        }
+    }
+
+    /// The levels at the end of a look.
+    fn levels(&self, report: &LookaheadReport, stake: f64) -> [Option<f64>; RESOURCES] {
+        std::array::from_fn(|kind| {
+            let lost = if kind == ResourceKind::Compute as usize {
+                stake
+            } else {
+                0.0
+            };
+            self.gauges[kind].map(|gauge| gauge.level - lost - report.spent[kind])
+        })
+    }
+
+    /// The resources with what is added in use, and what is at stake gone.
+    fn gauges_with(&self, change: &WhatIf) -> Gauges {
+        std::array::from_fn(|index| {
+            let kind = ResourceKind::ALL[index];
+            self.gauges[index].map(|gauge| {
+                let costs = change.added.iter().map(|added| added.cost(&self.gauges)[index]);
+                let lost = if kind == ResourceKind::Compute {
+                    change.stake
+                } else {
+                    0.0
+                };
+                Gauge {
+                    level: (gauge.level - lost).max(0.0),
+                    consumption: gauge.consumption + costs.sum::<f64>(),
+                    ..gauge
+                }
+            })
+        })
+    }
+
+    fn state_with(&self, change: &WhatIf) -> DecisionState {
+        let mut state = self.state;
+        let weights = Derived::of(&change.values).priority;
+        let priority = |goal: &Prospective| -> f64 { weights.iter().zip(goal.terms).map(|(w, term)| w * term).sum() };
+        // What is about to be decided is looked at: of eight places it has one, whatever its priority is.
+        let added = &change.added[..change.added.len().min(MAX_GOALS)];
+        let kept = &self.goals[..self.goals.len().min(MAX_GOALS - added.len())];
+        let mut order: Vec<(usize, &Prospective)> = kept.iter().chain(added).enumerate().collect();
+        order.sort_by(|(a, one), (b, other)| priority(other).total_cmp(&priority(one)).then(a.cmp(b)));
+        let place = |index: usize| order.iter().position(|(of, _)| *of == index);
+        for (slot, (own, prospective)) in state.goals.iter_mut().zip(&order) {
+            let before = (0..MAX_GOALS).filter(|bit| prospective.goal.depends_on & (1 << bit) != 0);
+            let places = before.filter_map(|bit| place(bit).or(place(*own)));
+            let moved = places.fold(0, |bits, index| bits | 1 << index);
+            *slot = Some(Goal {
+                cost_per_cycle: prospective.cost(&self.gauges),
+                depends_on: moved,
+                ..prospective.goal
+            });
+        }
+        for goal in state.goals.iter().flatten() {
+            let slot = &mut state.domains[usize::from(goal.domain)];
+            *slot = slot.or(Some(Domain::watching(UNKNOWN_PERFORMANCE)));
+        }
+        fill_domains(&mut state);
+        for (index, kind) in ResourceKind::ALL.into_iter().enumerate() {
+            // What the goals that there are use is in what is measured already.
+            let used: f64 = kept.iter().map(|goal| goal.cost(&self.gauges)[index]).sum();
+            let lost = if kind == ResourceKind::Compute {
+                change.stake
+            } else {
+                0.0
+            };
+            state.resources[index] = self.gauges[index].map(|gauge| ResourceState {
+                level: (gauge.level - lost).max(0.0),
+                base_per_cycle: gauge.consumption - gauge.replenishment - used,
+                warning_level: kind.thresholds().warning.min(WHOLE),
+            });
+        }
+        state
+    }
+
+    fn course(&self, change: &WhatIf) -> Course {
+        let usual = ValueVector::BASELINE.weight(ValueDimension::Exploration);
+        let valued = change.values.weight(ValueDimension::Exploration) / usual;
+        let (spread, consumption) = change.scenario;
+        Course {
+            parallel_goals: self.parallel_goals.max(1),
+            exploration: (self.exploration * (valued * change.exploration - 1.0)).clamp(-1.0, 1.0),
+            spread,
+            consumption,
+            ..Course::AS_TODAY
+        }
+    }
+}
+
+/// Domains are the first ones: those before one that is known are known as well.
+fn fill_domains(state: &mut DecisionState) {
+    let last = state.domains.iter().rposition(Option::is_some).unwrap_or(0);
+    for domain in &mut state.domains[..=last] {
+        *domain = domain.or(Some(Domain::watching(UNKNOWN_PERFORMANCE)));
+    }
+}
+
+/// A bit for each goal among `taken` that must be complete before; one outside of it counts as the goal itself, so that
+/// nothing moves that waits for what is not looked at.
+fn waits_for(record: &GoalRecord, taken: &[GoalRecord]) -> u8 {
+    let itself = taken.iter().position(|other| other.spec.goal == record.spec.goal);
+    let unmet = record
+        .spec
+        .after
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| record.met & (1 << index) == 0);
+    unmet.fold(0, |bits, (_, before)| {
+        let place = taken.iter().position(|other| other.spec.goal == *before);
+        bits | place.or(itself).map_or(0, |index| 1 << index)
+    })
+}
+
+/// What a goal serves: its weights, scaled to sum to 1; those of `purpose` if it says nothing.
+pub fn served(spec: &GoalSpec, purpose: &[f64; DIMENSIONS]) -> [f64; DIMENSIONS] {
+    let named = ValueDimension::ALL.map(|dimension| spec.weights.get(&dimension).copied().unwrap_or(0.0));
+    let weights = if spec.weights.is_empty() { *purpose } else { named };
+    scaled(&weights)
+}
+
+/// The same direction with the sum 1; all alike if it is none.
+pub fn scaled(weights: &[f64; DIMENSIONS]) -> [f64; DIMENSIONS] {
+    let sane = weights.map(|weight| if weight.is_finite() { weight.max(0.0) } else { 0.0 });
+    let sum: f64 = sane.iter().sum();
+    if sum > 0.0 && sum.is_finite() {
+        sane.map(|weight| weight / sum)
+    } else {
+        [1.0 / DIMENSIONS as f64; DIMENSIONS]
+    }
+}
+
+/// Cosine of two directions, in [0, 1]; 0 if one is none.
+pub fn cosine(a: &[f64; DIMENSIONS], b: &[f64; DIMENSIONS]) -> f64 {
+    let dot = |a: &[f64; DIMENSIONS], b: &[f64; DIMENSIONS]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let cosine = dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
+    if cosine.is_finite() {
+        cosine.clamp(0.0, 1.0)
+    } else {
+        0.0
+    }
+}

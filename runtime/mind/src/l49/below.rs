@@ -1,0 +1,169 @@
+//! What Level 4.9 reads of the levels below: immutable, shared, and merged where the level was slower.
+
+use super::resources::{Gauges, Reading, ResourceKind};
+use crate::goals::{FloorSight, GoalRecord, Observed, WorldSight};
+use crate::l48::L48Output;
+use crate::l48::observe::{BeliefTrajectories, ObserveState};
+use crate::l48::plan::PlanOutput;
+use crate::merge::Pending;
+use crate::report::{CycleReport, FloorReport};
+use rungs_types::{AgentName, Mail};
+use std::sync::Arc;
+
+/// Most messages of one pass: the first ones stay, so that nobody pushes another out by saying more.
+pub const MAX_MAIL: usize = 64;
+/// Most closed goals of one pass: the last ones stay.
+pub const MAX_CLOSED: usize = 64;
+/// The share of a resource that is in use is known to be none or all of it at most.
+const WHOLE: f64 = 1.0;
+
+/// What is metered of the agent itself; `None` where its host meters nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Quotas {
+    /// The processor quota; with a budget of tokens or money, the least of what is left.
+    pub compute: Option<Reading>,
+    /// The memory quota.
+    pub memory: Option<Reading>,
+}
+
+/// What the audit of Level 4.8 says of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Qualification {
+    /// It is qualified as "Level 4.8".
+    pub qualified: bool,
+    /// Strategic Maturity Score (MSCP Level 4.8, section 10.3); `None` while it warms up.
+    pub sms: Option<f64>,
+}
+
+/// One verified pass of Level 4.8, with what the kernel and the host add; or several, merged.
+#[derive(Debug, Clone)]
+pub struct Below {
+    /// What L3 did and saw.
+    pub report: Arc<CycleReport>,
+    /// What L4.5 says of it.
+    pub floor: Arc<FloorReport>,
+    /// What L4.8 says of it.
+    pub level48: Arc<L48Output>,
+    /// L4.8's world model after that pass: where worlds are drawn from.
+    pub model: Arc<ObserveState>,
+    /// L4.8's plan.
+    pub plan: Arc<PlanOutput>,
+    /// The open goals of the kernel's table.
+    pub open: Arc<[GoalRecord]>,
+    /// The goals closed since the last pass; some may be told again.
+    pub closed: Arc<[GoalRecord]>,
+    /// Weight of each value dimension in the agent's purpose.
+    pub purpose: [f64; 7],
+    /// What other agents said.
+    pub mail: Vec<Mail>,
+    /// The group that the agent reports to, if it is in one; else it reports to the agents that it knows.
+    pub group: Option<AgentName>,
+    /// What the host meters.
+    pub quotas: Quotas,
+    /// What the audit says.
+    pub qualification: Qualification,
+}
+
+impl Below {
+    /// The last L3 cycle that it covers.
+    pub fn cycle(&self) -> u64 {
+        self.floor.cycle
+    }
+
+    /// The later one speaks for both, except for what happened in either.
+    #[must_use]
+    pub fn with(self, later: Below) -> Below {
+        let floor = Arc::unwrap_or_clone(self.floor);
+        let later_floor = Arc::unwrap_or_clone(later.floor);
+        let merged = Pending::new(self.report, floor).with(&later.report, later_floor);
+        let (report, floor) = merged.into_parts();
+        let mut mail = self.mail;
+        mail.extend(later.mail);
+        mail.truncate(MAX_MAIL);
+        let told_again = |old: &&GoalRecord| !later.closed.iter().any(|new| new.spec.goal == old.spec.goal);
+        let closed: Vec<GoalRecord> = self
+            .closed
+            .iter()
+            .filter(told_again)
+            .chain(&*later.closed)
+            .cloned()
+            .collect();
+        let forgotten = closed.len().saturating_sub(MAX_CLOSED);
+        Below {
+            report,
+            floor,
+            mail,
+            closed: closed[forgotten..].into(),
+            level48: later.level48,
+            model: later.model,
+            plan: later.plan,
+            open: later.open,
+            purpose: later.purpose,
+            group: later.group,
+            quotas: later.quotas,
+            qualification: later.qualification,
+        }
+    }
+
+    /// What is measured of each resource but the mutation budget, which is the values' own (MSCP Level 4.9, section 5.1).
+    pub fn readings(&self) -> Vec<(ResourceKind, Reading)> {
+        let level = |level: f64| Reading { level, renewed: None };
+        let in_use = self.report.resources.iter().map(|resource| resource.utilisation);
+        let left = in_use.filter(|share| share.is_finite()).map(|share| WHOLE - share);
+        let least = left.min_by(f64::total_cmp).map(level);
+        let compute = match (self.quotas.compute, least) {
+            (Some(metered), Some(least)) if least.level < metered.level => Some(least),
+            (metered, least) => metered.or(least),
+        };
+        let stability = Some(level(WHOLE - self.floor.c_l4)).filter(|reading| reading.level.is_finite());
+        let each = [
+            (ResourceKind::Compute, compute),
+            (ResourceKind::Memory, self.quotas.memory),
+            (ResourceKind::Observation, self.fresh_share().map(level)),
+            (ResourceKind::Stability, stability),
+        ];
+        each.into_iter()
+            .filter_map(|(kind, reading)| Some((kind, reading?)))
+            .collect()
+    }
+
+    /// Share of the dimensions that were seen in the report; `None` of an empty one.
+    fn fresh_share(&self) -> Option<f64> {
+        let dimensions = self.report.dimensions;
+        if dimensions == 0 || self.report.facts.is_empty() {
+            return None;
+        }
+        let rows = || self.report.observations.chunks_exact(dimensions);
+        let seen = (0..dimensions).filter(|dimension| rows().any(|row| row[*dimension].is_finite()));
+        Some(seen.count() as f64 / dimensions as f64)
+    }
+
+    /// Where a Lookahead draws its worlds from.
+    pub fn source(&self) -> BeliefTrajectories<'_> {
+        BeliefTrajectories::new(&self.model, &self.report.groups)
+    }
+
+    /// What conditions are checked on.
+    pub fn observed(&self) -> Observed<'_> {
+        let world = &self.level48.world;
+        Observed {
+            dimensions: &world.mean,
+            variance: &world.variance,
+            floor: Some(FloorSight::from(&*self.floor)),
+            world: Some(WorldSight {
+                eu: world.eu,
+                res: world.res.score,
+                rdf: world.rdf,
+            }),
+        }
+    }
+}
+
+/// The resource vector at one cycle.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Look {
+    /// When.
+    pub cycle: u64,
+    /// What is left, and how fast it goes.
+    pub gauges: Gauges,
+}

@@ -1,0 +1,590 @@
+//! The phase: one step per pass. Mail is read, claims and promises are checked against own observation, and what to do
+//! with each agent, and what to say, is put to phase 5.
+
+use super::belief::GoalKind;
+use super::class::StrategyClass;
+use super::game::{PeerAction, expected, matrix};
+use super::interaction::Recommendation;
+use super::ledger::{Pledge, PledgeKind};
+use super::outbox::{Audience, Outbox};
+use super::peer::Peer;
+use super::table::{MAX_PEERS, Peers};
+use super::trust::TrustLevel;
+use crate::l49::ahead::served;
+use crate::l49::below::Below;
+use crate::l49::goals::{group_variances, skill_confidence};
+use crate::l49::resources::{Survival, SurvivalState};
+use crate::l49::ruling::Ruling;
+use crate::l49::stability::{Decision, DecisionKind};
+use crate::l49::values::ValueDimension;
+use rungs_types::goal::{Condition, KnobSetting, TaskAction};
+use rungs_types::{AgentId, AgentName, Mail, PeerMessage, SkillName};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// Most facts that wait to be checked: the open ones of five agents.
+const MAX_FACTS: usize = MAX_PEERS * super::ledger::MAX_OPEN;
+/// Most offers of others that are remembered.
+const MAX_OFFERS: usize = 8;
+/// What a claim or a promise that held, or did not, was worth.
+const PLEDGE_OUTCOME: f64 = 0.5;
+/// What being awarded work is worth to the two.
+const AWARD_OUTCOME: f64 = 0.3;
+/// Change of load that counts as a whole outcome is 1 / this.
+const LOAD_GAIN: f64 = 10.0;
+/// Survival from which nothing is scarce, in cycles.
+const PLENTY_CYCLES: f64 = 500.0;
+/// Share of the agent's compute that is at stake in an interaction whose outcome is a whole loss.
+const STAKE: f64 = 0.05;
+/// Share of a doer's budget that an offer may take.
+const OFFER_SHARE: f64 = 0.1;
+/// Confidence in a skill of which nothing is known.
+const UNKNOWN_CONFIDENCE: f64 = 0.5;
+
+/// A fact that another agent has claimed or promised.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Fact {
+    from: AgentId,
+    kind: PledgeKind,
+    id: u64,
+    fact: Condition,
+    /// The other says that it has kept its promise.
+    said_kept: bool,
+}
+
+/// To whom a message goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recipients {
+    /// At most five agents.
+    Agents(Vec<AgentId>),
+    /// A group; the gateway fans it out.
+    Group(AgentName),
+}
+
+/// A message on its way out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outgoing {
+    /// To whom.
+    pub to: Recipients,
+    /// What.
+    pub message: PeerMessage,
+}
+
+/// What phase 5 is asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeerAct {
+    /// To deal with an agent in this way.
+    Deal {
+        /// With whom.
+        with: AgentId,
+        /// How.
+        action: PeerAction,
+        /// With what to expect.
+        recommendation: Recommendation,
+    },
+    /// To say this.
+    Say(Outgoing),
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PeerProposal {
+    /// What.
+    pub act: PeerAct,
+    /// What phase 5 knows it by.
+    pub decision: Decision,
+    /// Share of the agent's compute that is lost if the other does its worst.
+    pub stake: f64,
+}
+
+/// One modelled agent, for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PeerView {
+    /// Who.
+    pub agent: AgentId,
+    /// How far it is trusted.
+    pub trust: f64,
+    /// The level of that.
+    pub level: TrustLevel,
+    /// What it does, as interactions show.
+    pub class: StrategyClass,
+    /// What it is treated as.
+    pub treated_as: StrategyClass,
+    /// What it most likely wants.
+    pub wants: Option<ValueDimension>,
+    /// Share of its claims and promises that held.
+    pub reliability: Option<f64>,
+    /// Share of its promises that it kept.
+    pub capability: f64,
+}
+
+/// What the phase found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PeersOutput {
+    /// The modelled agents.
+    pub peers: Vec<PeerView>,
+    /// What phase 5 is asked for.
+    pub proposals: Vec<PeerProposal>,
+    /// Settings of agents whose recommendations are accepted, to be tried.
+    pub lessons: Vec<(AgentId, Vec<KnobSetting>)>,
+    /// Share of predicted goals (MA-1); `None` without a prediction.
+    pub accuracy: Option<f64>,
+    /// Mean |trust - reliability| (MA-2); `None` before a check.
+    pub calibration_error: Option<f64>,
+    /// Interaction recommendations that passed so far (MA-3).
+    pub recommended: u64,
+    /// Messages that were malformed, so far.
+    pub malformed: u64,
+}
+
+/// What the phase remembers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RelateState {
+    peers: Peers,
+    outbox: Outbox,
+    facts: Vec<Fact>,
+    /// The last load that each modelled agent reported.
+    loads: Vec<(AgentId, f64)>,
+    own_load: Option<f64>,
+    /// Offers of others that are not answered.
+    offers: Vec<(AgentId, u64, TaskAction)>,
+    /// A bid for the agent's own offer that is to be awarded.
+    bid: Option<(AgentId, u64)>,
+    /// Offers made so far.
+    offered: u64,
+    recommended: u64,
+    malformed: u64,
+    /// What phase 5 was asked for, and in which pass.
+    asked: Option<(u64, Vec<PeerProposal>)>,
+}
+
+impl RelateState {
+    /// A state that was read back can be used only if this holds; its parts were checked when they were read.
+    pub fn is_valid(&self) -> bool {
+        let load = |load: f64| (0.0..=1.0).contains(&load);
+        let asked = self.asked.as_ref().map_or(0, |(_, proposals)| proposals.len());
+        self.facts.len() <= MAX_FACTS
+            && self.facts.iter().all(|fact| fact.fact.value.is_finite())
+            && self.loads.len() <= MAX_PEERS
+            && self.loads.iter().all(|(_, of)| load(*of))
+            && self.own_load.is_none_or(load)
+            && self.offers.len() <= MAX_OFFERS
+            && asked <= MAX_PEERS + 1
+    }
+
+    /// The models.
+    pub fn peers(&self) -> &Peers {
+        &self.peers
+    }
+}
+
+/// What one step takes in.
+#[derive(Clone, Copy)]
+pub struct Relating<'a> {
+    /// What the levels below say, with the mail.
+    pub below: &'a Below,
+    /// For how long resources last.
+    pub survival: &'a Survival,
+    /// The mode in force.
+    pub mode: SurvivalState,
+    /// What phase 5 has said of the last pass.
+    pub ruling: Option<&'a Ruling>,
+    /// The number of the pass.
+    pub pass: u64,
+}
+
+/// The phase.
+#[derive(Debug, Clone, Default)]
+pub struct Relate {
+    state: Arc<RelateState>,
+}
+
+impl Relate {
+    /// A phase that knows nobody.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A phase with this state.
+    pub fn from_state(state: Arc<RelateState>) -> Self {
+        Self { state }
+    }
+
+    /// The state after the last step, shared.
+    pub fn state(&self) -> Arc<RelateState> {
+        Arc::clone(&self.state)
+    }
+
+    /// Goes back to a state that [`Relate::state`] gave.
+    pub fn revert(&mut self, state: Arc<RelateState>) {
+        self.state = state;
+    }
+
+    /// One pass.
+    pub fn step(&mut self, input: &Relating<'_>) -> PeersOutput {
+        Arc::make_mut(&mut self.state).advance(input)
+    }
+}
+
+impl RelateState {
+    fn advance(&mut self, input: &Relating<'_>) -> PeersOutput {
+        let (below, cycle) = (input.below, input.below.cycle());
+        self.settle(input.ruling, cycle);
+        let mut output = PeersOutput::default();
+        let own_change = self.note_own_load(below);
+        for mail in &below.mail {
+            self.read(mail, cycle, own_change, &mut output);
+        }
+        self.check_facts(below);
+        self.peers.pass(cycle);
+        self.forget_strangers();
+        self.propose(input, &mut output);
+        self.asked = (!output.proposals.is_empty()).then(|| (input.pass, output.proposals.clone()));
+        output.peers = self.peers.iter().map(view).collect();
+        output.accuracy = self.peers.accuracy();
+        output.calibration_error = self.peers.calibration_error();
+        output.recommended = self.recommended;
+        output.malformed = self.malformed;
+        output
+    }
+
+    /// What phase 5 has passed is done; of all else nothing is left.
+    fn settle(&mut self, ruling: Option<&Ruling>, cycle: u64) {
+        let Some((pass, proposals)) = self.asked.take() else {
+            return;
+        };
+        let passed = ruling
+            .filter(|ruling| ruling.pass == pass)
+            .map_or(&[][..], |ruling| &ruling.peers);
+        let passed = proposals.into_iter().zip(passed).filter(|(_, passed)| **passed);
+        for (proposal, _) in passed {
+            match proposal.act {
+                PeerAct::Deal { .. } => self.recommended = self.recommended.saturating_add(1),
+                PeerAct::Say(outgoing) => self.said(&outgoing, cycle),
+            }
+        }
+    }
+
+    fn said(&mut self, outgoing: &Outgoing, cycle: u64) {
+        self.outbox.sent(cycle);
+        match &outgoing.message {
+            PeerMessage::Bid { offer, .. } => self.offers.retain(|(_, id, _)| id != offer),
+            PeerMessage::Award { .. } => self.bid = None,
+            PeerMessage::Offer { id, .. } => self.offered = self.offered.max(*id),
+            _ => {}
+        }
+    }
+
+    /// By how much the agent's own load has fallen since the last pass; `None` if it is not known.
+    fn note_own_load(&mut self, below: &Below) -> Option<f64> {
+        let now = own_load(below)?;
+        let before = self.own_load.replace(now);
+        before.map(|before| before - now)
+    }
+
+    fn read(&mut self, mail: &Mail, cycle: u64, own_change: Option<f64>, output: &mut PeersOutput) {
+        let Mail { from, message } = mail;
+        if message.validate().is_err() {
+            self.malformed = self.malformed.saturating_add(1);
+            return;
+        }
+        let level = self.peers.meet(from, cycle).trust().level();
+        match message {
+            PeerMessage::Report { goals, load } => self.read_report(from, goals, *load, own_change, cycle),
+            PeerMessage::Claim {
+                id,
+                fact,
+                within_cycles,
+            } => {
+                self.pledge(
+                    from,
+                    PledgeKind::Claim,
+                    *id,
+                    *fact,
+                    cycle.saturating_add(u64::from(*within_cycles)),
+                    cycle,
+                );
+            }
+            PeerMessage::Promise {
+                id,
+                fact,
+                within_cycles,
+            } => {
+                let due = cycle.saturating_add(u64::from(*within_cycles));
+                self.pledge(from, PledgeKind::Promise, *id, *fact, due, cycle);
+            }
+            // Whether it was kept is seen, not said; what is said is checked.
+            PeerMessage::Kept { id } => {
+                let promised =
+                    |fact: &&mut Fact| fact.from == *from && fact.kind == PledgeKind::Promise && fact.id == *id;
+                if let Some(fact) = self.facts.iter_mut().find(promised) {
+                    fact.said_kept = true;
+                }
+            }
+            PeerMessage::Offer { id, task, .. } => {
+                let known = self.offers.iter().any(|(who, offer, _)| who == from && offer == id);
+                if level >= TrustLevel::Moderate && !known && self.offers.len() < MAX_OFFERS {
+                    self.offers.push((from.clone(), *id, *task));
+                }
+            }
+            PeerMessage::Bid { offer, .. } => {
+                if level >= TrustLevel::Moderate && *offer == self.offered && self.offered > 0 {
+                    self.bid.get_or_insert((from.clone(), *offer));
+                }
+            }
+            PeerMessage::Award { .. } => {
+                self.peers
+                    .meet(from, cycle)
+                    .interacted(AWARD_OUTCOME, AWARD_OUTCOME, cycle);
+            }
+            PeerMessage::Lesson { settings, .. } => {
+                if level.accepts_recommendations() {
+                    output.lessons.push((from.clone(), settings.clone()));
+                }
+            }
+        }
+    }
+
+    /// Its goals are observed; what its load and the agent's own did since its last report is an interaction.
+    fn read_report(
+        &mut self,
+        from: &AgentId,
+        goals: &[ValueDimension],
+        load: f64,
+        own_change: Option<f64>,
+        cycle: u64,
+    ) {
+        let peer = self.peers.meet(from, cycle);
+        if let Some(first) = goals.first() {
+            peer.observe_goal(GoalKind(first.index() as u32), cycle);
+        }
+        let known = self.loads.iter_mut().find(|(who, _)| who == from);
+        let before = match known {
+            Some((_, last)) => Some(std::mem::replace(last, load)),
+            None => {
+                self.loads.push((from.clone(), load));
+                None
+            }
+        };
+        if let (Some(own), Some(before)) = (own_change, before) {
+            peer.interacted(LOAD_GAIN * own, LOAD_GAIN * (before - load), cycle);
+        }
+        self.forget_strangers();
+    }
+
+    fn pledge(&mut self, from: &AgentId, kind: PledgeKind, id: u64, fact: Condition, due: u64, cycle: u64) {
+        let peer = self.peers.meet(from, cycle);
+        let is_open = |peer: &Peer| {
+            peer.ledger()
+                .open()
+                .iter()
+                .any(|open| open.kind == kind && open.id == id)
+        };
+        let known = is_open(peer);
+        peer.pledge(Pledge { kind, id, due }, cycle);
+        // The first fact of an id is the one that counts.
+        if !known && is_open(peer) {
+            self.facts.push(Fact {
+                from: from.clone(),
+                kind,
+                id,
+                fact,
+                said_kept: false,
+            });
+        }
+        self.forget_strangers();
+    }
+
+    /// A claim is checked as soon as its fact is measured. A promise is kept once its fact is seen to hold, and broken if
+    /// it is said to be kept and does not; if nothing is said and seen, it is broken when it is due.
+    fn check_facts(&mut self, below: &Below) {
+        let (cycle, observed) = (below.cycle(), below.observed());
+        for pending in std::mem::take(&mut self.facts) {
+            let held = pending.fact.holds(observed.measure(pending.fact.of));
+            let decided = match (pending.kind, held) {
+                (PledgeKind::Promise, Some(false)) if !pending.said_kept => None,
+                (_, held) => held,
+            };
+            let Some(held) = decided else {
+                self.facts.push(pending);
+                continue;
+            };
+            let Fact { from, kind, id, .. } = pending;
+            let peer = self.peers.meet(&from, cycle);
+            if peer.checked(kind, id, held, cycle) {
+                let own = if held { PLEDGE_OUTCOME } else { -PLEDGE_OUTCOME };
+                peer.interacted(own, PLEDGE_OUTCOME, cycle);
+            }
+        }
+    }
+
+    /// Facts that are no longer open, and what is known of agents that are no longer modelled, go.
+    fn forget_strangers(&mut self) {
+        let peers = &self.peers;
+        self.facts.retain(|fact| {
+            let open = peers.get(&fact.from).map_or(&[][..], |peer| peer.ledger().open());
+            open.iter().any(|open| open.kind == fact.kind && open.id == fact.id)
+        });
+        self.loads.retain(|(who, _)| peers.get(who).is_some());
+        self.offers.retain(|(who, ..)| peers.get(who).is_some());
+    }
+
+    fn propose(&self, input: &Relating<'_>, output: &mut PeersOutput) {
+        let scarcity = 1.0 - input.survival.min_survival.min(PLENTY_CYCLES) / PLENTY_CYCLES;
+        let own = own_kinds(input.below);
+        for peer in self.peers.iter() {
+            let same: f64 = own
+                .iter()
+                .map(|kind| peer.goals().probability(GoalKind(kind.index() as u32)))
+                .sum();
+            let matrix = matrix(scarcity, scarcity * same);
+            let Some(recommendation) = matrix.recommend_for(peer, &expected(peer)) else {
+                continue;
+            };
+            output.proposals.push(PeerProposal {
+                decision: decision(&peer.id().to_string()),
+                stake: STAKE * (-recommendation.worst).max(0.0),
+                act: PeerAct::Deal {
+                    with: peer.id().clone(),
+                    action: PeerAction::ALL[recommendation.action],
+                    recommendation,
+                },
+            });
+        }
+        let Some(outgoing) = self.message(input) else {
+            return;
+        };
+        let audience = match &outgoing.to {
+            Recipients::Agents(agents) => Audience::Agents(agents.len()),
+            Recipients::Group(_) => Audience::Group,
+        };
+        if self.outbox.check(audience, input.below.cycle()).is_ok() {
+            output.proposals.push(PeerProposal {
+                decision: decision("say"),
+                stake: 0.0,
+                act: PeerAct::Say(outgoing),
+            });
+        }
+    }
+
+    /// What is to be said, the most pressing first: an award, a bid, an offer when resources are short, a report.
+    fn message(&self, input: &Relating<'_>) -> Option<Outgoing> {
+        let to = |agent: &AgentId| Recipients::Agents(vec![agent.clone()]);
+        if let Some((who, offer)) = &self.bid {
+            let message = PeerMessage::Award { offer: *offer };
+            return Some(Outgoing { to: to(who), message });
+        }
+        let at_ease = input.mode <= SurvivalState::Adequate;
+        if let Some((who, offer, task)) = self.offers.first().filter(|_| at_ease) {
+            let message = PeerMessage::Bid {
+                offer: *offer,
+                confidence: confidence(input.below, task),
+            };
+            return Some(Outgoing { to: to(who), message });
+        }
+        let trusted = self
+            .peers
+            .iter()
+            .filter(|peer| peer.trust().level() >= TrustLevel::Moderate);
+        let trusted: Vec<AgentId> = trusted.map(|peer| peer.id().clone()).collect();
+        if !at_ease && !trusted.is_empty() {
+            let most = group_variances(input.below)
+                .into_iter()
+                .max_by(|a, b| a.1.total_cmp(&b.1));
+            let group = most.map_or(0, |(group, _)| group);
+            let message = PeerMessage::Offer {
+                id: self.offered.saturating_add(1),
+                task: TaskAction::SampleFaster { group },
+                share: OFFER_SHARE,
+            };
+            let to = Recipients::Agents(trusted);
+            return Some(Outgoing { to, message });
+        }
+        let agents: Vec<AgentId> = self.peers.iter().map(|peer| peer.id().clone()).collect();
+        let to = match &input.below.group {
+            Some(group) => Recipients::Group(group.clone()),
+            None if agents.is_empty() => return None,
+            None => Recipients::Agents(agents),
+        };
+        let message = PeerMessage::Report {
+            goals: own_kinds(input.below),
+            load: own_load(input.below)?,
+        };
+        Some(Outgoing { to, message })
+    }
+}
+
+/// What the open goals serve most, the largest share of the budget first; each once.
+fn own_kinds(below: &Below) -> Vec<ValueDimension> {
+    let mut shares = ValueDimension::ALL.map(|dimension| (dimension, 0.0));
+    for record in below.open.iter() {
+        let served = served(&record.spec, &below.purpose);
+        let main = ValueDimension::ALL
+            .into_iter()
+            .rev()
+            .max_by(|a, b| served[a.index()].total_cmp(&served[b.index()]));
+        if let Some(main) = main {
+            shares[main.index()].1 += record.spec.budget.share;
+        }
+    }
+    shares.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    shares
+        .into_iter()
+        .filter(|(_, share)| *share > 0.0)
+        .map(|(dimension, _)| dimension)
+        .collect()
+}
+
+/// Share of the agent's capacity in use; `None` if it is not known.
+fn own_load(below: &Below) -> Option<f64> {
+    let last = below.report.facts.last()?.utilisation;
+    last.is_finite().then(|| last.clamp(0.0, 1.0))
+}
+
+fn confidence(below: &Below, task: &TaskAction) -> f64 {
+    let name = match task {
+        TaskAction::SampleFaster { .. } => "sample-faster",
+        TaskAction::SampleSlower { .. } => "sample-slower",
+        TaskAction::SwitchForecaster { .. } => "switch-forecaster",
+        TaskAction::RaiseIncident { .. } => "raise-incident",
+        TaskAction::ClearIncident => "clear-incident",
+        TaskAction::AskPeer { .. } => "ask-peer",
+        TaskAction::ChangePeriod { .. } => "change-period",
+        TaskAction::Turn(_) => "abstract-planning",
+    };
+    let known = SkillName::new(name)
+        .ok()
+        .and_then(|name| skill_confidence(below, &name));
+    known.unwrap_or(UNKNOWN_CONFIDENCE)
+}
+
+/// What phase 5 knows it by: the first eight bytes of the hash of whom it is about.
+fn decision(about: &str) -> Decision {
+    let hash = Sha256::digest(about.as_bytes());
+    let subject = hash
+        .iter()
+        .take(8)
+        .fold(0, |number, byte| number << 8 | u64::from(*byte));
+    Decision {
+        kind: DecisionKind::Peer,
+        subject,
+    }
+}
+
+fn view(peer: &Peer) -> PeerView {
+    let (trust, class) = (peer.trust(), peer.class());
+    let wants = peer.goals().most_likely();
+    PeerView {
+        agent: peer.id().clone(),
+        trust: trust.get(),
+        level: trust.level(),
+        class,
+        treated_as: class.as_trusted(trust.level()),
+        wants: wants.and_then(|kind| ValueDimension::ALL.get(kind.0 as usize).copied()),
+        reliability: peer.reliability(),
+        capability: peer.capability(),
+    }
+}
