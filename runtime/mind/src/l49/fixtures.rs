@@ -266,6 +266,7 @@ impl World {
                 mce: self.mce,
                 ..IntrospectOutput::default()
             }),
+            plan: Arc::default(),
             stability: Arc::new(stability),
             status: Status::Active,
             advice: None,
