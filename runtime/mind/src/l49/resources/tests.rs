@@ -478,3 +478,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn two_readings_are_a_rate_and_one_is_none() {
+    let mut meter = Meter::default();
+    let reading = |level| Reading { level, renewed: None };
+    meter.note(ResourceKind::Compute, &reading(0.9), 100);
+    assert_eq!(meter.gauge(ResourceKind::Compute, 100).unwrap().consumption, 0.0);
+    meter.note(ResourceKind::Compute, &reading(0.8), 110);
+    close(meter.gauge(ResourceKind::Compute, 110).unwrap().consumption, 0.01);
+}
