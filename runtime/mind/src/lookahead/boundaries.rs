@@ -11,8 +11,8 @@ use rungs_types::Invariant;
 /// Whether V breaks its invariant when it goes through these levels, twenty cycles at each.
 fn exceeded(levels: &[f64]) -> bool {
     let mut count = LyapunovCount::default();
-    let cycles = levels.iter().flat_map(|v| [*v; 20]);
-    cycles.fold(false, |exceeded, v| count.exceeded_by(v) || exceeded)
+    let mut cycles = levels.iter().flat_map(|v| [*v; 20]);
+    cycles.any(|v| count.exceeded_by(v))
 }
 
 #[test]

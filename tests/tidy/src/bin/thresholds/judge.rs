@@ -32,6 +32,8 @@ pub(crate) struct Judge<'a> {
     verdicts: Vec<(usize, Verdict)>,
     /// Only the tests of a constant's own part of the crate are asked, and nothing is kept.
     near: bool,
+    /// Stages that pass without a change.
+    sound: Vec<Stage>,
 }
 
 impl<'a> Judge<'a> {
@@ -60,7 +62,22 @@ impl<'a> Judge<'a> {
             known,
             verdicts: Vec::new(),
             near,
+            sound: Vec::new(),
         })
+    }
+
+    /// A test that fails without a change notices nothing. Each stage is asked once.
+    fn require_sound(&mut self, stage: &Stage, work: &Work) -> Result<(), String> {
+        if self.sound.contains(stage) {
+            return Ok(());
+        }
+        match work.run(stage, None)? {
+            Some(test) => Err(format!("{test} fails without a change")),
+            None => {
+                self.sound.push(stage.clone());
+                Ok(())
+            }
+        }
     }
 
     /// Fails if a test fails without a change.
@@ -92,17 +109,14 @@ impl<'a> Judge<'a> {
     }
 
     /// Asks the tests near the constant first, then wider, until one notices.
-    pub(crate) fn judge(
-        &mut self,
-        index: usize,
-        run: impl Fn(&Stage) -> Result<Option<String>, String>,
-    ) -> Result<(), String> {
+    pub(crate) fn judge(&mut self, index: usize, work: &Work) -> Result<(), String> {
         if self.known(index) {
             return Ok(());
         }
         let path = &self.constants[self.changes[index].constant].path;
         for stage in self.stages(path, &self.programs) {
-            if let Some(test) = run(&stage)? {
+            if let Some(test) = work.run(&stage, Some(index))? {
+                self.require_sound(&stage, work)?;
                 return self.note(index, Verdict::Killed(test));
             }
         }

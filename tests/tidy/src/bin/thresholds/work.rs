@@ -29,7 +29,7 @@ pub(crate) struct Program {
 }
 
 /// A program and which of its tests are run: those whose path begins so.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stage {
     pub(crate) program: Program,
     pub(crate) module: String,
