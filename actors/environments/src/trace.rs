@@ -148,6 +148,15 @@ impl Trace {
         self.parts.iter().map(|part| part.table.bad_rows()).sum()
     }
 
+    /// Where the first of them was, in the first file that has one, and what was wrong with it.
+    pub fn first_bad_row(&self) -> Option<String> {
+        let mut bad = self.parts.iter().filter_map(|part| {
+            let what = part.table.first_bad_row()?;
+            Some(format!("{}: {what}", part.path.display()))
+        });
+        bad.next()
+    }
+
     fn next(&mut self, row: &mut [f64]) -> Result<Observed, EnvironmentError> {
         let mut rest = self.scratch.as_mut_slice();
         let mut any = false;

@@ -47,11 +47,13 @@ pub enum Command {
     /// Run agents over recorded time series as fast as it goes; print how well they forecast, what they raised and how
     /// far they rose.
     #[command(
-        after_help = "Examples:\n  rungs replay cpu.csv disk.csv\n  rungs replay --dir traces --seed 7\n  rungs replay --dir traces --stack --events events.jsonl\n\nA CSV file has a line of column names, an optional first column of times, and 1 to 64 columns of numbers."
+        after_help = "Examples:\n  rungs replay cpu.csv disk.csv\n  rungs replay --dir traces --seed 7\n  rungs replay --dir traces --stack --events events.jsonl\n  rungs replay --dir traces --labels combined_windows.json --plot plots/\n\nA CSV file has a line of column names, an optional first column of times, and 1 to 64 columns of numbers.\nLabels are {\"cpu.csv\": [[\"2024-05-01 10:00:00\", \"2024-05-01 11:00:00\"]]}, or, of one trace, a CSV file of start,end lines."
     )]
     Replay(Replay),
     /// Measure this build on this machine, beside baselines in the same run.
-    #[command(after_help = "Examples:\n  rungs bench\n  rungs bench mesh filter\n  rungs bench local --runs 5 --json")]
+    #[command(
+        after_help = "Examples:\n  rungs bench\n  rungs bench mesh filter\n  rungs bench local --runs 5 --json\n  rungs bench --mind --dir traces --labels labels.json"
+    )]
     Bench(Bench),
     /// One process of a measurement; prints a line for `bench`.
     #[command(subcommand, hide = true)]
@@ -164,6 +166,24 @@ pub struct Replay {
     /// Stop after so many rows of each recording.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
+    /// Draw the replay into this SVG file; of several recordings, one file each into this folder. What is there is
+    /// overwritten.
+    #[arg(long, value_name = "FILE|DIR/")]
+    pub plot: Option<PathBuf>,
+    /// Score incident detection against the labelled windows in this JSON or CSV file.
+    #[arg(long, value_name = "FILE", conflicts_with = "stack")]
+    pub labels: Option<PathBuf>,
+    /// From this anomaly score on, a row is a detection; without it, from the one that scores best over all recordings.
+    #[arg(long, value_name = "X", requires = "labels", value_parser = threshold)]
+    pub threshold: Option<f64>,
+}
+
+fn threshold(text: &str) -> Result<f64, String> {
+    let value = text
+        .parse()
+        .ok()
+        .filter(|value: &f64| value.is_finite() && *value > 0.0);
+    value.ok_or_else(|| format!("{text:?} is not a threshold; expected a number above 0"))
 }
 
 /// Arguments of `bench`.
@@ -172,6 +192,16 @@ pub struct Bench {
     /// Which; all without it, in about ten minutes.
     #[arg(value_enum, value_name = "PART")]
     pub parts: Vec<BenchPart>,
+    /// Hold what the mind computes against independent references instead: filter, spectral radius, risk, intervals,
+    /// forecasts and detection.
+    #[arg(long, conflicts_with = "parts")]
+    pub mind: bool,
+    /// Also on the recordings in this folder, with --mind.
+    #[arg(long, requires = "mind")]
+    pub dir: Option<PathBuf>,
+    /// The labelled windows of these recordings; see `rungs replay --labels`.
+    #[arg(long, requires = "dir", value_name = "FILE")]
+    pub labels: Option<PathBuf>,
     /// Print one JSON object a line.
     #[arg(long)]
     pub json: bool,

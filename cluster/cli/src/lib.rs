@@ -11,6 +11,7 @@ pub mod config;
 pub mod interrupt;
 pub mod join;
 pub mod local;
+pub mod plot;
 pub mod replay;
 pub mod up;
 

@@ -4,6 +4,7 @@
 //! Invariant: at most [`MAX_ADVICE`] pieces lie on the desk; the oldest go first.
 
 use crate::goals::FloorSight;
+use crate::l49::{Constraints, Injection};
 use crate::l3::Floor;
 use crate::report::Advice;
 use rungs_types::goal::Origin;
@@ -14,6 +15,29 @@ use std::sync::Arc;
 /// Pieces of advice on the desk: one in force, one that takes effect ten cycles later, and room for a slow kernel.
 pub const MAX_ADVICE: usize = 4;
 
+/// Goals that wait for the kernel's next turn; the oldest go first.
+pub const MAX_PROPOSALS: usize = 16;
+
+/// A goal that Level 4.9 sets, under its epoch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proposal {
+    /// The level's epoch: of an older one, it is not set.
+    pub epoch: Epoch,
+    /// The goal.
+    pub injection: Injection,
+}
+
+/// What the levels above want of the goals.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Orders {
+    /// Whose goals are taken back, and since which checkpoint.
+    pub withdrawn: Vec<(Origin, CheckpointId)>,
+    /// Goals to be set.
+    pub injections: Vec<Injection>,
+    /// What the mode of the resources permits.
+    pub constraints: Constraints,
+}
+
 /// See the module.
 #[derive(Debug, Clone, Default)]
 pub struct Desk {
@@ -22,6 +46,8 @@ pub struct Desk {
     advice: VecDeque<Arc<Advice>>,
     /// Whose goals are to be taken back, and since which checkpoint.
     withdrawn: Vec<(Origin, CheckpointId)>,
+    proposals: VecDeque<Proposal>,
+    constraints: Constraints,
 }
 
 impl Desk {
@@ -58,14 +84,36 @@ impl Desk {
                 None => self.withdrawn.push((origin, checkpoint)),
             }
         }
+        if level == Level::L49 {
+            self.proposals.clear();
+        }
         let before = self.advice.len();
         self.advice.retain(|advice| advice.level != level);
         (before - self.advice.len()) as u32
     }
 
-    /// Whose goals are to be taken back now, and since which checkpoint; told once.
-    pub fn take_withdrawn(&mut self) -> Vec<(Origin, CheckpointId)> {
-        std::mem::take(&mut self.withdrawn)
+    /// Lays a goal of Level 4.9 on the desk.
+    pub fn propose(&mut self, proposal: Proposal) {
+        if self.proposals.len() == MAX_PROPOSALS {
+            self.proposals.pop_front();
+        }
+        self.proposals.push_back(proposal);
+    }
+
+    /// What the levels above want of the goals before the kernel's next turn; told once. `epoch` is that of Level 4.9 if it
+    /// acts: goals of another epoch, or of a level that does not act any more, are dropped.
+    pub fn take_orders(&mut self, epoch: Option<Epoch>) -> Orders {
+        let current = |proposal: Proposal| (Some(proposal.epoch) == epoch).then_some(proposal.injection);
+        Orders {
+            withdrawn: std::mem::take(&mut self.withdrawn),
+            injections: self.proposals.drain(..).filter_map(current).collect(),
+            constraints: self.constraints,
+        }
+    }
+
+    /// What the mode of the resources permits from now on.
+    pub fn constrain(&mut self, constraints: Constraints) {
+        self.constraints = constraints;
     }
 
     /// What the kernel goes by in a cycle: what L4.5 says, and of the advice of the current epoch the newest that takes
@@ -157,10 +205,10 @@ mod tests {
         }
         desk.withdraw(Level::L48, CheckpointId(4));
         assert_eq!(
-            desk.take_withdrawn(),
+            desk.take_orders(None).withdrawn,
             [(Origin::L49, CheckpointId(3)), (Origin::L48, CheckpointId(4))]
         );
-        assert_eq!(desk.take_withdrawn(), []);
+        assert_eq!(desk.take_orders(None).withdrawn, []);
     }
 
     #[test]

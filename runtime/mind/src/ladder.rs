@@ -24,7 +24,8 @@ pub use fault::{Fault, Order, OrderError, Request};
 pub use restart::{BACKOFF_FIRST_MS, BACKOFF_MAX_MS, PARK_FAILURES, PARK_WINDOW_MS, RestartDecision, Restarts};
 pub use veto::{MAX_VETOES, VETO_WINDOW_CYCLES, VetoKey, VetoLog};
 
-use rungs_types::{Authority, Cause, CheckpointId, Epoch, Level};
+use crate::l49::Constraints;
+use rungs_types::{Authority, Cause, CheckpointId, Epoch, EventKind, Level};
 use serde::{Deserialize, Serialize};
 
 /// Heartbeats in a row that the existential guard may miss before it counts as critical.
@@ -231,6 +232,10 @@ impl Ladder {
             Request::Advise(advice) if advice.epoch < self.epoch(level) => Vec::new(),
             Request::Advise(advice) => vec![Action::Advise(advice)],
             Request::Tell(event) => vec![Action::Emit(event)],
+            Request::Constrain(constraints) => constrain(constraints),
+            // What was decided before a freeze, or is only advice, is carried out by nobody.
+            Request::Act(output) if output.pass.epoch < self.epoch(level) || !self.acts(level) => Vec::new(),
+            Request::Act(output) => vec![Action::Act(output)],
             Request::Authority { to, reason } => {
                 let rung = self.rung_mut(level);
                 if rung.held || rung.suspended {
@@ -269,6 +274,10 @@ impl Ladder {
         actions
     }
 
+    fn acts(&self, level: Level) -> bool {
+        self.authority(level) >= Authority::Half
+    }
+
     fn rung(&self, level: Level) -> &Rung {
         &self.rungs[level.index()]
     }
@@ -276,6 +285,15 @@ impl Ladder {
     fn rung_mut(&mut self, level: Level) -> &mut Rung {
         &mut self.rungs[level.index()]
     }
+}
+
+fn constrain(constraints: Constraints) -> Vec<Action> {
+    let told = EventKind::Mode {
+        mode: constraints.mode.to_string(),
+        l48: constraints.ceiling(Level::L48),
+        l49: constraints.ceiling(Level::L49),
+    };
+    vec![Action::Constrain(constraints), Action::Emit(told)]
 }
 
 #[cfg(test)]

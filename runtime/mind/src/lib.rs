@@ -49,6 +49,8 @@
 //! Start reading at [`report`] (what passes between levels), then [`l3`], [`l45`] and [`l48`] (the levels), then
 //! [`ladder`] (where a freeze is decided); [`stack`] drives them all without actors. [`traceability`] leads from each
 //! definition to its code and its tests.
+#![doc = ""]
+#![doc = include_str!("references.md")]
 
 pub mod body;
 pub mod budget;

@@ -12,6 +12,7 @@
 
 mod actions;
 mod level48;
+mod level49;
 #[cfg(test)]
 mod tests;
 
@@ -24,11 +25,14 @@ use crate::l3::{Action, Floor, Kernel, KernelError, Outcomes};
 use crate::l45::{EthicalKernel, Level45, Level45Error, Sentry};
 use crate::l48::observe::{ConfigError, Score};
 use crate::l48::{IntrospectOutput, ObserveOutput, PhaseName, PlanOutput};
+use crate::l49::below::MAX_MAIL;
+use crate::l49::{Bundle as Bundle49, L49Output};
 use crate::ladder::{At, Ladder, Order, OrderError};
 use crate::report::{FloorReport, REPORT_CYCLES};
 use crate::setup;
 use level48::Level48;
-use rungs_types::{AgentId, AgentSpec, Authority, CheckpointId, EventKind, GoalId, GoalSpec, Level, Origin};
+use level49::Level49;
+use rungs_types::{AgentId, AgentSpec, Authority, CheckpointId, EventKind, GoalId, GoalSpec, Level, Mail, Origin};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -74,6 +78,8 @@ pub struct Cycle {
     pub capability: Option<Arc<IntrospectOutput>>,
     /// L4.8's plan, if the pass came so far.
     pub plan: Option<Arc<PlanOutput>>,
+    /// What Level 4.9 has come to, if it made a pass.
+    pub autonomy: Option<Arc<L49Output>>,
     /// What was told.
     pub told: Vec<Told>,
 }
@@ -92,7 +98,10 @@ pub struct Stack {
     ethics: EthicalKernel,
     level45: Level45,
     level48: Option<Level48>,
+    level49: Option<Level49>,
     ladder: Ladder,
+    /// What other agents said, until Level 4.9 reads it.
+    mail: Vec<Mail>,
     ended: bool,
     seq: u64,
     told: Vec<Told>,
@@ -117,6 +126,8 @@ impl Stack {
             ethics: EthicalKernel::default(),
             level45: Level45::new(setup::floor(spec, groups))?,
             level48,
+            level49: (spec.highest >= Level::L49).then(|| Level49::new(Bundle49::first(spec.seed))),
+            mail: Vec::new(),
             ladder: Ladder::new(spec.highest),
             ended: false,
             seq: 0,
@@ -139,9 +150,8 @@ impl Stack {
         let epoch = self.ladder.epoch(Level::L48);
         let (floor, advice) = self.desk.read(self.cycle, epoch);
         let authority = self.ladder.authority(Level::L48);
-        for (origin, checkpoint) in self.desk.take_withdrawn() {
-            self.goals.withdraw(origin, checkpoint);
-        }
+        let acts = self.ladder.authority(Level::L49) >= Authority::Half;
+        self.goals.obey(self.desk.take_orders(acts.then(|| self.ladder.epoch(Level::L49))));
         let advised = advice.as_deref().map(|advice| (advice, authority));
         let duty = self.goals.begin(self.cycle, row, advised);
         let perceived = Perceived {
@@ -157,6 +167,9 @@ impl Stack {
         let turn = self.body.turn_on_duty(&mut self.kernel, &perceived, duty);
         let action = turn.action;
         self.goals.end(action, turn.task);
+        for kind in self.goals.take_news() {
+            self.tell(self.cycle, kind);
+        }
         let mut cycle = Cycle {
             number: self.cycle,
             action: Some(action),
@@ -167,6 +180,7 @@ impl Stack {
             self.report(&mut cycle);
         }
         self.end_late_pass();
+        cycle.autonomy = self.level49.as_mut().and_then(Level49::take_output);
         cycle.told = std::mem::take(&mut self.told);
         cycle
     }
@@ -217,6 +231,13 @@ impl Stack {
     /// Cancels a user's goal; whether it was open.
     pub fn cancel(&mut self, goal: &GoalId) -> bool {
         self.goals.cancel(goal, Origin::User)
+    }
+
+    /// Another agent says something. Of what is more than a pass reads, the first stays.
+    pub fn deliver(&mut self, mail: Mail) {
+        if self.mail.len() < MAX_MAIL {
+            self.mail.push(mail);
+        }
     }
 
     /// The goals.

@@ -2,9 +2,10 @@
 
 use crate::address::RolePath;
 use crate::autonomy::Violated;
+use crate::goal::Origin;
 use crate::id::{AgentId, CheckpointId};
 use crate::level::{Authority, Level};
-use crate::name::NodeName;
+use crate::name::{GoalId, NodeName};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -96,6 +97,24 @@ pub enum EventKind {
     Parked {
         /// The last failure.
         cause: Cause,
+    },
+    /// A goal was set, or is over.
+    Goal {
+        /// Which.
+        goal: GoalId,
+        /// Who set it.
+        origin: Origin,
+        /// `set`, or how it ended.
+        state: String,
+    },
+    /// The resources are in another mode (MSCP Level 4.9, section 5.3).
+    Mode {
+        /// The mode.
+        mode: String,
+        /// The most authority that L4.8 may have in it.
+        l48: Authority,
+        /// The most that L4.9 may have.
+        l49: Authority,
     },
     /// Something that a person should look at.
     Incident {

@@ -62,6 +62,8 @@ async fn wrong_arguments_are_bad_usage_and_say_what_was_expected() {
             "possible values: local, mesh, cycle, filter, agents, freeze",
         ),
         (&["bench", "--runs", "0"], "0 is not in 1..=99"),
+        (&["bench", "local", "--mind"], "cannot be used with"),
+        (&["bench", "--labels", "labels.json"], "--dir <DIR>"),
         (
             &[
                 "cert",

@@ -28,6 +28,8 @@ pub(super) struct Table<R> {
     /// The first row has been read to see what it is, and is still to be handed out.
     held: bool,
     bad_rows: u64,
+    /// Line of the first bad row, and what is wrong with it.
+    first_bad: Option<(u64, RowProblem)>,
 }
 
 /// What is known of a row beside its values.
@@ -69,6 +71,7 @@ impl<R: Read> Table<R> {
                 timed,
                 held: true,
                 bad_rows: 0,
+                first_bad: None,
             }),
             found => Err(header(HeaderProblem::TooMany { found })),
         }
@@ -89,6 +92,12 @@ impl<R: Read> Table<R> {
         self.bad_rows
     }
 
+    /// Where the first of them was and what was wrong with it.
+    pub(super) fn first_bad_row(&self) -> Option<String> {
+        let (line, problem) = self.first_bad.as_ref()?;
+        Some(format!("line {line}: {problem}"))
+    }
+
     /// Fills `row`, one value per name, from the next good row; none at the end of the file.
     pub(super) fn next_row(&mut self, row: &mut [f64]) -> Result<Option<RowInfo>, TableError> {
         loop {
@@ -99,10 +108,11 @@ impl<R: Read> Table<R> {
                 Ok(info) => return Ok(Some(info)),
                 Err(problem) => {
                     self.bad_rows += 1;
+                    let line = self.lines.number;
                     if self.bad_rows > MAX_BAD_ROWS {
-                        let line = self.lines.number;
                         return Err(TableError::BadRows { line, problem });
                     }
+                    self.first_bad.get_or_insert((line, problem));
                 }
             }
         }

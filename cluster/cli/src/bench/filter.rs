@@ -20,7 +20,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 /// Particles of each dimension, of both filters.
-const PARTICLES: usize = 100;
+pub(super) const PARTICLES: usize = 100;
 /// Dimensions of the world.
 const DIMENSIONS: usize = 8;
 /// Observations of one run.
@@ -28,21 +28,21 @@ const STEPS: usize = 2_000;
 /// Persistence of the world; its long-run variance is 1.
 const PHI: f64 = 0.9;
 /// Variances of the observation's noise.
-const PRECISE: f64 = 0.0025;
-const BALANCED: f64 = 0.25;
+pub(super) const PRECISE: f64 = 0.0025;
+pub(super) const BALANCED: f64 = 0.25;
 /// Passes of one run that are measured, after as many that are not.
 const PASSES: u64 = 200;
-const BASELINE: &str = "bootstrap filter";
+pub(super) const BASELINE: &str = "bootstrap filter";
 
 /// Weighted particles that are moved by the transition and weighted by the likelihood (N. Gordon et al., 1993).
-struct Bootstrap {
+pub(super) struct Bootstrap {
     states: Vec<f64>,
     weights: Vec<f64>,
     spare: Vec<f64>,
 }
 
 impl Bootstrap {
-    fn new(rng: &mut Pcg64Mcg) -> Self {
+    pub(super) fn new(rng: &mut Pcg64Mcg) -> Self {
         Self {
             states: (0..PARTICLES).map(|_| rng.sample(StandardNormal)).collect(),
             weights: vec![1.0 / PARTICLES as f64; PARTICLES],
@@ -51,7 +51,7 @@ impl Bootstrap {
     }
 
     /// One observation; returns the posterior mean.
-    fn step(&mut self, model: &Model, y: f64, rng: &mut Pcg64Mcg) -> f64 {
+    pub(super) fn step(&mut self, model: &Model, y: f64, rng: &mut Pcg64Mcg) -> f64 {
         let sd = model.transition.variance.sqrt();
         let mut greatest = f64::NEG_INFINITY;
         for (state, weight) in self.states.iter_mut().zip(&mut self.weights) {
@@ -95,13 +95,21 @@ impl Bootstrap {
 }
 
 /// The exact posterior.
-struct Kalman {
-    mean: f64,
-    variance: f64,
+pub(super) struct Kalman {
+    pub(super) mean: f64,
+    pub(super) variance: f64,
 }
 
 impl Kalman {
-    fn step(&mut self, model: &Model, y: f64) {
+    /// Before the first observation, in a world whose long-run variance is 1.
+    pub(super) fn prior() -> Self {
+        Self {
+            mean: 0.0,
+            variance: 1.0,
+        }
+    }
+
+    pub(super) fn step(&mut self, model: &Model, y: f64) {
         let transition = model.transition;
         let variance = transition.phi.powi(2) * self.variance + transition.variance;
         let gain = variance / (variance + model.noise);
@@ -133,12 +141,7 @@ fn fit(noise: f64, seed: u64) -> Fit {
     let mut scratch = Scratch::default();
     let mut beliefs: Vec<_> = (0..DIMENSIONS).map(|_| Belief::new(1, PARTICLES, &mut rng)).collect();
     let mut bootstraps: Vec<_> = (0..DIMENSIONS).map(|_| Bootstrap::new(&mut rng)).collect();
-    let mut exact: Vec<_> = (0..DIMENSIONS)
-        .map(|_| Kalman {
-            mean: 0.0,
-            variance: 1.0,
-        })
-        .collect();
+    let mut exact: Vec<_> = (0..DIMENSIONS).map(|_| Kalman::prior()).collect();
     let mut state: Vec<f64> = (0..DIMENSIONS).map(|_| world.sample(StandardNormal)).collect();
     let (mut row, mut means) = ([0.0; DIMENSIONS], [0.0; DIMENSIONS]);
     let (mut times, mut squares) = ([Vec::new(), Vec::new()], [0.0; 2]);

@@ -9,6 +9,7 @@ pub mod filter;
 pub mod freeze;
 pub mod local;
 pub mod mesh;
+pub mod mind;
 pub mod process;
 pub mod progress;
 pub mod report;
@@ -19,28 +20,42 @@ use clap::ValueEnum;
 use progress::Progress;
 use report::Figure;
 use rungs_shell::table::Style;
+use std::io::Write;
 
 /// Runs the parts that were asked for, or all.
 pub async fn run(bench: Bench) -> anyhow::Result<()> {
+    if bench.mind {
+        let figures = tokio::task::block_in_place(|| mind::measure(&bench))?;
+        return tell(&figures, &bench);
+    }
     let mut figures = Vec::new();
     for part in BenchPart::value_variants() {
         if bench.parts.is_empty() || bench.parts.contains(part) {
             let of_part = measure(*part, bench.runs).await?;
             if bench.json {
-                for figure in &of_part {
-                    println!("{}", figure.json());
-                }
+                tell(&of_part, &bench)?;
             }
             figures.extend(of_part);
         }
     }
     if !bench.json {
-        print!(
-            "{}\n{}",
-            report::table(&figures, Style::of_output()),
-            report::summary(&figures, bench.runs)
-        );
+        tell(&figures, &bench)?;
     }
+    Ok(())
+}
+
+fn tell(figures: &[Figure], bench: &Bench) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if bench.json {
+        figures
+            .iter()
+            .try_for_each(|figure| writeln!(out, "{}", figure.json()))?;
+        return Ok(());
+    }
+    let table = report::table(figures, Style::of_output());
+    // What is computed, not timed, is the same each time.
+    let runs = if bench.mind { 1 } else { bench.runs };
+    writeln!(out, "{table}\n{}", report::summary(figures, runs).trim_end())?;
     Ok(())
 }
 

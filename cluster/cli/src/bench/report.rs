@@ -33,6 +33,8 @@ pub enum Target {
     AtLeast(f64),
     /// The value should be at most this.
     AtMost(f64),
+    /// The value should be in this range.
+    Within(f64, f64),
     /// Shown for information.
     None,
 }
@@ -45,6 +47,7 @@ impl Target {
             Target::RatioAtMost(most) => format!("ratio <= {most}"),
             Target::AtLeast(least) => format!(">= {}", short(least)),
             Target::AtMost(most) => format!("<= {}", short(most)),
+            Target::Within(least, most) => format!("{} to {}", short(least), short(most)),
             Target::None => String::new(),
         }
     }
@@ -65,6 +68,7 @@ impl Figure {
             Target::RatioAtMost(most) => Some(self.ratio()? <= most),
             Target::AtLeast(least) => Some(self.value >= least),
             Target::AtMost(most) => Some(self.value <= most),
+            Target::Within(least, most) => Some((least..=most).contains(&self.value)),
             Target::None => None,
         }
     }
@@ -140,7 +144,7 @@ fn share(ratio: f64) -> String {
     }
 }
 
-/// Three significant digits, thousands as k and M.
+/// Three significant digits, thousands as k and M; of what is next to nothing the power of ten.
 fn short(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
@@ -149,7 +153,8 @@ fn short(value: f64) -> String {
         v if v >= 100.0 => format!("{value:.0}"),
         v if v >= 10.0 => format!("{value:.1}"),
         v if v >= 1.0 => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
+        v if v >= 5e-4 => format!("{value:.3}"),
+        _ => format!("{value:.0e}"),
     }
 }
 
@@ -194,6 +199,8 @@ mod tests {
             (Target::RatioAtMost(0.6), Some(true)),
             (Target::AtLeast(1.3e6), Some(false)),
             (Target::AtMost(1.3e6), Some(true)),
+            (Target::Within(1.0e6, 1.2e6), Some(true)),
+            (Target::Within(1.3e6, 1.4e6), Some(false)),
             (Target::None, None),
         ] {
             figure.target = target;
@@ -223,8 +230,18 @@ mod tests {
 
     #[test]
     fn numbers_have_three_digits() {
-        let values = [0.0, 0.12345, 1.2345, 12.345, 123.45, 1234.5, 12_345.0, 1_234_500.0];
-        let expected = ["0", "0.123", "1.23", "12.3", "123", "1234", "12k", "1.23M"];
+        let values = [
+            0.0,
+            1.2e-10,
+            0.12345,
+            1.2345,
+            12.345,
+            123.45,
+            1234.5,
+            12_345.0,
+            1_234_500.0,
+        ];
+        let expected = ["0", "1e-10", "0.123", "1.23", "12.3", "123", "1234", "12k", "1.23M"];
         assert_eq!(values.map(short), expected);
     }
 }

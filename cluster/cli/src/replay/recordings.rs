@@ -52,6 +52,11 @@ impl Recording {
         name.to_string_lossy().into_owned()
     }
 
+    /// The file, the folder, or what stands for several files.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Opens it at its first row.
     pub fn open(&self) -> Result<Trace, EnvironmentError> {
         let trace = match self.stacked {

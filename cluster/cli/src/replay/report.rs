@@ -1,9 +1,13 @@
 //! Summaries for people: a row for each recording, then what they come to.
 
+use super::detection::{Detection, Figures};
 use super::summary::{Rung, Summary, Total};
 use rungs_shell::table::{Cell, Style, Table, Tone};
 use rungs_types::{Authority, Level};
 use std::fmt::Write;
+
+/// From this score of the benchmark on, a recording counts as well watched.
+const GOOD_NAB: f64 = 70.0;
 
 /// A table, and lines below it.
 pub fn text(summaries: &[Summary], total: &Total, style: Style) -> String {
@@ -52,7 +56,67 @@ pub fn text(summaries: &[Summary], total: &Total, style: Style) -> String {
     for line in lines {
         writeln!(out, "{line}").expect("a string takes all writes");
     }
+    for bad in summaries.iter().filter_map(|summary| summary.first_bad_row.as_ref()) {
+        writeln!(out, "first bad row of {bad}").expect("a string takes all writes");
+    }
     out
+}
+
+/// Detection against labels: a row for each recording at the one threshold, then what they come to.
+pub fn detection(detection: &Detection, style: Style) -> String {
+    let heading = [
+        "recording",
+        "windows",
+        "found",
+        "false alarms",
+        "precision",
+        "recall",
+        "F1",
+        "NAB",
+    ];
+    let mut table = Table::new(&heading);
+    for each in &detection.recordings {
+        let figures = &each.figures;
+        let nab_tone = match figures.verdict.nab {
+            Some(nab) if nab < 0.0 => Tone::Bad,
+            Some(nab) if nab >= GOOD_NAB => Tone::Good,
+            _ => Tone::Plain,
+        };
+        table.row([
+            Cell::text(&each.recording),
+            Cell::number(figures.verdict.windows),
+            Cell::number(figures.verdict.found),
+            Cell::number(figures.verdict.false_alarms),
+            Cell::maybe(figures.precision, 2),
+            Cell::maybe(figures.recall, 2),
+            Cell::maybe(figures.f1, 2),
+            Cell::maybe(figures.verdict.nab, 1).tone(nab_tone),
+        ]);
+    }
+    let threshold = detection.total.verdict.threshold;
+    let sought = match (threshold.is_finite(), detection.optimised) {
+        (true, true) => format!("threshold {threshold:.4}, the best for all recordings together"),
+        (true, false) => format!("threshold {threshold}, as given"),
+        (false, _) => "no threshold is better than none".to_owned(),
+    };
+    let line = |what: &str, figures: &Figures| {
+        format!(
+            "{what}: {} of {} windows found, {} false alarms; precision {}, recall {}, F1 {}, NAB {}\n",
+            figures.verdict.found,
+            figures.verdict.windows,
+            figures.verdict.false_alarms,
+            shown(figures.precision, 3),
+            shown(figures.recall, 3),
+            shown(figures.f1, 3),
+            shown(figures.verdict.nab, 1),
+        )
+    };
+    format!(
+        "\n{}\n{sought}\n{}{}",
+        table.render(style),
+        line("anomaly score", &detection.total),
+        line("incidents raised by the agent", &detection.incidents)
+    )
 }
 
 fn row(summary: &Summary) -> [Cell; 12] {

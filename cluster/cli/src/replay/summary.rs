@@ -169,12 +169,13 @@ impl Tally {
     }
 
     /// All of it.
-    pub fn summary(&self, recording: String, bad_rows: u64) -> Summary {
+    pub fn summary(&self, recording: String, bad_rows: u64, first_bad_row: Option<String>) -> Summary {
         let each = || self.dimensions.iter();
         Summary {
             recording,
             rows: self.rows,
             bad_rows,
+            first_bad_row,
             dimensions: self.dimensions.len(),
             scored: each().map(|accuracy| accuracy.scored).sum(),
             forecast_ratio: geometric_mean(each().filter_map(Accuracy::ratio)),
@@ -217,6 +218,9 @@ pub struct Summary {
     pub rows: u64,
     /// Rows that were none and were skipped.
     pub bad_rows: u64,
+    /// Where the first of them was and what was wrong with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_bad_row: Option<String>,
     /// Columns of values.
     pub dimensions: usize,
     /// Observations that were forecast.

@@ -1,6 +1,8 @@
 use super::*;
 use crate::args::{Arguments, Command};
 use clap::Parser as _;
+use drive::{Step, Watcher};
+use rungs_mind::l48::observe::Score;
 use std::path::PathBuf;
 
 fn arguments(line: &[&str]) -> Replay {
@@ -25,18 +27,27 @@ fn wave(folder: &Path, name: &str, rows: u32, level: f64) -> PathBuf {
     path
 }
 
+struct Events<'a>(&'a mut Vec<String>);
+
+impl Watcher for Events<'_> {
+    fn step(&mut self, step: &Step<'_>) -> anyhow::Result<()> {
+        for told in &step.cycle.told {
+            self.0.push(serde_json::to_string(told)?);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, _tail: &[Score]) {}
+}
+
 fn figures(line: &[&str]) -> anyhow::Result<(Vec<Summary>, Vec<String>)> {
     let replay = arguments(line);
     let (mut summaries, mut events) = (Vec::new(), Vec::new());
     for recording in recordings::chosen(&replay)? {
         let mut trace = recording.open()?;
         let spec = recording.agent(replay.seed, replay.particles);
-        let on_event = |told: &Told| {
-            events.push(serde_json::to_string(told)?);
-            Ok(())
-        };
-        let tally = drive::drive(&mut trace, &spec, replay.limit, |_| {}, on_event)?;
-        summaries.push(tally.summary(recording.name(), trace.bad_rows()));
+        let tally = drive::drive(&mut trace, &spec, replay.limit, &mut Events(&mut events))?;
+        summaries.push(tally.summary(recording.name(), trace.bad_rows(), trace.first_bad_row()));
     }
     Ok((summaries, events))
 }

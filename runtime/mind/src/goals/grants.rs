@@ -2,49 +2,51 @@
 //!
 //! A goal with a grant of 0.2 earns a fifth of a cycle in each cycle, and saves at most [`MAX_SAVED_CYCLES`]; an action
 //! costs one. A goal that the allocation does not name, and every goal while nobody allocates, is not limited: advice
-//! limits by its weight, so that half of it leaves half of the cycles free.
+//! limits by its weight, so that half of it leaves half of the cycles free. While resources are critical, goals that do
+//! not serve survival have what the survival share leaves, whatever else they are granted.
 
-use crate::l48::plan::{Allocation, Grant};
+use super::record::GoalRecord;
+use crate::l48::plan::Allocation;
+use crate::l49::Constraints;
 use rungs_types::GoalId;
+use rungs_types::goal::{GoalSpec, ValueDimension};
 
 /// Cycles that a goal can save up: it acts a few times in a row when its time has come.
 pub const MAX_SAVED_CYCLES: f64 = 5.0;
 /// What sums of shares may lack of a whole cycle.
 const ROUNDING: f64 = 1e-9;
 
-/// What each goal has saved.
+/// What each limited goal has saved.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Grants(Vec<(GoalId, f64)>);
 
 impl Grants {
-    /// One more cycle under this allocation, if there is one, of this weight in [0, 1].
-    pub fn cycle(&mut self, allocation: Option<&Allocation>, weight: f64) {
-        let grants: &[Grant] = allocation.map_or(&[], |allocation| &allocation.goals);
-        let same =
-            self.0.len() == grants.len() && self.0.iter().zip(grants).all(|((goal, _), grant)| *goal == grant.goal);
-        if !same {
-            let saved = |goal: &GoalId| {
-                self.0
-                    .iter()
-                    .find(|(other, _)| other == goal)
-                    .map_or(1.0, |(_, saved)| *saved)
-            };
-            self.0 = grants
-                .iter()
-                .map(|grant| (grant.goal.clone(), saved(&grant.goal)))
-                .collect();
-        }
-        for ((_, saved), grant) in self.0.iter_mut().zip(grants) {
-            *saved = (*saved + weight * grant.share + (1.0 - weight)).min(MAX_SAVED_CYCLES);
+    /// One more cycle under this allocation, if there is one, of this weight in [0, 1], and under what the mode of the
+    /// resources leaves to these open goals.
+    pub fn cycle(&mut self, allocation: Option<&Allocation>, weight: f64, open: &[GoalRecord], limits: &Constraints) {
+        let left = 1.0 - limits.survival_share();
+        let granted = |goal: &GoalId| {
+            let grants = allocation.map_or(&[][..], |allocation| &allocation.goals);
+            grants.iter().find(|grant| grant.goal == *goal).map(|grant| grant.share)
+        };
+        let before = std::mem::take(&mut self.0);
+        for record in open {
+            let goal = &record.spec.goal;
+            let share = granted(goal).map(|share| weight * share + (1.0 - weight));
+            let factor = if left < 1.0 && !serves_survival(&record.spec) { left } else { 1.0 };
+            if share.is_none() && factor >= 1.0 {
+                continue;
+            }
+            let saved = before.iter().find(|(other, _)| other == goal).map_or(1.0, |(_, saved)| *saved);
+            let earned = factor * share.unwrap_or(1.0);
+            self.0.push((goal.clone(), (saved + earned).min(MAX_SAVED_CYCLES)));
         }
     }
 
     /// The goal may act now.
     pub fn permits(&self, goal: &GoalId) -> bool {
-        self.0
-            .iter()
-            .find(|(other, _)| other == goal)
-            .is_none_or(|(_, saved)| *saved >= 1.0 - ROUNDING)
+        let saved = self.0.iter().find(|(other, _)| other == goal);
+        saved.is_none_or(|(_, saved)| *saved >= 1.0 - ROUNDING)
     }
 
     /// The goal has acted.
@@ -55,66 +57,11 @@ impl Grants {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn goal(name: &str) -> GoalId {
-        GoalId::new(name).unwrap()
-    }
-
-    fn allocation(shares: &[(&str, f64)]) -> Allocation {
-        let grant = |(name, share): &(&str, f64)| Grant {
-            goal: goal(name),
-            share: *share,
-        };
-        Allocation {
-            goals: shares.iter().map(grant).collect(),
-            ..Allocation::minimal()
-        }
-    }
-
-    /// Actions that a goal takes in so many cycles when it acts whenever it may.
-    fn actions(share: f64, weight: f64, cycles: u32) -> u32 {
-        let (mut grants, allocation) = (Grants::default(), allocation(&[("a", share)]));
-        let mut taken = 0;
-        for _ in 0..cycles {
-            grants.cycle(Some(&allocation), weight);
-            if grants.permits(&goal("a")) {
-                grants.spend(&goal("a"));
-                taken += 1;
-            }
-        }
-        taken
-    }
-
-    #[test]
-    fn a_goal_acts_in_its_share_of_the_cycles_by_the_weight_of_the_advice() {
-        // The first action is from what every goal begins with.
-        assert_eq!(actions(0.2, 1.0, 100), 21);
-        assert_eq!(actions(0.2, 0.5, 100), 61);
-        assert_eq!(actions(0.2, 0.0, 100), 100);
-        assert_eq!(actions(0.0, 1.0, 100), 1);
-    }
-
-    #[test]
-    fn who_is_not_named_is_not_limited_and_a_change_of_the_allocation_keeps_what_was_saved() {
-        let mut grants = Grants::default();
-        assert!(grants.permits(&goal("a")));
-        grants.cycle(Some(&allocation(&[("a", 0.0)])), 1.0);
-        grants.spend(&goal("a"));
-        assert!(!grants.permits(&goal("a")) && grants.permits(&goal("b")));
-        grants.cycle(Some(&allocation(&[("b", 0.5), ("a", 0.0)])), 1.0);
-        assert!(!grants.permits(&goal("a")), "a place further back");
-        grants.cycle(None, 0.0);
-        assert!(grants.permits(&goal("a")), "withdrawn");
-    }
-
-    #[test]
-    fn no_more_than_five_cycles_are_saved() {
-        let (mut grants, allocation) = (Grants::default(), allocation(&[("a", 0.9)]));
-        (0..100).for_each(|_| grants.cycle(Some(&allocation), 1.0));
-        (0..5).for_each(|_| grants.spend(&goal("a")));
-        assert!(!grants.permits(&goal("a")));
-    }
+/// The value that it serves most is stability or safety.
+fn serves_survival(spec: &GoalSpec) -> bool {
+    let most = spec.weights.iter().max_by(|a, b| a.1.total_cmp(b.1));
+    most.is_some_and(|(value, _)| matches!(value, ValueDimension::Stability | ValueDimension::Safety))
 }
+
+#[cfg(test)]
+mod tests;

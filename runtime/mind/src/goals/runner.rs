@@ -14,10 +14,12 @@ use super::start::{Start, TaskOutcome, action_of};
 use super::table::{GoalTable, Submission, SubmitError};
 use crate::l3::{Action, Duty, Outcomes, TaskTurn};
 use crate::l48::plan::{Remedy, Strategy};
+use crate::desk::Orders;
+use crate::l49::{Constraints, Injection};
 use crate::lookahead::UNSEEN_CYCLES;
 use crate::report::{Advice, GoalReport};
 use rungs_types::goal::{GoalSpec, Knob, Origin, TaskAction};
-use rungs_types::{Authority, CheckpointId, GoalId};
+use rungs_types::{Authority, CheckpointId, EventKind, GoalId};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -58,6 +60,10 @@ pub struct Runner {
     grants: Grants,
     /// Closed since the last report.
     closed: Vec<GoalRecord>,
+    /// What the mode of the resources permits.
+    constraints: Constraints,
+    /// What of goals is to be told.
+    news: Vec<EventKind>,
 }
 
 impl Runner {
@@ -84,6 +90,8 @@ impl Runner {
             followed: None,
             grants: Grants::default(),
             closed: Vec::new(),
+            constraints: Constraints::default(),
+            news: Vec::new(),
         };
         let changes = runner.state.table.recover(cycle);
         runner.apply(changes);
@@ -167,6 +175,26 @@ impl Runner {
         self.floor = floor;
     }
 
+    /// Carries out what the levels above want of the goals: takes back, then sets, and keeps to the mode of the resources.
+    /// A goal that the table refuses is told of.
+    pub fn obey(&mut self, orders: Orders) {
+        self.constraints = orders.constraints;
+        for (origin, checkpoint) in orders.withdrawn {
+            self.withdraw(origin, checkpoint);
+        }
+        for Injection { spec, checkpoint } in orders.injections {
+            if let Err(refused) = self.submit(&spec, checkpoint, true) {
+                let summary = format!("goal {} of {} is not set: {refused}", spec.goal, spec.origin);
+                self.news.push(EventKind::Warning { summary });
+            }
+        }
+    }
+
+    /// Goals that were set, and that are over, since it was last asked.
+    pub fn take_news(&mut self) -> Vec<EventKind> {
+        std::mem::take(&mut self.news)
+    }
+
     /// A cycle begins with this row; `advised` is the advice in force with the authority of its level. Gives what the turn
     /// owes.
     pub fn begin(&mut self, cycle: u64, row: &[f64], advised: Option<(&Advice, Authority)>) -> Duty {
@@ -179,15 +207,15 @@ impl Runner {
         let own = self.state.own;
         self.strategy = advised.map_or(own, |(advice, weight)| advice.plan.choice.strategy.blend(&own, weight));
         let weight = advised.map_or(0.0, |(_, weight)| weight);
-        self.grants
-            .cycle(advised.map(|(advice, _)| &advice.plan.allocation), weight);
+                let allocation = advised.map(|(advice, _)| &advice.plan.allocation);
+        self.grants.cycle(allocation, weight, self.state.table.open(), &self.constraints);
         let limits = self.strategy.limits();
         let changes = self.state.table.decide(cycle, &self.observed(), &limits);
         self.apply(changes);
         self.owed = self.next();
         Duty {
             task: self.owed.as_ref().and_then(|start| action_of(&start.does)),
-            exploration_rate: Some(self.strategy.get(Knob::ExplorationRate)),
+            exploration_rate: Some(self.constraints.exploration() * self.strategy.get(Knob::ExplorationRate)),
         }
     }
 
@@ -293,6 +321,7 @@ impl Runner {
         for change in changes {
             tally(&change, &mut self.outcomes);
             self.state.table.apply(&change, self.cycle);
+            self.news.extend(self.state.table.news(&change));
             if let Change::Close { goal, .. } = &change {
                 if self.closed.len() == MAX_CLOSED {
                     self.closed.remove(0);

@@ -6,7 +6,7 @@ use super::places::{Candidate, give_places};
 use super::record::{GoalRecord, GoalState, GoalView, Waiver};
 use super::{MAX_CLOSED, MAX_OPEN};
 use rungs_types::goal::{GoalSpec, Origin};
-use rungs_types::{CheckpointId, GoalId, SpecError};
+use rungs_types::{CheckpointId, EventKind, GoalId, SpecError};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -166,6 +166,21 @@ impl GoalTable {
     /// The open goals, oldest first.
     pub fn open(&self) -> &[GoalRecord] {
         &self.open
+    }
+
+    /// What of a change that was just applied is to be told.
+    pub(super) fn news(&self, change: &Change) -> Option<EventKind> {
+        let (goal, state) = match change {
+            Change::Set { spec, .. } => (&spec.goal, "set".to_owned()),
+            Change::Close { goal, state } => (goal, state.to_string()),
+            _ => return None,
+        };
+        let origin = self.get(goal)?.spec.origin;
+        Some(EventKind::Goal {
+            goal: goal.clone(),
+            origin,
+            state,
+        })
     }
 
     /// The order that was given, the highest priority first.

@@ -30,6 +30,8 @@ pub struct Pass {
     pub checkpoint: CheckpointId,
     /// The last verdict permits structural changes.
     pub structural_permitted: bool,
+    /// The mode of the resources leaves the level half of its candidates.
+    pub reduced: bool,
 }
 
 /// A phase's part of a baton.
@@ -191,6 +193,7 @@ impl Plan {
                 skills: &*introspected.output,
                 purpose: &PURPOSE,
                 structural_permitted: baton.pass.structural_permitted,
+                reduced: baton.pass.reduced,
             },
             budget,
         )?;

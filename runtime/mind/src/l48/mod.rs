@@ -25,6 +25,7 @@
 //! stops at the edge and nothing is lost: the half that is not found. 100 healthy agents in 500,000 cycles all rose to
 //! full authority and violated no invariant.
 
+pub mod anomaly;
 pub mod ar;
 pub mod baton;
 pub mod belief;

@@ -55,6 +55,11 @@ pub struct Orchestrator {
     verified: Option<Arc<Bundle>>,
     /// For how long the activation criteria have held, as of the last report.
     sustained: [u32; 6],
+    /// The mode of the resources leaves the level half of its candidates.
+    reduced: bool,
+    /// The mode has changed what the level may have, and the ladder does not know yet.
+    #[serde(skip)]
+    constrained: bool,
 }
 
 impl Default for Orchestrator {
@@ -71,6 +76,8 @@ impl Default for Orchestrator {
             cause: None,
             verified: None,
             sustained: [0; 6],
+            reduced: false,
+            constrained: false,
         }
     }
 }
@@ -126,6 +133,7 @@ impl Orchestrator {
             cycle: floor.cycle,
             checkpoint: CheckpointId(self.checkpoint.0.saturating_add(1)),
             structural_permitted: self.structural_permitted,
+            reduced: self.reduced,
         };
         Turn::Begin(Box::new(Baton::new(pass, report, floor)))
     }
@@ -198,6 +206,12 @@ impl Orchestrator {
                 reason: reason.into(),
             });
         }
+        if std::mem::take(&mut self.constrained) && change.is_none() {
+            requests.push(Request::Authority {
+                to: self.standing.authority(),
+                reason: "resources".into(),
+            });
+        }
         requests.push(Request::Verified(self.checkpoint));
         if let Some(advice) = &emit.output.advice {
             requests.push(Request::Advise(Arc::clone(advice)));
@@ -247,6 +261,12 @@ impl Orchestrator {
             Action::SetAuthority {
                 level: Level::L48, to, ..
             } => self.authority = *to,
+            Action::Constrain(constraints) => {
+                let before = self.standing.authority();
+                self.standing.constrain(constraints.ceiling(Level::L48));
+                self.constrained |= self.standing.authority() != before;
+                self.reduced = constraints.candidates(Level::L48) < 1.0;
+            }
             Action::Revert { level: Level::L48, .. } => return self.verified.clone(),
             Action::Emit(EventKind::Frozen { level, cause, .. }) if *level <= Level::L48 => {
                 self.cause = Some(brief(cause));

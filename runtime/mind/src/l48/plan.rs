@@ -68,6 +68,8 @@ pub struct Planning<'a> {
     pub purpose: &'a [f64; 7],
     /// The last verdict permits structural changes.
     pub structural_permitted: bool,
+    /// Half of the candidates will do: resources are short (MSCP Level 4.9, section 5.3).
+    pub reduced: bool,
 }
 
 /// A strategy with its sort.

@@ -121,6 +121,8 @@ pub struct Standing {
     stage: Stage,
     /// The highest authority that an operator lets it reach.
     ceiling: Authority,
+    /// The highest that the mode of the resources lets it have.
+    mode_ceiling: Authority,
     /// It has been at Full since it last left Shadow.
     proven: bool,
 }
@@ -130,6 +132,7 @@ impl Default for Standing {
         Self {
             stage: Stage::Shadow,
             ceiling: Authority::Full,
+            mode_ceiling: Authority::Full,
             proven: false,
         }
     }
@@ -141,8 +144,18 @@ impl Standing {
         self.stage
     }
 
-    /// The authority of the stage.
+    /// The authority of the stage, as far as the mode of the resources lets it have that.
     pub fn authority(&self) -> Authority {
+        self.of_stage().min(self.mode_ceiling)
+    }
+
+    /// The mode of the resources lets the level have this at most; the stage is not touched, so that the level is where it
+    /// was when the mode is over.
+    pub fn constrain(&mut self, ceiling: Authority) {
+        self.mode_ceiling = ceiling;
+    }
+
+    fn of_stage(&self) -> Authority {
         match self.stage {
             Stage::Frozen { .. } | Stage::Suspended => Authority::Frozen,
             Stage::Shadow => Authority::Shadow,
@@ -177,7 +190,7 @@ impl Standing {
             _ => return None,
         };
         let held = Standing { stage: next, ..*self };
-        if held.authority() > self.ceiling {
+        if held.of_stage() > self.ceiling.min(self.mode_ceiling) {
             return None;
         }
         self.stage = next;
@@ -296,12 +309,15 @@ impl Standing {
 
     /// Why the level is not at full authority, in a few words; empty when it is.
     pub fn waiting_for(&self, sustained: &[u32; 6]) -> String {
+        if self.of_stage() > self.mode_ceiling {
+            return format!("resources: at most {}", self.mode_ceiling);
+        }
         match self.stage {
             Stage::Full => String::new(),
             Stage::Suspended => "an operator: suspended".into(),
             Stage::Frozen { held: true, .. } => "an operator: frozen".into(),
             Stage::Frozen { clean, .. } => format!("recovery: {clean} of {CLEAN_CHECKS} clean checks"),
-            _ if self.authority() >= self.ceiling => format!("an operator: at most {}", self.ceiling),
+            _ if self.of_stage() >= self.ceiling => format!("an operator: at most {}", self.ceiling),
             Stage::Advisory { since, path } => {
                 format!("{} until cycle {}", path.reason(), after(since, path.advisory_cycles()))
             }

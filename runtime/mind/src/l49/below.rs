@@ -2,7 +2,7 @@
 
 use super::resources::{Gauges, Reading, ResourceKind};
 use crate::goals::{FloorSight, GoalRecord, Observed, WorldSight};
-use crate::l48::L48Output;
+use crate::l48::{Baton, L48Output, Status};
 use crate::l48::observe::{BeliefTrajectories, ObserveState};
 use crate::l48::plan::PlanOutput;
 use crate::merge::Pending;
@@ -35,6 +35,21 @@ pub struct Qualification {
     pub sms: Option<f64>,
 }
 
+/// What the kernel and the host add to a pass of Level 4.8.
+#[derive(Debug, Clone, Default)]
+pub struct Aside {
+    /// Weight of each value dimension in the agent's purpose.
+    pub purpose: [f64; 7],
+    /// What other agents said.
+    pub mail: Vec<Mail>,
+    /// The group that the agent reports to.
+    pub group: Option<AgentName>,
+    /// What the host meters.
+    pub quotas: Quotas,
+    /// What the audit says.
+    pub qualification: Qualification,
+}
+
 /// One verified pass of Level 4.8, with what the kernel and the host add; or several, merged.
 #[derive(Debug, Clone)]
 pub struct Below {
@@ -65,6 +80,26 @@ pub struct Below {
 }
 
 impl Below {
+    /// Of a pass of Level 4.8 that has come home; `None` if it is not complete, or freezes the level: nothing of it leaves.
+    pub fn of(baton: &Baton, aside: Aside) -> Option<Self> {
+        let (observe, plan, emit) = (baton.observe.as_ref()?, baton.plan.as_ref()?, baton.emit.as_ref()?);
+        let goals = &baton.report.goals;
+        (emit.output.status != Status::Frozen).then(|| Self {
+            report: Arc::clone(&baton.report),
+            floor: Arc::clone(&baton.floor),
+            level48: Arc::clone(&emit.output),
+            model: Arc::clone(&observe.state),
+            plan: Arc::clone(&plan.output),
+            open: goals.open.as_slice().into(),
+            closed: goals.closed.as_slice().into(),
+            purpose: aside.purpose,
+            mail: aside.mail,
+            group: aside.group,
+            quotas: aside.quotas,
+            qualification: aside.qualification,
+        })
+    }
+
     /// The last L3 cycle that it covers.
     pub fn cycle(&self) -> u64 {
         self.floor.cycle

@@ -29,6 +29,8 @@ use std::sync::Arc;
 
 /// Two dimensions in two groups.
 const GROUPS: [u16; 2] = [0, 1];
+/// How much of what a dimension shows is left in the next cycle.
+const PERSISTENCE: f64 = 0.9;
 /// The purpose of an agent that has none of its own.
 pub(super) const PURPOSE: [f64; 7] = [0.20, 0.20, 0.20, 0.15, 0.10, 0.10, 0.05];
 
@@ -58,6 +60,8 @@ pub(super) struct World {
     pub(super) table: GoalTable,
     pub(super) mail: Vec<Mail>,
     pub(super) performance: f64,
+    /// How far the agent's state wobbles.
+    pub(super) noise: f64,
 }
 
 impl World {
@@ -96,6 +100,7 @@ impl World {
             table: GoalTable::default(),
             mail: Vec::new(),
             performance: 0.6,
+            noise: 0.002,
         }
     }
 
@@ -159,6 +164,13 @@ impl World {
         hashed as f64 / f64::from(1_u32 << 23) - 1.0
     }
 
+    /// What a dimension shows: a process of first order.
+    fn seen(cycle: u64, dimension: u64) -> f64 {
+        let ago = 0..40.min(cycle + 1);
+        ago.map(|ago| PERSISTENCE.powi(ago as i32) * Self::wobble(cycle - ago, dimension + 7))
+            .sum()
+    }
+
     fn report(&self) -> CycleReport {
         let cycles = self.cycle - 9..=self.cycle;
         let fact = |cycle| CycleFacts {
@@ -171,8 +183,10 @@ impl World {
             dimensions: 2,
             groups: GROUPS.into(),
             facts: cycles.clone().map(fact).collect(),
-            observations: cells().map(|(cycle, dim)| Self::wobble(cycle, dim + 7)).collect(),
-            forecasts: cells().map(|_| 0.0).collect(),
+            observations: cells().map(|(cycle, dim)| Self::seen(cycle, dim)).collect(),
+            forecasts: cells()
+                .map(|(cycle, dim)| PERSISTENCE * Self::seen(cycle - 1, dim))
+                .collect(),
             forecast_sd: cells().map(|_| 0.6).collect(),
             forecast_half_width: cells().map(|_| 1.0).collect(),
             resources: vec![Resource {
@@ -185,7 +199,7 @@ impl World {
     }
 
     fn x(&self, cycle: u64) -> [f64; 5] {
-        let at = |value: f64, of: u64| (value + 0.002 * Self::wobble(cycle, of)).clamp(0.0, 1.0);
+        let at = |value: f64, of: u64| (value + self.noise * Self::wobble(cycle, of)).clamp(0.0, 1.0);
         let iis = self.iis.unwrap_or(1.0);
         [at(1.0 - self.c_l4, 1), 1.0, at(iis, 2), at(0.1, 3), 1.0]
     }
@@ -225,7 +239,7 @@ impl World {
         };
         world.scenarios = vec![
             scenario(scenario::Kind::Baseline, 1.0 - self.optimistic, 1.0, 1.0),
-            scenario(scenario::Kind::Optimistic, self.optimistic, 0.6, 0.7),
+            scenario(scenario::Kind::Optimistic, self.optimistic, 0.3, 0.7),
         ];
     }
 

@@ -14,6 +14,7 @@
 //! 4. Goals of users and of Level 4.8 are read, never changed.
 
 mod book;
+mod court;
 mod detect;
 mod generate;
 mod matrix;

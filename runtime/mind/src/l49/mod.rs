@@ -1,6 +1,14 @@
 //! Level 4.9: what the agent wants, what it values, how long it lasts, whom it trusts, and the check that may stop all
 //! of it. Source: MSCP Level 4.9.
 //!
+//! Every 50 cycles a [`Baton`] goes goals → values → resources → peers → stability; each phase is a struct with one
+//! `step`, owns its state and hands out an immutable, shared copy of it. Phases 1 to 4 only ask: each thing that they would
+//! do is a decision, which phase 5 judges on a Lookahead of the state after it, and what it passes is carried out in
+//! the next pass ([`ruling`]). The [`Orchestrator`] measures the resources and recomputes ASS with every pass of Level
+//! 4.8, keeps the last verified states, and moves the level along its protocol ([`standing`]).
+//!
+//! What the level reads is one value, [`Below`]; what leaves it is one value, [`L49Output`].
+//!
 //! Plain structs, one folder for each concern. A deciding method takes `&self` and returns a value, an applying one takes
 //! `&mut self` and cannot fail; a stored state is checked when it is read back. Numbers that are not finite may come
 //! in; none goes out.
@@ -23,7 +31,7 @@ mod tests;
 pub mod values;
 
 pub use baton::{Baton, Bundle, PhaseError, PhaseName};
-pub use below::{Below, Look, Qualification, Quotas};
+pub use below::{Aside, Below, Look, Qualification, Quotas};
 pub use orchestrator::{Back, Orchestrator, Turn};
 pub use output::{Constraints, Injection, L49Output, Status};
 pub use standing::Standing;

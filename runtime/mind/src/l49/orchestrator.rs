@@ -48,6 +48,16 @@ impl Turn {
     }
 }
 
+impl Turn {
+    /// The baton, if a pass begins.
+    pub fn into_baton(self) -> Option<Box<Baton>> {
+        match self {
+            Turn::Begin(baton, _) => Some(baton),
+            Turn::Idle(_) | Turn::Waits(_) => None,
+        }
+    }
+}
+
 /// A baton that came back.
 #[derive(Debug, Default)]
 pub struct Back {
@@ -81,6 +91,9 @@ pub struct Orchestrator {
     cycle: u64,
     /// The last check of the live state.
     live: LiveVerdict,
+    /// What the levels below were told of the mode.
+    #[serde(skip)]
+    told: Constraints,
     #[serde(skip)]
     pending: Option<Below>,
     #[serde(skip)]
@@ -141,6 +154,16 @@ impl Orchestrator {
         let mode = self.in_force.modes.mode();
         let frozen_by_mode = mode == SurvivalState::Critical && self.standing.stage() == super::standing::Stage::Full;
         Constraints::of(mode, self.authority >= Authority::Half || frozen_by_mode)
+    }
+
+    /// What the mode asks of the levels below, if that is other than they were told.
+    pub fn constrain(&mut self) -> Option<Request> {
+        // What does not bind is not told: the levels below are as free as in no mode.
+        let now = Some(self.constraints()).filter(|now| now.binding).unwrap_or_default();
+        (now != self.told).then(|| {
+            self.told = now;
+            Request::Constrain(now)
+        })
     }
 
     /// Why the level is not at full authority; empty when it is.
@@ -243,6 +266,7 @@ impl Orchestrator {
                 cycle,
                 checkpoint: CheckpointId(self.checkpoint.0.saturating_add(1)),
                 structural_permitted: below.level48.stability.structural_permitted,
+                reduced: self.constraints().candidates(Level::L49) < 1.0,
             },
             below: Arc::new(below),
             looks: self.looks.iter().copied().collect(),

@@ -20,6 +20,7 @@ mod ledger;
 mod outbox;
 mod peer;
 mod relate;
+mod speak;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! What a supervisor is told to do.
 
+use crate::l49::{Constraints, L49Output};
 use crate::report::Advice;
 use rungs_types::{Authority, Cause, CheckpointId, EventKind, Level, RolePath};
 use std::sync::Arc;
@@ -83,6 +84,11 @@ pub enum Action {
     },
     /// Hand the advice to the kernel.
     Advise(Arc<Advice>),
+    /// Let each level do what the mode of the resources permits: the kernel explores less, L4.5 makes no structural change,
+    /// L4.8 asks for no more than its ceiling.
+    Constrain(Constraints),
+    /// Set the goals, and send the messages, of a verified pass of Level 4.9.
+    Act(Arc<L49Output>),
     /// Tell it, with the cycle of the decision.
     Emit(EventKind),
 }

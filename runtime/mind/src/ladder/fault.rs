@@ -1,5 +1,6 @@
 //! What goes into the ladder: faults, an operator's orders, and requests of the levels' orchestrators.
 
+use crate::l49::{Constraints, L49Output};
 use crate::report::Advice;
 use rungs_types::autonomy::Violated;
 use rungs_types::{Authority, Cause, CheckpointId, EventKind, Level, RolePath, Violation};
@@ -238,6 +239,10 @@ pub enum Request {
     },
     /// A baton came back verified; this is where the level goes back to from now on.
     Verified(CheckpointId),
+    /// What the mode of the resources lets each level do from now on.
+    Constrain(Constraints),
+    /// What Level 4.9 has decided: goals for the kernel, messages to other agents.
+    Act(Arc<L49Output>),
     /// Advice for the kernel.
     Advise(Arc<Advice>),
     /// An event.

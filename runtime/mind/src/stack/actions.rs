@@ -12,12 +12,12 @@ impl Stack {
         self.carry_out(actions, cycle);
     }
 
-    /// L4.8 asks for something. All of it is decided before any of it is carried out.
-    pub(super) fn requests(&mut self, requests: Vec<Request>, cycle: u64) {
+    /// A level asks for something. All of it is decided before any of it is carried out.
+    pub(super) fn requests(&mut self, level: Level, requests: Vec<Request>, cycle: u64) {
         let at = self.at(cycle);
         let mut actions = Vec::new();
         for request in requests {
-            actions.extend(self.ladder.on_request(Level::L48, request, at));
+            actions.extend(self.ladder.on_request(level, request, at));
         }
         self.carry_out(actions, cycle);
     }
@@ -26,6 +26,9 @@ impl Stack {
         for action in actions {
             if let Some(level48) = &mut self.level48 {
                 level48.obey(&action, cycle);
+            }
+            if let Some(level49) = &mut self.level49 {
+                level49.obey(&action, cycle);
             }
             self.act(action, cycle);
         }
@@ -46,9 +49,11 @@ impl Stack {
             }
             Action::Stabilize { on } => self.desk.set_floor(if on { Floor::Failed } else { Floor::Silent }),
             Action::Advise(advice) => self.desk.lay(advice),
+            Action::Constrain(constraints) => self.desk.constrain(constraints),
+            Action::Act(output) => self.act_on(&output),
             Action::Emit(kind) => self.tell(cycle, kind),
             Action::Park { .. } | Action::RestartAgent { .. } => self.ended = true,
-            // The kernel reads authority from the ladder itself; the rest concerns L4.8, which has obeyed.
+            // The kernel reads authority from the ladder itself; the rest concerns the levels above, which have obeyed.
             Action::SetAuthority { .. }
             | Action::FreezeFrom { .. }
             | Action::Revert { .. }

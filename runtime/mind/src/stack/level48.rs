@@ -182,7 +182,7 @@ impl Stack {
                 into.capability = baton.introspect.map(|leg| leg.output);
                 into.plan = baton.plan.map(|leg| leg.output);
             }
-            Turn::Idle(requests) => self.requests(requests, cycle),
+            Turn::Idle(requests) => self.requests(Level::L48, requests, cycle),
             Turn::Busy => unreachable!("invariant: a pass that is under way is late"),
         }
     }
@@ -195,7 +195,8 @@ impl Stack {
         match level48.carry(&mut baton) {
             Ok(()) => {
                 let requests = level48.orchestrator.on_baton(&baton);
-                self.requests(requests, cycle);
+                self.requests(Level::L48, requests, cycle);
+                self.hand_up_to_49(&baton);
             }
             Err((phase, Failure::Panic(message))) => {
                 let (level, role) = (Level::L48, role(phase));

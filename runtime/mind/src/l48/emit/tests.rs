@@ -12,6 +12,7 @@ fn pass(authority: Authority) -> Pass {
         cycle: 120,
         checkpoint: CheckpointId(9),
         structural_permitted: false,
+        reduced: false,
     }
 }
 

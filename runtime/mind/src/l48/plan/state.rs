@@ -112,7 +112,10 @@ impl PlanState {
 
     /// Compares the candidates, if the law is known.
     fn compare(&mut self, input: &Planning<'_>, budget: &dyn Budget) -> Result<Compared, BudgetExceeded> {
-        let candidates = self.candidates();
+        let mut candidates = self.candidates();
+        if input.reduced {
+            halve(&mut candidates, &self.in_force);
+        }
         let current = self.in_force.strategy;
         let cycles = current.depth_cycles();
         let pairs = (candidates.len() * input.world.scenarios.len()) as u32;
@@ -242,6 +245,14 @@ impl PlanState {
         let reserve = self.in_force.strategy.get(Knob::ReserveShare);
         allocate(&asks, reserve, input.world.res.score, input.world.rdf)
     }
+}
+
+/// Leaves half of the candidates, rounded up: the first ones, and in any case the one in force.
+fn halve(candidates: &mut Vec<Choice>, in_force: &Choice) {
+    let kept = candidates.len().div_ceil(2);
+    let others = candidates.iter().filter(|choice| choice.strategy != in_force.strategy);
+    let others: Vec<Choice> = others.take(kept.saturating_sub(1)).copied().collect();
+    candidates.retain(|choice| choice.strategy == in_force.strategy || others.contains(choice));
 }
 
 /// What a comparison found.

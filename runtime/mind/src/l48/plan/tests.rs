@@ -51,6 +51,7 @@ struct Agent {
     goals: GoalTable,
     last: u64,
     permitted: bool,
+    reduced: bool,
     c_l4: f64,
 }
 
@@ -62,6 +63,7 @@ impl Agent {
             goals: GoalTable::default(),
             last: 0,
             permitted: true,
+            reduced: false,
             c_l4: 0.1,
         }
     }
@@ -108,6 +110,7 @@ impl Agent {
             skills: &|_: &SkillName| None,
             purpose: &PURPOSE,
             structural_permitted: self.permitted,
+            reduced: self.reduced,
         };
         self.plan.step(&input, budget)
     }
@@ -115,6 +118,18 @@ impl Agent {
     fn pass(&mut self) -> PlanOutput {
         self.try_pass(&Unlimited).unwrap()
     }
+}
+
+#[test]
+fn while_resources_are_short_half_of_the_candidates_are_compared_and_the_one_in_force_always() {
+    let mut agent = Agent::new();
+    (0..6).for_each(|_| drop(agent.pass()));
+    let whole = agent.pass().comparison.ranked.len();
+    agent.reduced = true;
+    let reduced = agent.pass();
+    assert_eq!((whole, reduced.comparison.ranked.len()), (4, 2));
+    let in_force = reduced.before.strategy;
+    assert!(reduced.comparison.ranked.iter().any(|row| row.strategy == in_force));
 }
 
 #[test]
@@ -321,6 +336,7 @@ fn a_world_without_scenarios_or_resources_is_planned_for_all_the_same() {
         skills: &|_: &SkillName| None,
         purpose: &PURPOSE,
         structural_permitted: true,
+        reduced: false,
     };
     let output = agent.plan.step(&input, &Unlimited).unwrap();
     assert!(!output.changed && output.allocation.is_valid() && output.stack.ranked.is_empty());

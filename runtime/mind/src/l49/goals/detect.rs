@@ -51,7 +51,8 @@ pub struct Surroundings<'a> {
     pub values: &'a ValueVector,
     /// For how long resources last.
     pub survival: &'a Survival,
-    /// SEOF in the Optimistic scenario less SEOF as things are, as a share of the most it can be at rest; `None` while nothing can be looked ahead.
+    /// What the Optimistic scenario yields of SEOF over the opportunity, as a share of the most that SEOF can be at rest;
+    /// `None` while nothing can be looked ahead.
     pub gain: Option<f64>,
 }
 

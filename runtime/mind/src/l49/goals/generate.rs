@@ -1,23 +1,22 @@
 //! The phase: one step per pass.
 
 use super::book::{Book, Counters, Fate, GoalEntry};
-use super::detect::{Detector, OPPORTUNITY_CYCLES, Surroundings, skill_confidence};
-use super::matrix::{Criteria, Grade, SANDBOX_CYCLES, SCOPE_FACTOR, STABILITY_CYCLES, Verdict, subject};
-use super::matrix::{Criterion, SPECTRAL_MARGINAL};
+use super::court::Court;
+use super::detect::{Detector, Surroundings};
+use super::matrix::{Criteria, Verdict, subject};
 use super::novelty::{Profile, is_new, novelty};
 use super::rate::Rate;
 use super::signal::{GoalOrigin, Signal};
-use super::synthesize::{Idea, synthesize};
+use super::synthesize::synthesize;
 use crate::budget::{Budget, BudgetExceeded};
 use crate::l45::jacobian::SpectralReading;
 use crate::l48::Response;
-use crate::l48::scenario;
-use crate::l49::ahead::{Prospective, Scene, TRAJECTORIES, WhatIf, cosine, scaled, served};
+use crate::l49::ahead::{Prospective, Scene, TRAJECTORIES, WhatIf};
 use crate::l49::below::{Below, Look};
 use crate::l49::resources::{Gauges, Survival, project};
 use crate::l49::ruling::{InForce, Ruling};
 use crate::l49::stability::{Decision, DecisionKind};
-use crate::lookahead::{LookaheadError, LookaheadReport, SelfModel};
+use crate::lookahead::SelfModel;
 use crate::report::CycleReport;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -28,19 +27,8 @@ use std::sync::Arc;
 
 /// Most goals in the sandbox (section 3.5).
 pub const MAX_SANDBOXED: usize = 3;
-/// Most that SEOF may lose in the sandbox of a goal: what a mutation of the values may cost.
-const MAX_SEOF_LOSS: f64 = 0.03;
 /// The reward of an aspirational goal: its priority is low.
 const ASPIRATIONAL_REWARD: f64 = 0.25;
-/// Confidence in a skill of which nothing is known.
-const UNKNOWN_CONFIDENCE: f64 = 0.5;
-/// Kept off the denominator of resource viability (section 9.2).
-const EPSILON: f64 = 1e-9;
-/// Where within an opportunity its gain is looked for, in cycles.
-const OPPORTUNITY_LOOKS: [u32; 3] = [OPPORTUNITY_CYCLES / 4, OPPORTUNITY_CYCLES / 2, OPPORTUNITY_CYCLES];
-/// The most that SEOF can be at rest, and what more with two or more domains (L4.5).
-const SEOF_AT_REST: f64 = 0.45;
-const SEOF_OF_DIVERSITY: f64 = 0.20;
 /// Stage of the existential guard that freezes the creation of goals.
 const GUARD_CRITICAL: u8 = 3;
 /// Mean of |z| for a standard normal z.
@@ -180,16 +168,6 @@ impl Generate {
         self.state = Arc::new(next);
         Ok(output)
     }
-}
-
-/// What candidates are judged by.
-struct Court<'a> {
-    input: &'a Generating<'a>,
-    scene: &'a Scene,
-    survival: &'a Survival,
-    budget: &'a dyn Budget,
-    /// Without any new goal.
-    alone: WhatIf,
 }
 
 impl GenerateState {
@@ -441,116 +419,6 @@ fn has_place(spec: &GoalSpec, below: &Below, output: &GoalsOutput) -> bool {
     open + asked < spec.tier.cap()
         && below.open.len() + output.proposals.len() < crate::goals::MAX_OPEN
         && name_is_free(&spec.goal)
-}
-
-impl Court<'_> {
-    /// SEOF in the Optimistic scenario less SEOF as things are, where it is most within the opportunity, as a share of the
-    /// most that SEOF can be at rest: half of it are derivatives, which come and go.
-    fn gain(&self) -> Result<Option<f64>, BudgetExceeded> {
-        let scenarios = &self.input.below.level48.world.scenarios;
-        let Some(kind) = scenarios
-            .iter()
-            .find(|scenario| scenario.kind == scenario::Kind::Optimistic)
-        else {
-            return Ok(None);
-        };
-        let optimistic = WhatIf {
-            scenario: (kind.spread, kind.consumption),
-            ..self.alone.clone()
-        };
-        let mut most: Option<f64> = None;
-        for cycles in OPPORTUNITY_LOOKS {
-            let now = self.look(&self.alone, cycles)?;
-            let then = self.look(&optimistic, cycles)?;
-            let gain = now.zip(then).map(|(now, then)| {
-                let at_rest = SEOF_AT_REST + if now.final_cdi > 0.0 { SEOF_OF_DIVERSITY } else { 0.0 };
-                (then.seof_last - now.seof_last) / at_rest
-            });
-            most = gain.map(|gain| most.map_or(gain, |most| most.max(gain))).or(most);
-        }
-        Ok(most)
-    }
-
-    /// `None` if it could not be looked ahead.
-    fn look(&self, change: &WhatIf, cycles: u32) -> Result<Option<LookaheadReport>, BudgetExceeded> {
-        match self.scene.look(change, &self.input.below.source(), cycles, self.budget) {
-            Ok(report) => Ok(Some(report)),
-            Err(LookaheadError::Budget(over)) => Err(over),
-            Err(_) => Ok(None),
-        }
-    }
-
-    fn with_goal(&self, spec: &GoalSpec, criteria: &Criteria) -> WhatIf {
-        WhatIf {
-            added: vec![Prospective::candidate(spec, criteria.feasibility, criteria.purpose)],
-            ..self.alone.clone()
-        }
-    }
-
-    /// Validates; where only the scope is too large, once more with less of it.
-    fn validate_scoped(&self, idea: Idea) -> Result<(Idea, Criteria, bool), BudgetExceeded> {
-        let criteria = self.validate(&idea)?;
-        if !criteria.wants_less() {
-            return Ok((idea, criteria, false));
-        }
-        let idea = idea.reduced(SCOPE_FACTOR);
-        let criteria = self.validate(&idea)?;
-        Ok((idea, criteria, true))
-    }
-
-    fn validate(&self, idea: &Idea) -> Result<Criteria, BudgetExceeded> {
-        let measured = self.measure(&idea.spec, &idea.intent, idea.duration_cycles());
-        let report = self.look(&self.with_goal(&idea.spec, &measured), STABILITY_CYCLES)?;
-        Ok(Criteria {
-            rho: report.map_or(f64::NAN, |report| report.max_rho),
-            violated: report.is_none_or(|report| !report.broken.is_empty()),
-            ..measured
-        })
-    }
-
-    /// The first four criteria.
-    fn measure(&self, spec: &GoalSpec, intent: &[f64; 7], duration_cycles: f64) -> Criteria {
-        let below = self.input.below;
-        let confidence = |skill| skill_confidence(below, skill).unwrap_or(UNKNOWN_CONFIDENCE);
-        let runway = below.level48.world.rdf.min(self.survival.min_survival);
-        Criteria {
-            purpose: cosine(intent, &scaled(&below.purpose)),
-            value: self.input.in_force.values.alignment(intent, spec.budget.share),
-            feasibility: spec.skills.iter().map(confidence).product(),
-            resource: runway / (duration_cycles + EPSILON),
-            rho: 0.0,
-            violated: false,
-        }
-    }
-
-    /// The verdict of the sandbox: 200 cycles with the goal break nothing, are not marginal and cost no more than 0.03 of
-    /// SEOF against the same worlds without it, and no criterion fails by now.
-    fn sandbox(&self, entry: &GoalEntry) -> Result<Verdict, BudgetExceeded> {
-        let intent = served(&entry.spec, &self.input.below.purpose);
-        let idea = Idea {
-            spec: GoalSpec::clone(&entry.spec),
-            intent,
-        };
-        let criteria = self.measure(&idea.spec, &intent, idea.duration_cycles());
-        let failed = Criterion::ALL
-            .into_iter()
-            .find(|criterion| criteria.grade(*criterion) == Grade::Fail);
-        if let Some(failed) = failed {
-            return Ok(Verdict::Rejected(failed));
-        }
-        let without = self.look(&self.alone, SANDBOX_CYCLES)?;
-        let with = self.look(&self.with_goal(&entry.spec, &criteria), SANDBOX_CYCLES)?;
-        let sound = without.zip(with).is_some_and(|(without, with)| {
-            with.broken.is_empty()
-                && with.max_rho < SPECTRAL_MARGINAL
-                && without.seof_last - with.seof_last <= MAX_SEOF_LOSS
-        });
-        Ok(if sound {
-            Verdict::Approved
-        } else {
-            Verdict::Rejected(Criterion::Stability)
-        })
-    }
 }
 
 /// Mean |error| in forecast standard deviations over the dimensions observed in a row, / 0.798, - 1; `None` without one.

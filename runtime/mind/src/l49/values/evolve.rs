@@ -10,7 +10,7 @@ use crate::budget::Budget;
 use crate::l49::ahead::{Scene, WhatIf, served};
 use crate::l49::below::Below;
 use crate::l49::ruling::Ruling;
-use crate::l49::stability::{Decision, DecisionKind};
+use crate::l49::stability::{Condition, Decision, DecisionKind, Limit};
 use crate::lookahead::LookaheadError;
 use rungs_types::GoalId;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,8 @@ use std::sync::Arc;
 const MAX_BEGUN: usize = crate::goals::MAX_OPEN;
 /// SEOF that a mutation may cost once it is in force: what the sandbox allows it.
 const MAX_SEOF_LOSS: f64 = 0.03;
+/// The least score that a change of the values leaves (section 7.2: below it the level only advises).
+const MIN_SCORE: f64 = 0.20;
 /// Cycles after which what a mutation has done to SEOF can be told: over so many SEOF takes its derivatives.
 const TOLD_AFTER_CYCLES: u64 = 100;
 /// Most mutations whose SEOF is remembered.
@@ -185,6 +187,7 @@ impl EvolveState {
         self.admit(below);
         let mut rejected = Vec::new();
         let approved = self.evaluate(input, budget, &mut rejected);
+        let approved = approved.filter(|pending| self.is_bearable(pending, cycle, &mut rejected));
         let act = if drift.band.reverts() {
             Some(ValueAct::Revert)
         } else {
@@ -319,6 +322,22 @@ impl EvolveState {
             }
         }
         approved
+    }
+
+    /// With the mutation, the drift alone leaves the score of phase 5 at 0.20 or above: a level that went beyond would put
+    /// itself out of action by its values, and have no authority to bring them back. One that is not bearable is
+    /// rejected.
+    fn is_bearable(&mut self, pending: &Pending, cycle: u64, rejected: &mut Vec<Mutation>) -> bool {
+        let Limit { limit, comfort } = Condition::ValueDrift.limit();
+        let most = limit - MIN_SCORE * (limit - comfort);
+        let after = self.after(&ValueAct::Apply(*pending)).total_drift();
+        let bearable = after <= most || after <= self.values.vector().total_drift();
+        if !bearable {
+            rejected.push(pending.mutation);
+            self.values
+                .settle(pending, Verdict::Rejected(Rejection::Invariant), cycle);
+        }
+        bearable
     }
 
     /// A mutation since which SEOF has fallen, as soon as that can be told.

@@ -1,0 +1,101 @@
+use super::*;
+use crate::goals::{Change, GoalTable};
+use crate::l48::plan::Grant;
+use crate::l49::resources::SurvivalState;
+use rungs_types::CheckpointId;
+use std::sync::Arc;
+
+fn goal(name: &str) -> GoalId {
+    GoalId::new(name).unwrap()
+}
+
+/// Open goals, each with the value that it serves.
+fn open(goals: &[(&str, &str)]) -> Vec<GoalRecord> {
+    let mut table = GoalTable::default();
+    for (name, value) in goals {
+        let spec = serde_json::json!({
+            "goal": name, "intent": "see more", "weights": { *value: 1.0 },
+            "success": { "all": [{ "of": "eu", "is": "at_most", "value": 0.0 }] },
+            "tasks": [{ "name": "a", "does": { "sample_faster": { "group": 0 } } }],
+        });
+        let set = Change::Set {
+            spec: Arc::new(serde_json::from_value(spec).unwrap()),
+            checkpoint: CheckpointId(0),
+        };
+        table.apply(&set, 0);
+    }
+    table.open().to_vec()
+}
+
+fn allocation(shares: &[(&str, f64)]) -> Allocation {
+    let grant = |(name, share): &(&str, f64)| Grant {
+        goal: goal(name),
+        share: *share,
+    };
+    Allocation {
+        goals: shares.iter().map(grant).collect(),
+        ..Allocation::minimal()
+    }
+}
+
+/// Actions that a goal takes in a hundred cycles when it acts whenever it may.
+fn actions(share: Option<f64>, weight: f64, value: &str, limits: &Constraints) -> u32 {
+    let open = open(&[("a", value)]);
+    let allocation = share.map(|share| allocation(&[("a", share)]));
+    let mut grants = Grants::default();
+    let mut taken = 0;
+    for _ in 0..100 {
+        grants.cycle(allocation.as_ref(), weight, &open, limits);
+        if grants.permits(&goal("a")) {
+            grants.spend(&goal("a"));
+            taken += 1;
+        }
+    }
+    taken
+}
+
+#[test]
+fn a_goal_acts_in_its_share_of_the_cycles_by_the_weight_of_the_advice() {
+    let actions = |share, weight| actions(Some(share), weight, "growth", &Constraints::default());
+    // The first action is from what every goal begins with.
+    assert_eq!(actions(0.2, 1.0), 21);
+    assert_eq!(actions(0.2, 0.5), 61);
+    assert_eq!(actions(0.2, 0.0), 100);
+    assert_eq!(actions(0.0, 1.0), 1);
+}
+
+#[test]
+fn while_resources_are_critical_four_fifths_are_left_to_goals_of_survival() {
+    let critical = Constraints::of(SurvivalState::Critical, true);
+    assert_eq!(actions(None, 0.0, "growth", &critical), 21);
+    assert_eq!(actions(Some(0.5), 1.0, "growth", &critical), 11);
+    assert_eq!(actions(None, 0.0, "stability", &critical), 100);
+    assert_eq!(actions(None, 0.0, "safety", &critical), 100);
+    let advice = Constraints::of(SurvivalState::Critical, false);
+    assert_eq!(actions(None, 0.0, "growth", &advice), 100, "not binding");
+    let warning = Constraints::of(SurvivalState::Warning, true);
+    assert_eq!(actions(None, 0.0, "growth", &warning), 100);
+}
+
+#[test]
+fn who_is_not_named_is_not_limited_and_a_change_of_the_allocation_keeps_what_was_saved() {
+    let (mut grants, none) = (Grants::default(), Constraints::default());
+    let open = open(&[("a", "growth"), ("b", "growth")]);
+    assert!(grants.permits(&goal("a")));
+    grants.cycle(Some(&allocation(&[("a", 0.0)])), 1.0, &open, &none);
+    grants.spend(&goal("a"));
+    assert!(!grants.permits(&goal("a")) && grants.permits(&goal("b")));
+    grants.cycle(Some(&allocation(&[("b", 0.5), ("a", 0.0)])), 1.0, &open, &none);
+    assert!(!grants.permits(&goal("a")));
+    grants.cycle(None, 0.0, &open, &none);
+    assert!(grants.permits(&goal("a")), "withdrawn");
+}
+
+#[test]
+fn no_more_than_five_cycles_are_saved() {
+    let (mut grants, allocation) = (Grants::default(), allocation(&[("a", 0.9)]));
+    let open = open(&[("a", "growth")]);
+    (0..100).for_each(|_| grants.cycle(Some(&allocation), 1.0, &open, &Constraints::default()));
+    (0..5).for_each(|_| grants.spend(&goal("a")));
+    assert!(!grants.permits(&goal("a")));
+}

@@ -1,0 +1,152 @@
+//! What candidates are judged by: the five criteria, the sandbox, and what an opportunity is worth. All of it by Lookaheads
+//! in the worlds of one scene.
+
+use super::book::GoalEntry;
+use super::detect::{OPPORTUNITY_CYCLES, skill_confidence};
+use super::generate::Generating;
+use super::matrix::{
+    Criteria, Criterion, Grade, SANDBOX_CYCLES, SCOPE_FACTOR, SPECTRAL_MARGINAL, STABILITY_CYCLES, Verdict,
+};
+use super::synthesize::Idea;
+use crate::budget::{Budget, BudgetExceeded};
+use crate::l48::scenario;
+use crate::l49::ahead::{Prospective, Scene, WhatIf, cosine, scaled, served};
+use crate::l49::resources::Survival;
+use crate::lookahead::{LookaheadError, LookaheadReport};
+use rungs_types::goal::GoalSpec;
+
+/// Most that SEOF may lose in the sandbox of a goal: what a mutation of the values may cost.
+const MAX_SEOF_LOSS: f64 = 0.03;
+/// Confidence in a skill of which nothing is known.
+const UNKNOWN_CONFIDENCE: f64 = 0.5;
+/// Kept off the denominator of resource viability (section 9.2).
+const EPSILON: f64 = 1e-9;
+/// Between two looks at an opportunity, in cycles.
+const OPPORTUNITY_STEP: u32 = 50;
+/// The derivatives in SEOF are taken over so many cycles.
+const SEOF_UNIT_CYCLES: f64 = 100.0;
+/// The most that SEOF can be at rest, and what more with two or more domains (L4.5).
+const SEOF_AT_REST: f64 = 0.45;
+const SEOF_OF_DIVERSITY: f64 = 0.20;
+
+/// What candidates are judged by.
+pub(super) struct Court<'a> {
+    pub(super) input: &'a Generating<'a>,
+    pub(super) scene: &'a Scene,
+    pub(super) survival: &'a Survival,
+    pub(super) budget: &'a dyn Budget,
+    /// Without any new goal.
+    pub(super) alone: WhatIf,
+}
+
+impl Court<'_> {
+    /// What the Optimistic scenario yields over the opportunity: SEOF in it less SEOF as things are, added up in the unit
+    /// of time that its derivatives have (100 cycles), as a share of the most that SEOF can be at rest. At one cycle alone
+    /// it would say little: half of SEOF are derivatives, which come and go.
+    pub(super) fn gain(&self) -> Result<Option<f64>, BudgetExceeded> {
+        let scenarios = &self.input.below.level48.world.scenarios;
+        let Some(kind) = scenarios
+            .iter()
+            .find(|scenario| scenario.kind == scenario::Kind::Optimistic)
+        else {
+            return Ok(None);
+        };
+        let optimistic = WhatIf {
+            scenario: (kind.spread, kind.consumption),
+            ..self.alone.clone()
+        };
+        let (mut sum, mut at_rest) = (0.0, SEOF_AT_REST);
+        for cycles in (OPPORTUNITY_STEP..=OPPORTUNITY_CYCLES).step_by(OPPORTUNITY_STEP as usize) {
+            let now = self.look(&self.alone, cycles)?;
+            let Some((now, then)) = now.zip(self.look(&optimistic, cycles)?) else {
+                return Ok(None);
+            };
+            if now.final_cdi > 0.0 {
+                at_rest = SEOF_AT_REST + SEOF_OF_DIVERSITY;
+            }
+            sum += (then.seof_last - now.seof_last) * f64::from(OPPORTUNITY_STEP) / SEOF_UNIT_CYCLES;
+        }
+        Ok(Some(sum / at_rest))
+    }
+
+    /// `None` if it could not be looked ahead.
+    fn look(&self, change: &WhatIf, cycles: u32) -> Result<Option<LookaheadReport>, BudgetExceeded> {
+        match self.scene.look(change, &self.input.below.source(), cycles, self.budget) {
+            Ok(report) => Ok(Some(report)),
+            Err(LookaheadError::Budget(over)) => Err(over),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn with_goal(&self, spec: &GoalSpec, criteria: &Criteria) -> WhatIf {
+        WhatIf {
+            added: vec![Prospective::candidate(spec, criteria.feasibility, criteria.purpose)],
+            ..self.alone.clone()
+        }
+    }
+
+    /// Validates; where only the scope is too large, once more with less of it.
+    pub(super) fn validate_scoped(&self, idea: Idea) -> Result<(Idea, Criteria, bool), BudgetExceeded> {
+        let criteria = self.validate(&idea)?;
+        if !criteria.wants_less() {
+            return Ok((idea, criteria, false));
+        }
+        let idea = idea.reduced(SCOPE_FACTOR);
+        let criteria = self.validate(&idea)?;
+        Ok((idea, criteria, true))
+    }
+
+    fn validate(&self, idea: &Idea) -> Result<Criteria, BudgetExceeded> {
+        let measured = self.measure(&idea.spec, &idea.intent, idea.duration_cycles());
+        let report = self.look(&self.with_goal(&idea.spec, &measured), STABILITY_CYCLES)?;
+        Ok(Criteria {
+            rho: report.map_or(f64::NAN, |report| report.max_rho),
+            violated: report.is_none_or(|report| !report.broken.is_empty()),
+            ..measured
+        })
+    }
+
+    /// The first four criteria.
+    fn measure(&self, spec: &GoalSpec, intent: &[f64; 7], duration_cycles: f64) -> Criteria {
+        let below = self.input.below;
+        let confidence = |skill| skill_confidence(below, skill).unwrap_or(UNKNOWN_CONFIDENCE);
+        let runway = below.level48.world.rdf.min(self.survival.min_survival);
+        Criteria {
+            purpose: cosine(intent, &scaled(&below.purpose)),
+            value: self.input.in_force.values.alignment(intent, spec.budget.share),
+            feasibility: spec.skills.iter().map(confidence).product(),
+            resource: runway / (duration_cycles + EPSILON),
+            rho: 0.0,
+            violated: false,
+        }
+    }
+
+    /// The verdict of the sandbox: 200 cycles with the goal break nothing, are not marginal and cost no more than 0.03 of
+    /// SEOF against the same worlds without it, and no criterion fails by now.
+    pub(super) fn sandbox(&self, entry: &GoalEntry) -> Result<Verdict, BudgetExceeded> {
+        let intent = served(&entry.spec, &self.input.below.purpose);
+        let idea = Idea {
+            spec: GoalSpec::clone(&entry.spec),
+            intent,
+        };
+        let criteria = self.measure(&idea.spec, &intent, idea.duration_cycles());
+        let failed = Criterion::ALL
+            .into_iter()
+            .find(|criterion| criteria.grade(*criterion) == Grade::Fail);
+        if let Some(failed) = failed {
+            return Ok(Verdict::Rejected(failed));
+        }
+        let without = self.look(&self.alone, SANDBOX_CYCLES)?;
+        let with = self.look(&self.with_goal(&entry.spec, &criteria), SANDBOX_CYCLES)?;
+        let sound = without.zip(with).is_some_and(|(without, with)| {
+            with.broken.is_empty()
+                && with.max_rho < SPECTRAL_MARGINAL
+                && without.seof_last - with.seof_last <= MAX_SEOF_LOSS
+        });
+        Ok(if sound {
+            Verdict::Approved
+        } else {
+            Verdict::Rejected(Criterion::Stability)
+        })
+    }
+}
