@@ -337,6 +337,32 @@ mod tests {
     }
 
     #[test]
+    fn ninety_nine_cycles_pay_for_nine_actions() {
+        let mut body = body();
+        let action = Action::RaiseIncident { group: 0 };
+        while body.gate().permit(&action).is_ok() {}
+        (0..99).for_each(|_| {
+            body.begin_cycle();
+        });
+        let granted = (0..20).take_while(|_| body.gate().permit(&action).is_ok()).count();
+        assert_eq!(granted, 9);
+    }
+
+    #[test]
+    fn how_fast_a_resource_goes_is_told_from_its_last_fifty_observations() {
+        let consumption = |last: u64| {
+            let mut body = body();
+            for cycle in 2..=last {
+                body.resources(cycle, &[0.5, 100.0 + 2.0 * cycle.min(11) as f64]);
+            }
+            body.resources(last + 1, &[0.5, f64::NAN])[0].consumption_per_cycle
+        };
+        // It rose until cycle 11: 50 observations later nothing is left of it.
+        assert_eq!(consumption(60), 0.0);
+        assert!(consumption(59) > 0.0);
+    }
+
+    #[test]
     fn an_action_without_a_granted_scope_is_refused_by_the_ethical_kernel() {
         assert_eq!(
             body().gate().permit(&Action::AskPeer { group: 0 }),

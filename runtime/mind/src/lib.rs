@@ -47,7 +47,8 @@
 //! ```
 //!
 //! Start reading at [`report`] (what passes between levels), then [`l3`], [`l45`] and [`l48`] (the levels), then
-//! [`ladder`] (where a freeze is decided); [`stack`] drives them all without actors.
+//! [`ladder`] (where a freeze is decided); [`stack`] drives them all without actors. [`traceability`] leads from each
+//! definition to its code and its tests.
 #![doc = ""]
 #![doc = include_str!("references.md")]
 
@@ -67,5 +68,7 @@ pub mod qualify;
 pub mod report;
 pub mod setup;
 pub mod stack;
+#[doc = include_str!("traceability.md")]
+pub mod traceability {}
 
 pub use stack::Stack;

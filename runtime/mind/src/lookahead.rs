@@ -40,6 +40,8 @@ mod state;
 mod world;
 
 #[cfg(test)]
+mod boundaries;
+#[cfg(test)]
 mod tests;
 
 pub use course::{Course, MAX_ATTEMPTS};

@@ -3,7 +3,8 @@
 use rungs_tidy::exceptions::Exceptions;
 use rungs_tidy::workspace::{Workspace, cargo};
 use rungs_tidy::{
-    Finding, arrows, deploy, features, habits, layout, length, manifests, purity, readme, remotable, texts,
+    Finding, arrows, deploy, features, habits, layout, length, manifests, purity, readme, remotable, texts, thresholds,
+    trace,
 };
 use std::sync::LazyLock;
 
@@ -110,6 +111,22 @@ fn the_readme_maps_the_code_and_names_the_commands() {
         readme::test_command(WORKSPACE.text("README.md")),
         Some(readme::COMMANDS[1])
     );
+}
+
+#[test]
+fn every_definition_leads_to_its_code_and_its_tests() {
+    assert_none(trace::check(
+        WORKSPACE.text(trace::TABLE),
+        &WORKSPACE.sources,
+        trace::NOT_YET,
+    ));
+}
+
+#[test]
+fn every_constant_that_need_not_be_tested_is_there_and_says_why() {
+    let exceptions = thresholds::Exceptions::parse(WORKSPACE.text("tests/tidy/thresholds.toml"));
+    let exceptions = exceptions.expect("the list of constants can be read");
+    assert_none(thresholds::stale(&exceptions, &WORKSPACE.sources));
 }
 
 #[test]

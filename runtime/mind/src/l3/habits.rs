@@ -184,6 +184,16 @@ mod tests {
     }
 
     #[test]
+    fn a_late_cycle_counts_for_fifty_cycles() {
+        let mut habits = Habits::new(1);
+        habits.cycle(true);
+        (0..49).for_each(|_| habits.cycle(false));
+        assert_eq!(habits.late_share(), 1.0 / 50.0);
+        habits.cycle(false);
+        assert_eq!(habits.late_share(), 0.0);
+    }
+
+    #[test]
     fn taking_back_a_recent_change_is_a_flip() {
         let mut habits = Habits::new(1);
         assert!(!habits.acted(FASTER, 1, Forecaster::Linear));

@@ -15,6 +15,8 @@
 //!    and [`Level45::restore`].
 //! 4. In steady state [`Level45::step_into`] allocates nothing.
 
+#[cfg(test)]
+mod boundaries;
 pub mod criteria;
 pub mod ethics;
 #[cfg(test)]

@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn definition_4_is_level_over_consumption_of_the_shortest_and_caps_at_10000() {
         assert!((runway_cycles(&[resource(300.0, 2.0, 0.5), resource(50.0, 1.0, 0.5)]) - 50.0).abs() < 1e-6);
-        assert_eq!(runway_cycles(&[resource(1.0, 0.0, 0.0)]), MAX_RUNWAY_CYCLES);
+        assert_eq!(runway_cycles(&[resource(1.0, 0.0, 0.0)]), 10_000.0);
         assert_eq!(runway_cycles(&[resource(1.0, -5.0, 0.0)]), MAX_RUNWAY_CYCLES);
         assert_eq!(runway_cycles(&[]), MAX_RUNWAY_CYCLES);
         assert_eq!(runway_cycles(&[resource(0.0, 0.0, 0.0)]), 0.0);
@@ -207,6 +207,28 @@ mod tests {
         );
         (0..50).for_each(|_| surprises.note(9.0));
         assert_eq!(surprises.shocks(), Some(1.0));
+    }
+
+    #[test]
+    fn an_innovation_of_1_97_is_outside_its_interval_and_the_last_hundred_count() {
+        let mut surprises = Surprises::default();
+        (0..100).for_each(|_| surprises.note(1.97));
+        assert!((surprises.violations().expect("known") - 1.0).abs() < 1e-12);
+        (0..99).for_each(|_| surprises.note(1.95));
+        assert_eq!(surprises.violations(), Some(0.0), "one of a hundred is less than five");
+        let mut surprises = Surprises::default();
+        surprises.note(1.97);
+        (0..9).for_each(|_| surprises.note(1.97));
+        (0..90).for_each(|_| surprises.note(0.0));
+        assert!(
+            (surprises.violations().expect("known") - 0.05 / 0.95).abs() < 1e-12,
+            "ten of a hundred"
+        );
+        surprises.note(0.0);
+        assert!(
+            (surprises.violations().expect("known") - 0.04 / 0.95).abs() < 1e-12,
+            "nine of a hundred"
+        );
     }
 
     #[test]

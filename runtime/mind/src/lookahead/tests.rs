@@ -1,4 +1,4 @@
-use super::dynamics::{HORIZON_CYCLES, MAX_SURPRISE, MIN_CYCLES};
+use super::dynamics::{HORIZON_CYCLES, MAX_SURPRISE};
 use super::measures::{SeofTerms, diversity, lyapunov, seof};
 use super::world::World;
 use super::*;
@@ -19,9 +19,9 @@ fn rng(seed: u64) -> Pcg64Mcg {
 
 /// Calibrated AR(1) dimensions: phi 0.9, long-run variance 1, noise variance 0.1.
 #[derive(Clone, Copy)]
-struct Calm {
+pub(super) struct Calm {
     dimensions: usize,
-    law: DimensionLaw,
+    pub(super) law: DimensionLaw,
 }
 
 const LAW: DimensionLaw = DimensionLaw {
@@ -38,7 +38,7 @@ const LAW: DimensionLaw = DimensionLaw {
 };
 
 impl Calm {
-    fn of(dimensions: usize) -> Self {
+    pub(super) fn of(dimensions: usize) -> Self {
         Self { dimensions, law: LAW }
     }
 }
@@ -57,7 +57,7 @@ impl Trajectories for Calm {
     }
 }
 
-fn state() -> DecisionState {
+pub(super) fn state() -> DecisionState {
     let mut state = DecisionState {
         x: HOME,
         ..DecisionState::default()
@@ -71,7 +71,7 @@ fn state() -> DecisionState {
 }
 
 /// X relaxes by 0.8 in each component and nothing else happens.
-fn relaxation() -> Dynamics {
+pub(super) fn relaxation() -> Dynamics {
     let mut dynamics = Dynamics {
         rest: HOME,
         rho: 0.8,
@@ -83,7 +83,12 @@ fn relaxation() -> Dynamics {
     dynamics
 }
 
-fn run(state: &DecisionState, dynamics: &Dynamics, source: &impl Trajectories, cycles: u32) -> LookaheadReport {
+pub(super) fn run(
+    state: &DecisionState,
+    dynamics: &Dynamics,
+    source: &impl Trajectories,
+    cycles: u32,
+) -> LookaheadReport {
     let mut rollout = Rollout::start(state, dynamics, source, rng(1)).unwrap();
     rollout.advance(cycles, &Unlimited).unwrap();
     rollout.report()
@@ -671,8 +676,8 @@ fn the_law_of_an_agent_is_learned_from_its_cycles() {
 #[test]
 fn there_is_no_law_before_fifty_cycles() {
     let truth = relaxation();
-    assert_eq!(watched(&truth, MIN_CYCLES - 1).dynamics(STABLE, None), None);
-    assert!(watched(&truth, MIN_CYCLES).dynamics(STABLE, None).is_some());
+    assert_eq!(watched(&truth, 49).dynamics(STABLE, None), None);
+    assert!(watched(&truth, 50).dynamics(STABLE, None).is_some());
 }
 
 #[test]

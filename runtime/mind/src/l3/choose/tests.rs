@@ -154,7 +154,7 @@ fn late_cycles_lengthen_the_period_and_a_stretched_one_goes_back() {
     );
     assert_eq!(
         value(&with_habits(&habits, &environment, 101, |_| {}), shorter),
-        Some(PERIOD_RETURN_VALUE)
+        Some(0.10)
     );
     let near = |s: &mut Situation<'_>| s.quota_share = 0.35;
     assert_eq!(value(&with_habits(&habits, &environment, 101, near), shorter), None);
@@ -180,7 +180,7 @@ fn surprises_raise_an_incident_and_calm_clears_it() {
     assert_eq!(clearing(&environment, 300), None, "still surprised");
     let calm = watched(&[0.5], 300);
     assert_eq!(clearing(&calm, 203), None, "not rested");
-    assert_eq!(clearing(&calm, 204), Some(CLEAR_VALUE));
+    assert_eq!(clearing(&calm, 204), Some(0.2));
 }
 
 #[test]
@@ -216,6 +216,11 @@ fn a_forecaster_that_would_have_saved_a_tenth_takes_over() {
         .iter()
         .find(|c| matches!(c.action, Action::SwitchForecaster { .. }))
         .expect("worth it");
+    let (_, saved) = environment.better_forecaster(0).expect("the mean is better");
+    assert!(
+        (switch.value - (saved - 0.10)).abs() < 1e-12,
+        "a tenth is what it costs"
+    );
     // Its error is sqrt 2 that of the mean: three tenths can be saved.
     assert!((switch.value - (0.29 - SWITCH_COST)).abs() < 0.08, "{switch:?}");
     assert!(
@@ -263,9 +268,9 @@ fn affect_orders_ties_and_never_turns_a_difference() {
         ..Affect::default()
     };
     let raise = Some(Action::RaiseIncident { group: 0 });
-    assert_eq!(take_best(&mut candidates(0.009), &anxious), raise);
+    assert_eq!(take_best(&mut candidates(0.0099), &anxious), raise);
     assert_eq!(take_best(&mut candidates(0.009), &curious), Some(FASTER));
-    assert_eq!(take_best(&mut candidates(0.011), &anxious), Some(FASTER));
+    assert_eq!(take_best(&mut candidates(0.0101), &anxious), Some(FASTER));
     assert_eq!(
         take_best(&mut candidates(0.0), &Affect::default()),
         Some(FASTER),
@@ -342,4 +347,48 @@ fn exploration_takes_only_what_is_better_than_holding_and_as_often_as_its_rate()
         ),
         None
     );
+}
+
+#[test]
+fn each_step_above_the_nominal_rate_costs_five_hundredths_more() {
+    let environment = watched(&[0.6], 500);
+    let at = |habits: &Habits| {
+        let heeded = Heeded {
+            weight: 1.0,
+            variance: &[1.0],
+            ..Heeded::NOTHING
+        };
+        value(&with_habits(habits, &environment, 500, |s| s.heeded = heeded), FASTER).expect("worth it")
+    };
+    let nominal = at(&Habits::new(1));
+    let mut stepped = Habits::new(1);
+    stepped.acted(FASTER, 300, Forecaster::Linear);
+    assert!((nominal - at(&stepped) - 0.05).abs() < 1e-12);
+}
+
+#[test]
+fn load_counts_from_half_the_quota_and_slower_sampling_costs_a_tenth() {
+    let environment = watched(&[0.0], 500);
+    let habits = Habits::new(1);
+    let at = |share: f64| {
+        let heeded = Heeded {
+            weight: 1.0,
+            variance: &[0.0],
+            ..Heeded::NOTHING
+        };
+        let candidates = with_habits(&habits, &environment, 500, |s| {
+            (s.heeded, s.quota_share) = (heeded, share);
+        });
+        value(&candidates, Action::SampleSlower { group: 0 }).expect("worth it")
+    };
+    // The whole load spares some s and costs 0.10; at 0.8 of the quota the load is 0.6, and 0.6 s - 0.10 is left.
+    assert!((at(0.8) - (0.6 * (at(1.0) + 0.10) - 0.10)).abs() < 1e-12);
+}
+
+#[test]
+fn what_was_missing_three_times_in_a_row_is_out_of_sight() {
+    let environment = watched(&[0.5], 100);
+    let ask = Action::AskPeer { group: 0 };
+    let first = (101..120).find(|cycle| value(&decide(&environment, *cycle, |_| {}), ask).is_some());
+    assert_eq!(first, Some(104), "those of 101, 102 and 103 are overdue");
 }

@@ -159,8 +159,8 @@ fn secrets_are_found_by_value_by_kind_and_in_what_is_too_long_to_search() {
         check(|deed| deed.outputs = &["the town of AKIA, and ghp_ is a prefix"]),
         Ok(())
     );
-    assert!(reveals(&"x".repeat(MAX_OUTPUT_BYTES + 1), &[]));
-    assert!(!reveals(&"x".repeat(MAX_OUTPUT_BYTES), &[]));
+    assert!(reveals(&"x".repeat(1_048_577), &[]));
+    assert!(!reveals(&"x".repeat(1_048_576), &[]));
 }
 
 #[test]

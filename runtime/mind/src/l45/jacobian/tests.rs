@@ -264,3 +264,75 @@ fn the_buffer_never_grows() {
         (CAPACITY, capacity)
     );
 }
+
+#[test]
+fn a_rotation_that_grows_by_a_hundredth_is_a_violation() {
+    let levels = law(rotation(1.01, 0.9), [0.75, 0.6, 0.6, 0.3, 0.6], 30);
+    let reading = worst(&mut settled(), levels);
+    assert_eq!(reading.state, RhoState::Violation);
+    assert!((1.0..1.02).contains(&reading.rho), "found {}", reading.rho);
+}
+
+#[test]
+fn at_most_0_90_is_handed_on_without_evidence_and_2_for_what_is_no_number() {
+    let mut detector = SpectralDetector::default();
+    let reading = worst(&mut detector, law(rotation(1.05, 0.9), [0.61, 0.6, 0.6, 0.3, 0.6], 60));
+    assert_eq!(reading.rho, 0.90);
+    detector.observe([f64::NAN; 5]);
+    assert_eq!(detector.check().rho, 2.0);
+}
+
+#[test]
+fn a_level_of_100_is_one_and_a_level_of_101_is_none() {
+    assert!(is_level(&[100.0, -100.0, 0.0, 0.0, 0.0]));
+    assert!(!is_level(&[101.0, 0.0, 0.0, 0.0, 0.0]));
+    assert!(!is_level(&[0.0, -101.0, 0.0, 0.0, 0.0]));
+}
+
+#[test]
+fn what_is_usual_is_known_from_a_hundred_levels_before_the_windows_and_reaches_four_deviations() {
+    let mut detector = SpectralDetector::default();
+    (0..129).for_each(|_| detector.observe(REST));
+    assert!(detector.usual().is_none());
+    detector.observe(REST);
+    let usual = detector.usual().expect("a hundred levels");
+    // Nothing moves: the deviation counts as 0.01.
+    assert!(
+        usual.reach.iter().all(|reach| (reach - 0.04).abs() < 1e-15),
+        "{:?}",
+        usual.reach
+    );
+    for cycle in 0..230 {
+        detector.observe(REST.map(|v| if cycle % 2 == 0 { v + 0.05 } else { v - 0.05 }));
+    }
+    assert_eq!(
+        detector.levels.len(),
+        230,
+        "thirty in the windows and two hundred before"
+    );
+    let usual = detector.usual().expect("two hundred levels");
+    assert!(
+        usual.reach.iter().all(|reach| (reach - 0.2).abs() < 1e-9),
+        "{:?}",
+        usual.reach
+    );
+}
+
+#[test]
+fn three_windows_with_two_cycles_far_out_are_evidence_and_two_are_none() {
+    let mut detector = SpectralDetector::default();
+    (0..300).for_each(|_| detector.observe(REST));
+    let mut jacobian = Jacobian::from_diagonal_element(0.3);
+    jacobian[(3, 3)] = -1.2;
+    let mut far_out = 0;
+    for level in law(jacobian, [0.6, 0.6, 0.6, 0.3001, 0.6], 60) {
+        detector.observe(level);
+        far_out += u32::from((level[3] - 0.3).abs() > 0.04);
+        // The newest window has so many cycles far out, the one before it one less, the third two less.
+        assert_eq!(detector.evident_rho().expect("finite") > 1.0, far_out >= 4, "{far_out}");
+        if far_out == 5 {
+            return;
+        }
+    }
+    panic!("the mode does not grow");
+}

@@ -502,3 +502,49 @@ proptest! {
         prop_assert!(restored.is_ok(), "{:?}", restored.err());
     }
 }
+
+#[test]
+fn the_third_tier_forbids_structural_change_and_the_second_does_not() {
+    // |I_ref| is the root of 4.5625; the departure of one component is the whole distance.
+    let permitted = |departure: f64| {
+        let floor = run(&mut level(), 1000, |cycle, row| {
+            if cycle > 500 {
+                row.facts.identity[1] = 1.0 - departure * 4.5625_f64.sqrt();
+            }
+        });
+        (floor.tier, floor.structural_permitted)
+    };
+    assert_eq!(permitted(0.14), (2, true));
+    assert_eq!(permitted(0.16), (3, false));
+}
+
+#[test]
+fn a_refused_action_counts_against_ethics_for_200_cycles() {
+    let ethics = |cycles: u64| {
+        let floor = run(&mut level(), cycles, |cycle, row| {
+            row.facts.ethical_first_pass = cycle != 150;
+        });
+        floor.x[4]
+    };
+    assert_eq!(ethics(340), 199.0 / 200.0);
+    assert_eq!(ethics(350), 1.0);
+}
+
+#[test]
+fn horizons_are_halved_at_an_uncertainty_of_0_705_and_not_at_0_695() {
+    // Variance and width are more than twice what is usual and count 0.30 and 0.25; the error exceeds its usual size by
+    // the given share, and no more than its deviation does, so that divergence stays 0.
+    let at = |excess: f64| {
+        let floor = run(&mut level(), 1050, |cycle, row| {
+            if cycle > 1000 {
+                row.error = [1.4 * (1.0 + excess); 2];
+                row.sd = [2.5 * 1.4 / 0.798; 2];
+            }
+        });
+        (floor.uncertainty, floor.horizons_halved)
+    };
+    let (uncertainty, halved) = at(0.58);
+    assert!((uncertainty - 0.695).abs() < 1e-6 && !halved, "{uncertainty}");
+    let (uncertainty, halved) = at(0.62);
+    assert!((uncertainty - 0.705).abs() < 1e-6 && halved, "{uncertainty}");
+}

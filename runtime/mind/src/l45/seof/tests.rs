@@ -194,3 +194,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_stored_weight_of_0_15_or_0_40_is_in_its_range_and_one_beyond_is_not() {
+    let is_valid = |weight: f64| {
+        let mut seof = Seof::new(1);
+        seof.ensemble.weights = [weight, 0.2, 0.2, 0.2];
+        seof.is_valid()
+    };
+    assert!(is_valid(0.15) && is_valid(0.40));
+    assert!(!is_valid(0.149) && !is_valid(0.401));
+}

@@ -200,3 +200,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn divergence_may_not_rise_over_a_hundred_cycles() {
+    let mut uncertainty = Uncertainty::new(1);
+    run(&mut uncertainty, 1000, 0.4, 0.5, 0.8);
+    let at = |rows: f64| ((50.0 - rows) * 0.8 + rows) / 50.0 / 0.798 - 1.0;
+    // A hundred cycles after the errors grew by a quarter, what was before is the cycle before they did; a cycle later
+    // it is the one in which one row of fifty had grown.
+    let reading = run(&mut uncertainty, 100, 0.5, 0.5, 0.8);
+    assert!(
+        close(reading.uncertainty, 0.25 * 0.25 + 0.20 * (at(50.0) - at(0.0))),
+        "{reading:?}"
+    );
+    let reading = run(&mut uncertainty, 1, 0.5, 0.5, 0.8);
+    assert!(
+        close(reading.uncertainty, 0.25 * 0.25 + 0.20 * (at(50.0) - at(1.0))),
+        "{reading:?}"
+    );
+}
+
+#[test]
+fn what_is_usual_is_the_median_of_100_entries_ten_cycles_apart() {
+    let mut uncertainty = Uncertainty::new(1);
+    run(&mut uncertainty, 1000, 0.4, 0.5, 0.8);
+    // After 490 cycles 51 of 100 entries are of before; after 500 there are 50, and the median lies between 0.4 and
+    // the next, which is the mean of the first ten of fifty rows at 0.5: 0.42.
+    let reading = run(&mut uncertainty, 490, 0.5, 0.5, 0.8);
+    assert!(close(reading.uncertainty, 0.25 * (0.5 / 0.40 - 1.0)), "{reading:?}");
+    let reading = run(&mut uncertainty, 10, 0.5, 0.5, 0.8);
+    assert!(close(reading.uncertainty, 0.25 * (0.5 / 0.41 - 1.0)), "{reading:?}");
+}

@@ -195,7 +195,7 @@ fn an_outlier_of_50_sigma_is_counted_as_a_shock_and_forgotten() {
 #[test]
 fn an_observation_is_an_outlier_just_beyond_six_sd_of_every_particles_prediction() {
     let model = model(0.5, 0.25);
-    let limit = SUPPORT_SD * (model.transition.variance + model.noise).sqrt();
+    let limit = 6.0 * (model.transition.variance + model.noise).sqrt();
     let mut rng = Pcg64Mcg::seed_from_u64(5);
     let belief = Belief::new(1, 50, &mut rng);
     let highest = belief
@@ -222,7 +222,7 @@ fn a_weight_entropy_below_one_nat_is_resampled_with_jitter() {
     };
     let health = belief.observe_direct(&transition, 3e-5, 0.5, &mut Scratch::default(), &mut rng);
     assert!(
-        health.entropy < ENTROPY_FLOOR && health.jittered && health.degenerate(),
+        health.entropy < 1.0 && health.jittered && health.degenerate(),
         "{health:?}"
     );
     let mut states: Vec<_> = belief.particles().map(|(state, _)| state[0]).collect();
@@ -371,4 +371,28 @@ fn a_general_step_out_of_time_says_so() {
     let transition = model(0.9, 1.0).transition;
     let result = belief.observe(&[transition], &|_| 0.0, &mut Scratch::default(), &mut rng, &over);
     assert_eq!(result, Err(crate::budget::BudgetExceeded));
+}
+
+#[test]
+fn a_weight_entropy_of_just_above_one_nat_is_not_resampled_with_jitter() {
+    let mut rng = Pcg64Mcg::seed_from_u64(6);
+    let belief = Belief::new(1, 100, &mut rng);
+    let transition = Transition {
+        phi: 1.0 - 1e-9,
+        mean: 0.0,
+        variance: 3e-5,
+    };
+    let mut near = [0, 0];
+    for step in 0..4_000 {
+        let y = -1.0 + 0.0005 * f64::from(step);
+        let mut belief = belief.clone();
+        let health = belief.observe_direct(&transition, 3e-5, y, &mut Scratch::default(), &mut rng);
+        if health.shock {
+            continue;
+        }
+        assert_eq!(health.jittered, health.entropy < 1.0, "{health:?}");
+        near[0] += u32::from((0.98..1.0).contains(&health.entropy));
+        near[1] += u32::from((1.0..1.02).contains(&health.entropy));
+    }
+    assert!(near[0] > 0 && near[1] > 0, "{near:?}");
 }

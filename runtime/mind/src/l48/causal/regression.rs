@@ -237,6 +237,24 @@ mod tests {
     }
 
     #[test]
+    fn a_strength_is_an_edge_from_a_fifth_and_from_four_standard_errors() {
+        let mut regression = Regression::new(2);
+        for node in 0..2 {
+            let place = regression.place(0, node, node);
+            regression.covariances[place] = 1.0;
+        }
+        // 4 / sqrt 200 = 0.2828; 4 / sqrt 1000 = 0.1265, and more than a thousand cycles are not known.
+        for (cycles, least) in [(200, 4.0 / 200.0_f64.sqrt()), (1_000, 0.2), (5_000, 0.2)] {
+            regression.cycles = cycles;
+            assert!((regression.least_strength(0, 1) - least).abs() < 1e-12, "{cycles}");
+        }
+        // At 1,000 cycles with a correlation of 0.8 the evidence is that of 360.
+        let place = regression.place(0, 0, 1);
+        regression.covariances[place] = 0.8;
+        assert!((regression.least_strength(0, 1) - 4.0 / 360.0_f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
     fn what_never_moved_and_what_is_unknown_cause_nothing() {
         let mut regression = Regression::new(2);
         for cycle in 0..300_u32 {

@@ -247,6 +247,14 @@ mod tests {
     }
 
     #[test]
+    fn the_archetypes_risk_three_quarters_three_fifths_and_two_fifths_and_hold_back_one_two_and_four_tenths() {
+        let all = Archetype::ALL.map(|archetype| <[f64; 6]>::from(Strategy::of(archetype).unwrap()));
+        assert_eq!(all[0], [0.05, 6.0, 3.0, 1.0, 0.75, 0.1]);
+        assert_eq!(all[1], [0.02, 3.0, 2.0, 1.0, 0.60, 0.2]);
+        assert_eq!(all[2], [0.005, 1.0, 1.0, 1.0, 0.40, 0.4]);
+    }
+
+    #[test]
     fn a_neighbour_differs_in_one_knob_by_a_step() {
         let base = Strategy::BALANCED;
         assert_eq!(base.neighbour(1).get(Knob::ParallelTasks), 4.0);

@@ -341,3 +341,8 @@ fn a_world_without_scenarios_or_resources_is_planned_for_all_the_same() {
     let output = agent.plan.step(&input, &Unlimited).unwrap();
     assert!(!output.changed && output.allocation.is_valid() && output.stack.ranked.is_empty());
 }
+
+#[test]
+fn the_default_purpose_weighs_the_value_dimensions_as_their_baseline() {
+    assert_eq!(PURPOSE, [0.20, 0.20, 0.20, 0.15, 0.10, 0.10, 0.05]);
+}

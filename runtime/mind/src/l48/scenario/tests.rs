@@ -180,3 +180,32 @@ fn a_summary_weighs_alike_and_a_damaged_one_is_refused() {
     assert!(refused(&|s| s.inside[0].count = 201));
     assert!(Scenarios::from_summary(&good, 3).is_err(), "of another environment");
 }
+
+#[test]
+fn a_value_at_the_5_05th_percentile_is_inside_the_envelope_and_one_at_the_4_95th_is_not() {
+    // The last scenario alone, without a spread of its own: the mixture is its normal distribution.
+    let mut scenarios = Scenarios::new(1);
+    scenarios.probabilities = [0.0, 0.0, 0.0, 0.0, 1.0];
+    let (mean, variance) = anchor().outlook(index(Kind::Alternative), 1);
+    for (percentile, expected) in [(0.0505, 1.0), (0.0495, 0.5), (0.9495, 2.0 / 3.0), (0.9505, 0.5)] {
+        let value = mean + variance.sqrt() * normal::quantile(percentile);
+        scenarios.compare(&[Some(anchor())], 1, &[(0, value)]);
+        let coverage = scenarios.coverage().expect("compared");
+        assert!((coverage - expected).abs() < 1e-12, "{percentile}: {coverage}");
+    }
+}
+
+#[test]
+fn coverage_is_that_of_the_last_200_values_and_fit_that_of_the_last_100_rows() {
+    let mut scenarios = Scenarios::new(1);
+    let mut compare = |value: f64| {
+        scenarios.compare(&[Some(anchor())], 1, &[(0, value)]);
+        (scenarios.coverage().expect("compared"), scenarios.fits[0].len())
+    };
+    assert_eq!(compare(50.0), (0.0, 1));
+    let at = |count: usize, compare: &mut dyn FnMut(f64) -> (f64, usize)| {
+        (0..count).map(|_| compare(0.5)).last().expect("compared")
+    };
+    assert_eq!(at(199, &mut compare), (199.0 / 200.0, 100));
+    assert_eq!(at(1, &mut compare), (1.0, 100));
+}

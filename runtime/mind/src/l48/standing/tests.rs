@@ -1,6 +1,6 @@
 use super::*;
 
-const HELD: [u32; 6] = CRITERIA_SUSTAINED;
+const HELD: [u32; 6] = [1_000, 500, 500, 20, 300, 200];
 const CLEAN: Response = Response::Continue;
 
 /// Checks without a violation every 10 cycles in `cycles`; gives each change of authority with its cycle.

@@ -187,3 +187,9 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_severity_of_2_02_freezes_and_one_of_1_98_throttles() {
+    assert_eq!(Response::to(1, 1.98), Response::Throttle);
+    assert_eq!(Response::to(1, 2.02), Response::Freeze);
+}

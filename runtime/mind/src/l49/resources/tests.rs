@@ -46,9 +46,9 @@ fn what_is_not_used_up_lasts_10_000_cycles_and_no_horizon_is_longer() {
     let of = |level, consumption, replenishment| {
         horizons(ResourceKind::Memory, &gauge(level, consumption, replenishment)).baseline
     };
-    assert_eq!(of(0.5, 0.001, 0.001), MAX_HORIZON_CYCLES, "net 0");
+    assert_eq!(of(0.5, 0.001, 0.001), 10_000.0, "net 0");
     assert_eq!(of(0.5, 0.001, 0.002), MAX_HORIZON_CYCLES, "it grows");
-    assert_eq!(of(0.5, 1e-6, 0.0), MAX_HORIZON_CYCLES, "400,000 cycles");
+    assert_eq!(of(0.5, 1e-6, 0.0), 10_000.0, "400,000 cycles");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_resource_at_or_below_its_critical_level_lasts_0_cycles_even_if_it_grows() {
     let at = |level| horizons(ResourceKind::Stability, &gauge(level, 0.0, 0.01)).baseline;
     assert_eq!(at(0.29), 0.0);
     assert_eq!(at(0.30), 0.0);
-    assert_eq!(at(0.31), MAX_HORIZON_CYCLES);
+    assert_eq!(at(0.31), 10_000.0);
 }
 
 #[test]
@@ -477,4 +477,14 @@ proptest! {
             prop_assert!(found.depth <= 4);
         }
     }
+}
+
+#[test]
+fn two_readings_are_a_rate_and_one_is_none() {
+    let mut meter = Meter::default();
+    let reading = |level| Reading { level, renewed: None };
+    meter.note(ResourceKind::Compute, &reading(0.9), 100);
+    assert_eq!(meter.gauge(ResourceKind::Compute, 100).unwrap().consumption, 0.0);
+    meter.note(ResourceKind::Compute, &reading(0.8), 110);
+    close(meter.gauge(ResourceKind::Compute, 110).unwrap().consumption, 0.01);
 }

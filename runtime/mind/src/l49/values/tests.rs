@@ -740,3 +740,61 @@ proptest! {
 fn prop_assert_ok(done: bool) {
     assert!(done, "the newest mutation can be taken back");
 }
+
+#[test]
+fn a_correlation_of_0_303_asks_for_a_mutation_and_one_of_0_297_does_not() {
+    // Two patterns that have nothing in common, each of mean 0 and size 1: their mixture correlates by its share.
+    let asked = |correlation: f64| {
+        let mut evidence = Evidence::default();
+        for goal in 0..12 {
+            let serves = if goal % 2 == 0 { 1.0 } else { -1.0 };
+            let other = if goal % 4 < 2 { 1.0 } else { -1.0 };
+            let mut shares = [0.0; DIMENSIONS];
+            shares[ValueDimension::Growth as usize] = 0.5 + 0.1 * serves;
+            let seof_change = 0.1 * (correlation * serves + (1.0 - correlation * correlation).sqrt() * other);
+            evidence.note(GoalEvidence { shares, seof_change });
+        }
+        close(evidence.correlation(ValueDimension::Growth).unwrap(), correlation);
+        !evidence.proposals(&DriftMonitor::default()).is_empty()
+    };
+    assert!(asked(0.303) && asked(-0.303));
+    assert!(!asked(0.297) && !asked(-0.297));
+}
+
+#[test]
+fn a_loss_of_seof_of_0_0302_is_too_much_and_one_of_0_0298_is_not() {
+    assert_eq!(judge(&trial(0.40), &trial(0.3702)), Ok(()));
+    assert!(matches!(
+        judge(&trial(0.40), &trial(0.3698)),
+        Err(Rejection::Seof { .. })
+    ));
+}
+
+#[test]
+fn a_simulation_that_moves_by_0_0101_has_not_settled_and_by_0_0099_it_has() {
+    assert_eq!(gaps([0.0, 0.0099, 9.9]).0, Verdict::Approved);
+    assert_eq!(gaps([0.0, 0.0101, 9.9]).0, Verdict::Rejected(Rejection::Timeout));
+}
+
+#[test]
+fn a_velocity_of_0_00101_is_too_fast_and_one_of_0_00099_is_not() {
+    let sustained = |velocity: f64| {
+        let mut monitor = DriftMonitor::default();
+        let mut last = false;
+        for check in 0..=6_u64 {
+            // What growth gains, safety and stability lose alike.
+            let mut weights = *ValueVector::BASELINE.weights();
+            let moved = velocity * 50.0 * check as f64;
+            weights[ValueDimension::Growth as usize] += moved;
+            weights[ValueDimension::Stability as usize] -= moved / 2.0;
+            weights[ValueDimension::PurposeFidelity as usize] -= moved / 2.0;
+            let vector = ValueVector::try_from(weights).unwrap();
+            let status = monitor.check(&vector, 50 * check);
+            last = status.dimensions[ValueDimension::Growth as usize].sustained;
+            monitor.apply(&status, &vector);
+        }
+        last
+    };
+    assert!(sustained(0.001_01));
+    assert!(!sustained(0.000_99));
+}

@@ -237,3 +237,14 @@ fn a_course_out_of_range_is_refused() {
         ..TODAY
     }));
 }
+
+#[test]
+fn today_nothing_is_held_back_explored_or_scaled() {
+    let today = Course::AS_TODAY;
+    assert_eq!((today.attempts, today.attempts_today), (1, 1));
+    assert_eq!(
+        [today.risk_cap, today.reserve_share, today.exploration],
+        [2.0, 0.0, 0.0]
+    );
+    assert_eq!([today.spread, today.consumption], [1.0, 1.0]);
+}

@@ -304,3 +304,11 @@ fn double_double_products_are_exact_to_106_bits() {
     let rest = square + DoubleDouble::from(-1.0 - 2.0 * f64::EPSILON);
     assert_eq!(rest.high(), f64::EPSILON * f64::EPSILON);
 }
+
+#[test]
+fn a_bound_of_0_94_is_handed_on_and_beyond_0_95_the_radius_itself() {
+    // Nilpotent: its radius is 0, its bound the entry.
+    let radius = |entry: f64| spectral_radius_or_bound(&SMatrix::<f64, 2, 2>::new(0.0, entry, 0.0, 0.0)).unwrap();
+    assert!((radius(0.94) - 0.94).abs() < 1e-12);
+    assert!(radius(0.96) < 1e-6);
+}

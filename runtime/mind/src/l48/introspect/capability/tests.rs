@@ -183,3 +183,16 @@ fn a_stored_matrix_reads_back_and_a_broken_one_is_refused() {
     assert!(Record::try_from((0, 51)).is_err() && Record::try_from((4, 2)).is_err());
     assert!(Record::try_from((3, 2)).is_ok());
 }
+
+#[test]
+fn a_mean_confidence_of_0_495_is_low_and_one_of_0_505_is_not() {
+    // Within the dead band a tenth of the gap is closed: 0.5 goes to 0.505 for 11 of 20 and to 0.495 for 9.
+    let low = |good: usize| {
+        let mut matrix = Matrix::new(1);
+        noted(&mut matrix, FORECAST, good, 20 - good);
+        matrix.calibrate(10);
+        matrix.low_domains()
+    };
+    assert!(low(11).is_empty());
+    assert_eq!(low(9).len(), 1);
+}

@@ -148,7 +148,7 @@ fn usual(_: usize, state: f64) -> f64 {
 #[test]
 fn nothing_is_said_of_the_first_twenty_reports() {
     let mut bench = Bench::new(1);
-    for _ in 0..WARM_UP_REPORTS {
+    for _ in 0..20 {
         let readings = bench.report(|_, state| 1e6 * state);
         assert!(
             readings

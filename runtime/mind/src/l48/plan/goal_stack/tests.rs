@@ -274,3 +274,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_overlap_of_51_of_101_targets_is_a_conflict_and_one_of_50_of_100_is_none() {
+    let conflicts = |targets: u32, shared: u32| {
+        let first: Vec<u32> = (0..targets).collect();
+        let second: Vec<u32> = (targets - shared..2 * targets - shared).collect();
+        !evaluate(&[with_targets("a", 0.9, &first), with_targets("b", 0.1, &second)])
+            .pathologies
+            .is_empty()
+    };
+    assert!(conflicts(101, 51));
+    assert!(!conflicts(100, 50));
+}

@@ -51,7 +51,7 @@ fn faster_sampling_succeeds_if_its_group_is_less_uncertain_after_fifty_cycles() 
 #[test]
 fn slower_sampling_may_cost_a_tenth() {
     assert_eq!(tried(ActionKind::SampleSlower, 0.5, 0.6), [(60, true)]);
-    assert_eq!(tried(ActionKind::SampleSlower, 0.5, 0.61), [(60, false)]);
+    assert_eq!(tried(ActionKind::SampleSlower, 0.5, 0.601), [(60, false)]);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_cleared_incident_is_over_if_none_is_raised_within_200_cycles() {
 
 #[test]
 fn an_incident_was_one_if_more_than_fifteen_percent_were_outside_their_interval() {
-    let raised = |outside: usize| {
+    let raised = |outside: usize, of: usize| {
         let score = |nth: usize| Score {
             cycle: 1,
             dimension: 1,
@@ -91,13 +91,14 @@ fn an_incident_was_one_if_more_than_fifteen_percent_were_outside_their_interval(
             ..Score::default()
         };
         let world = ObserveOutput {
-            scores: (0..20).map(score).collect(),
+            scores: (0..of).map(score).collect(),
             ..world(10, [0.1; 2])
         };
         let report = report(10, ActionKind::RaiseIncident, Some(1));
         Trials::new(2).step(&GROUPS, &report, &world, Kind::Baseline)[0].succeeded
     };
-    assert!(!raised(3) && raised(4), "3 and 4 of 20");
+    assert!(!raised(3, 20) && raised(4, 20), "0.15 and 0.20");
+    assert!(!raised(9, 60) && raised(10, 66), "0.15 and 0.1515");
 }
 
 #[test]
@@ -198,4 +199,22 @@ fn trials_are_bounded_and_broken_ones_are_refused() {
     let mut many = raw;
     many.open.push(many.open[0]);
     assert!(Trials::try_from(many).is_err());
+}
+
+#[test]
+fn what_was_done_in_cycle_10_is_judged_at_60_and_a_cleared_incident_at_210() {
+    for (kind, expected) in [(ActionKind::SampleFaster, 60), (ActionKind::ClearIncident, 210)] {
+        let mut trials = Trials::new(2);
+        let mut judged = Vec::new();
+        for last in (10..=300).step_by(10) {
+            let mut report = report(last, ActionKind::Hold, Some(1));
+            if last == 10 {
+                report.facts[9].action = kind;
+                report.facts[9].action_group = Some(1);
+            }
+            let outcomes = trials.step(&GROUPS, &report, &world(last, [9.0, 0.5]), Kind::Baseline);
+            judged.extend(outcomes.iter().map(|_| last));
+        }
+        assert_eq!(judged, [expected], "{kind:?}");
+    }
 }
