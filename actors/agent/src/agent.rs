@@ -17,6 +17,7 @@ use crate::keeper::Keeper;
 use crate::kernel::{self};
 use crate::level45::{self, Cut};
 use crate::level48::Level48;
+use crate::level49::Level49;
 use crate::messages::*;
 use crate::phased::Phased;
 use crate::relay::Relay;
@@ -116,6 +117,8 @@ pub(crate) struct Rooted {
     pub(crate) description: Option<Description>,
     /// The way to Level 4.8, if the agent has it.
     pub(crate) level48: Option<Relay<Level48>>,
+    /// The way to Level 4.9, likewise.
+    pub(crate) level49: Option<Relay<Level49>>,
     /// Why children that the ladder wants restarted have failed.
     pub(crate) causes: BTreeMap<RolePath, Cause>,
     /// Callers that wait for a snapshot.
@@ -174,10 +177,11 @@ impl Actor for Root {
         Ok(Rooted {
             handle,
             children: children.publishing(self.view.clone()),
-            keeper: Keeper::new(Arc::clone(&self.tree), None, &Record::default()),
+            keeper: Keeper::new(Arc::clone(&self.tree), None, None, &Record::default()),
             ready: Some(ready),
             description: None,
             level48: None,
+            level49: None,
             causes: BTreeMap::new(),
             snapshots: Vec::new(),
             unpersisted: true,
@@ -296,6 +300,7 @@ impl Root {
             }
             level45::ROLE => Level::L45,
             Level48::ROLE => Level::L48,
+            Level49::ROLE => Level::L49,
             _ => {
                 // The guard: its heartbeats are counted, and it is back before three are missed.
                 self.tree.guard.clear();
@@ -348,6 +353,7 @@ impl Root {
             match role.as_str() {
                 level45::ROLE => self.tree.shared.governor.floor_started(self.tree.at()),
                 Level48::ROLE => state.level48.iter().for_each(|level| level.repeat(&self.tree)),
+                Level49::ROLE => state.level49.iter().for_each(|level| level.repeat(&self.tree)),
                 _ => {}
             }
         }

@@ -9,6 +9,7 @@ use crate::guard::GuardState;
 use crate::kernel::KernelStart;
 use crate::level45::Level45Start;
 use crate::level48::{Level48Cell, Level48Part};
+use crate::level49::{Level49Cell, Level49Part};
 use crate::snapshot::{NEWEST_VERSION, Record};
 use crate::tree::Tree;
 use rungs_mind::body::Body;
@@ -16,7 +17,8 @@ use rungs_mind::goals::Runner;
 use rungs_mind::l3;
 use rungs_mind::l45::{Level45, Level45Config, Level45Error};
 use rungs_mind::l48::Orchestrator;
-use rungs_mind::qualify::Audit48;
+use rungs_mind::l49::{Bundle as Bundle49, Orchestrator as Orchestrator49};
+use rungs_mind::qualify::{Audit48, Audit49};
 use rungs_mind::setup;
 use rungs_types::{Epoch, EventKind, Level};
 use std::fmt::Display;
@@ -36,6 +38,8 @@ pub(crate) struct Boot {
     pub(crate) guard: GuardState,
     /// For L4.8, if the agent has it.
     pub(crate) level48: Option<Arc<Level48Cell>>,
+    /// For L4.9, if the agent has it.
+    pub(crate) level49: Option<Arc<Level49Cell>>,
     /// What the agent watches.
     pub(crate) description: Description,
     /// The record it goes on from; empty at the first start.
@@ -61,12 +65,14 @@ pub(crate) async fn boot(tree: &Tree) -> Result<Boot, AgentError> {
         true => Some(builder.level48(&record, &mut warnings)?),
         false => None,
     };
+    let level49 = (tree.shared.spec.highest >= Level::L49).then(|| builder.level49(&record, &mut warnings));
     let guard = guard_of(&record, &mut warnings);
     Ok(Boot {
         kernel,
         floor,
         guard,
         level48,
+        level49,
         record,
         warnings,
         description,
@@ -206,6 +212,18 @@ impl Builder<'_> {
                 Level48Part::new(Epoch::default(), Orchestrator::new(first), audit)
             }
         })
+    }
+}
+
+impl Builder<'_> {
+    fn level49(&self, record: &Record, warnings: &mut Vec<String>) -> Arc<Level49Cell> {
+        match usable(record.level49(), "level 4.9", warnings) {
+            Some((epoch, orchestrator, audit)) => Level49Part::new(epoch, orchestrator, audit),
+            None => {
+                let first = Bundle49::first(self.tree.shared.spec.seed);
+                Level49Part::new(Epoch::default(), Orchestrator49::new(first), Audit49::default())
+            }
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use crate::agent::{Root, Rooted};
 use crate::governor::Decision;
 use crate::shared::End;
 use ractor::ActorCell;
+use rungs_mind::desk::Proposal;
 use rungs_mind::l3::Floor;
+use rungs_mind::l49::L49Output;
 use rungs_mind::ladder::{Action, At, Ladder};
 use rungs_types::{Authority, Epoch, EventKind, Level};
 use std::time::Duration;
@@ -82,6 +84,8 @@ impl Root {
                 self.tree.desk.lay(advice.clone());
                 shared.advice.send_replace(Some(advice.clone()));
             }
+            Action::Constrain(constraints) => self.tree.desk.constrain(*constraints),
+            Action::Act(output) => self.act_on(output),
             Action::Emit(kind) => shared.log.emit(at.cycle, kind.clone()),
             Action::RestartAgent { delay_ms, cause } => {
                 let delay = Duration::from_millis(*delay_ms);
@@ -99,6 +103,19 @@ impl Root {
         }
         if let Some(level48) = &mut state.level48 {
             level48.tell(&self.tree, &action, at, epochs);
+        }
+        if let Some(level49) = &mut state.level49 {
+            level49.tell(&self.tree, &action, at, epochs);
+        }
+    }
+
+    /// What Level 4.9 has decided: its goals go to the kernel's desk, its messages to whom they are for.
+    fn act_on(&self, output: &L49Output) {
+        for injection in &output.goals.inject {
+            self.tree.desk.propose(Proposal {
+                epoch: output.pass.epoch,
+                injection: injection.clone(),
+            });
         }
     }
 

@@ -1,11 +1,12 @@
 //! The kernel's desk behind a lock: the levels lay down, the kernel reads at the start of each cycle and never waits for
 //! anybody. What lies there and what counts is decided in `rungs_mind::desk`.
 
-use rungs_mind::desk;
+use rungs_mind::desk::{self, Orders, Proposal};
 use rungs_mind::goals::FloorSight;
 use rungs_mind::l3::Floor;
+use rungs_mind::l49::Constraints;
 use rungs_mind::report::Advice;
-use rungs_types::{CheckpointId, Epoch, Level, Origin};
+use rungs_types::{CheckpointId, Epoch, Level};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// See the module.
@@ -43,9 +44,19 @@ impl Desk {
         self.lock().withdraw(level, checkpoint)
     }
 
-    /// Whose goals are to be taken back now, and since which checkpoint.
-    pub(crate) fn take_withdrawn(&self) -> Vec<(Origin, CheckpointId)> {
-        self.lock().take_withdrawn()
+    /// What the levels above want of the goals; `epoch` is that of Level 4.9 if it acts.
+    pub(crate) fn take_orders(&self, epoch: Option<Epoch>) -> Orders {
+        self.lock().take_orders(epoch)
+    }
+
+    /// Lays a goal of Level 4.9 on the desk.
+    pub(crate) fn propose(&self, proposal: Proposal) {
+        self.lock().propose(proposal);
+    }
+
+    /// What the mode of the resources permits from now on.
+    pub(crate) fn constrain(&self, constraints: Constraints) {
+        self.lock().constrain(constraints);
     }
 
     /// What the kernel goes by in a cycle.

@@ -11,7 +11,6 @@ use crate::guard::{self, Guard};
 use crate::keeper::Keeper;
 use crate::kernel::{self, KernelActor};
 use crate::level45::{self, Level45Actor, Level45Start};
-use crate::level48::Level48;
 use crate::phased::{PartCell, Phased, PhasedLevel};
 use crate::relay::Relay;
 use crate::shared::End;
@@ -50,6 +49,7 @@ impl Root {
             floor,
             guard,
             level48,
+            level49,
             description,
             record,
             warnings,
@@ -61,10 +61,12 @@ impl Root {
         for warning in &warnings {
             self.warn(warning);
         }
-        state.keeper = Keeper::new(Arc::clone(&self.tree), level48.clone(), &record);
+        state.keeper = Keeper::new(Arc::clone(&self.tree), level48.clone(), level49.clone(), &record);
         state.description = Some(description);
         state.level48 = level48.clone().map(Relay::new);
         state.level48.iter().for_each(|level| level.align(&self.tree));
+        state.level49 = level49.clone().map(Relay::new);
+        state.level49.iter().for_each(|level| level.align(&self.tree));
         let at = self.tree.at();
         if record.agent.is_some() && !record.orderly {
             let message = "the agent did not end in order".to_owned();
@@ -81,8 +83,10 @@ impl Root {
             state.keeper.save_authority().await?;
         }
         shared.governor.floor_started(at);
-        self.start_children(kernel, floor, guard, level48, myself, state)
-            .await?;
+        let mut specs = vec![self.kernel(kernel), self.guard(guard), self.level45(floor)];
+        specs.extend(level48.map(|part| self.phased(part)));
+        specs.extend(level49.map(|part| self.phased(part)));
+        self.start_children(specs, myself, state).await?;
         let doorbell = state.handle.clone();
         shared.governor.attach(move || doorbell.signal(AgentMessage::Decided));
         state.watch = Some(self.watch(state)?);
@@ -92,15 +96,10 @@ impl Root {
 
     async fn start_children(
         &self,
-        kernel: kernel::KernelStart,
-        floor: Level45Start,
-        guard: guard::GuardState,
-        level48: Option<Arc<PartCell<Level48>>>,
+        specs: Vec<ChildSpec>,
         myself: &ActorCell,
         state: &mut Rooted,
     ) -> Result<(), AgentError> {
-        let mut specs = vec![self.kernel(kernel), self.guard(guard), self.level45(floor)];
-        specs.extend(level48.map(|part| self.phased(part)));
         let not_started = |reason: String| AgentError::NotStarted {
             agent: self.tree.shared.agent().clone(),
             reason,

@@ -6,6 +6,7 @@
 use crate::error::AgentError;
 use crate::level45::Cut;
 use crate::level48::Level48Cell;
+use crate::level49::Level49Cell;
 use crate::messages::SnapshotTaken;
 use crate::snapshot::{NEWEST_VERSION, Record};
 use crate::tree::Tree;
@@ -21,6 +22,7 @@ const STORE_DEADLINE: Duration = Duration::from_secs(5);
 pub(crate) struct Keeper {
     tree: Arc<Tree>,
     level48: Option<Arc<Level48Cell>>,
+    level49: Option<Arc<Level49Cell>>,
     last: Option<SnapshotTaken>,
     /// Floor and guard as they were last written: what is late for a cut is written as it was.
     floor: Option<Vec<u8>>,
@@ -29,10 +31,16 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// A keeper that goes on from a record.
-    pub(crate) fn new(tree: Arc<Tree>, level48: Option<Arc<Level48Cell>>, record: &Record) -> Self {
+    pub(crate) fn new(
+        tree: Arc<Tree>,
+        level48: Option<Arc<Level48Cell>>,
+        level49: Option<Arc<Level49Cell>>,
+        record: &Record,
+    ) -> Self {
         Self {
             tree,
             level48,
+            level49,
             last: None,
             floor: record.floor.clone(),
             guard: record.guard.clone(),
@@ -88,6 +96,13 @@ impl Keeper {
                 let set = record.set_level48(part.epoch, &part.orchestrator, &bundle);
                 set.map_err(|error| self.failed(&error))?;
                 record.set_audit(&part.audit).map_err(|error| self.failed(&error))?;
+            }
+        }
+        if let Some(part) = &self.level49 {
+            let part = Arc::clone(&part.lock().unwrap_or_else(PoisonError::into_inner));
+            if let Some(bundle) = part.orchestrator.verified() {
+                let set = record.set_level49(part.epoch, &part.orchestrator, &bundle, &part.audit);
+                set.map_err(|error| self.failed(&error))?;
             }
         }
         let cycle = record.cycle;

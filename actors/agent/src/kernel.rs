@@ -26,7 +26,7 @@ use rungs_mind::l45::Heartbeat;
 use rungs_mind::l45::guard::MAX_MISSED_BEATS;
 use rungs_mind::ladder::Fault;
 use rungs_mind::report::REPORT_CYCLES;
-use rungs_types::{EventKind, Level};
+use rungs_types::{Authority, EventKind, Level};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -293,9 +293,9 @@ impl KernelActor {
         let standing = shared.governor.reader().read(Level::L48);
         let (floor, advice) = self.tree.desk.read(start.cycle, standing.epoch);
         start.goals.hear(self.tree.desk.sight());
-        for (origin, checkpoint) in self.tree.desk.take_withdrawn() {
-            start.goals.withdraw(origin, checkpoint);
-        }
+        let autonomy = shared.governor.reader().read(Level::L49);
+        let acts = (autonomy.authority >= Authority::Half).then_some(autonomy.epoch);
+        start.goals.obey(self.tree.desk.take_orders(acts));
         let advised = advice.as_deref().map(|advice| (advice, standing.authority));
         let duty = start.goals.begin(start.cycle, &state.row, advised);
         let perceived = Perceived {
@@ -309,6 +309,9 @@ impl KernelActor {
         };
         let step = start.body.turn_on_duty(&mut start.kernel, &perceived, duty);
         start.goals.end(step.action, step.task);
+        for kind in start.goals.take_news() {
+            shared.log.emit(start.cycle, kind);
+        }
         shared.set_cycle(start.cycle);
         self.perform(step.action, state)?;
         if state.start.cycle.is_multiple_of(REPORT_CYCLES as u64) {

@@ -1,10 +1,13 @@
 //! Level 4.8 as a level of phases: observe → introspect → plan → verify → emit. What they compute is in `rungs_mind::l48`,
 //! how they are run in [`crate::phased`].
 
+use crate::level49::Level49Message;
 use crate::phased::{Begun, Carry, CarryError, LevelMessage, Part, PartCell, PassId, Phased};
 use crate::tree::{Link, Tree};
 use rungs_mind::budget::Budget;
+use rungs_mind::l48::plan::PURPOSE;
 use rungs_mind::l48::{Baton, Bundle, Emit, Introspect, Observe, Orchestrator, PhaseName, Plan, Turn, Verify};
+use rungs_mind::l49::{Aside, Below, Qualification};
 use rungs_mind::ladder::{Action, Ladder, Request};
 use rungs_mind::qualify::Audit48;
 use rungs_mind::report::{CycleReport, FloorReport};
@@ -46,8 +49,9 @@ impl Phased for Level48 {
         Begun { baton, requests, lost }
     }
 
-    fn end(orchestrator: &mut Orchestrator, baton: &Baton, tree: &Arc<Tree>) -> Vec<Request> {
-        let requests = orchestrator.on_baton(baton);
+    fn end(part: &mut Part<Self>, baton: &Baton, tree: &Arc<Tree>) -> Vec<Request> {
+        Arc::make_mut(&mut part.audit).feed_baton(baton);
+        let requests = part.orchestrator.on_baton(baton);
         if let Some(emit) = &baton.emit {
             let world = &emit.output.world;
             tree.shared.post(|status| {
@@ -56,13 +60,10 @@ impl Phased for Level48 {
                 status.forecast_ratio = world.forecast_ratio;
                 status.coverage = world.interval_coverage;
             });
-            tree.shared.post_self_model(&emit.output.capability);
+            tree.shared.post_level48(&emit.output);
         }
+        hand_up(part, baton, tree);
         requests
-    }
-
-    fn audit(audit: &mut Audit48, baton: &Baton) {
-        audit.feed_baton(baton);
     }
 
     fn obey(orchestrator: &mut Orchestrator, action: &Action, cycle: u64) {
@@ -112,6 +113,28 @@ impl Phased for Level48 {
     fn show(tree: &Tree, orchestrator: &Orchestrator) {
         let waiting_for = orchestrator.waiting_for();
         tree.shared.post(|status| status.waiting_for = waiting_for);
+    }
+}
+
+/// Gives Level 4.9 a pass to read. One that does not get on with what it has misses this one.
+fn hand_up(part: &Part<Level48>, baton: &Baton, tree: &Arc<Tree>) {
+    let Some(level49) = tree.level49.get() else {
+        return;
+    };
+    let report = Arc::new(part.audit.report());
+    tree.shared.post_l48_report(&report);
+    let Ok(credit) = tree.above_48.admit(0) else {
+        return;
+    };
+    let aside = Aside {
+        purpose: PURPOSE,
+        mail: tree.take_mail(),
+        group: None,
+        quotas: tree.quotas(),
+        qualification: Qualification::from(&*report),
+    };
+    if let Some(below) = Below::of(baton, aside) {
+        level49.signal(Level49Message::Input(Box::new(below), credit));
     }
 }
 

@@ -55,6 +55,7 @@ mod keeper;
 mod kernel;
 mod level45;
 mod level48;
+mod level49;
 mod log;
 pub mod messages;
 mod orders;

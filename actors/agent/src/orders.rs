@@ -148,6 +148,10 @@ impl Root {
                 .level48
                 .as_ref()
                 .map(|relay| relay.part().orchestrator.waiting_for()),
+            Level::L49 => state
+                .level49
+                .as_ref()
+                .map(|relay| relay.part().orchestrator.waiting_for()),
             _ => None,
         };
         match waiting_for {

@@ -4,7 +4,7 @@
 use crate::phased::{LevelMessage, Obedience, Part, PartCell, Phased};
 use crate::tree::Tree;
 use rungs_mind::ladder::{Action, At};
-use rungs_types::{Epoch, EventKind};
+use rungs_types::{Epoch, EventKind, Level};
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 
@@ -90,6 +90,8 @@ fn concerns<L: Phased>(action: &Action) -> bool {
         | Action::Place { level, .. }
         | Action::Revert { level, .. }
         | Action::SetAuthority { level, .. } => *level == L::LEVEL,
+        // The mode of the resources is Level 4.9's own, and binds what is below it.
+        Action::Constrain(_) => L::LEVEL < Level::L49,
         Action::Restart { role, .. } => L::PHASES.contains(&role.as_str()),
         Action::Emit(EventKind::Frozen { level, .. }) => *level <= L::LEVEL,
         _ => false,

@@ -10,11 +10,13 @@ use crate::log::EventLog;
 use crate::messages::{AgentEntry, AgentState};
 use rungs_host::Handle;
 use rungs_host::metering::Meter;
-use rungs_mind::l48::IntrospectOutput;
+use rungs_mind::l48::{IntrospectOutput, L48Output};
+use rungs_mind::l49::L49Output;
+use rungs_mind::qualify::Report;
 use rungs_mind::report::Advice;
 use rungs_types::{AgentId, AgentSpec, AgentStatus, Cause};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -32,12 +34,20 @@ pub(crate) struct Shared {
     /// The last advice that may be seen.
     pub(crate) advice: watch::Sender<Option<Arc<Advice>>>,
     board: Mutex<AgentStatus>,
-    /// What Level 4.8 found of the agent itself in its last pass.
-    self_model: Mutex<Option<Arc<IntrospectOutput>>>,
+    /// What the levels above L4.5 came to in their last passes.
+    minds: Mutex<Minds>,
     cycle: AtomicU64,
     generation: AtomicU32,
     place: Mutex<Place>,
     end: Mutex<Option<End>>,
+}
+
+/// What the levels above L4.5 came to in their last passes.
+#[derive(Debug, Default)]
+struct Minds {
+    level48: Option<Arc<L48Output>>,
+    l48_report: Option<Arc<Report>>,
+    level49: Option<Arc<L49Output>>,
 }
 
 /// What a root says of its own end.
@@ -75,7 +85,7 @@ impl Shared {
             meter: Arc::default(),
             advice: watch::Sender::new(None),
             board: Mutex::default(),
-            self_model: Mutex::default(),
+            minds: Mutex::default(),
             cycle: AtomicU64::new(0),
             generation: AtomicU32::new(0),
             place: Mutex::new(Place::Resting(AgentState::Starting)),
@@ -103,14 +113,46 @@ impl Shared {
         write(&mut self.board.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Puts up the newest self-model.
-    pub(crate) fn post_self_model(&self, output: &Arc<IntrospectOutput>) {
-        *self.self_model.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(output));
+    fn minds(&self) -> MutexGuard<'_, Minds> {
+        self.minds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts up what Level 4.8 came to.
+    pub(crate) fn post_level48(&self, output: &Arc<L48Output>) {
+        self.minds().level48 = Some(Arc::clone(output));
+    }
+
+    /// What Level 4.8 came to last; none before its first pass.
+    pub(crate) fn level48(&self) -> Option<Arc<L48Output>> {
+        self.minds().level48.clone()
     }
 
     /// The newest self-model; none before Level 4.8's first pass.
     pub(crate) fn self_model(&self) -> Option<Arc<IntrospectOutput>> {
-        self.self_model.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.minds()
+            .level48
+            .as_ref()
+            .map(|output| Arc::clone(&output.capability))
+    }
+
+    /// Puts up the audit of Level 4.8.
+    pub(crate) fn post_l48_report(&self, report: &Arc<Report>) {
+        self.minds().l48_report = Some(Arc::clone(report));
+    }
+
+    /// The audit of Level 4.8 as of its last pass.
+    pub(crate) fn l48_report(&self) -> Option<Arc<Report>> {
+        self.minds().l48_report.clone()
+    }
+
+    /// Puts up what Level 4.9 came to.
+    pub(crate) fn post_autonomy(&self, output: &Arc<L49Output>) {
+        self.minds().level49 = Some(Arc::clone(output));
+    }
+
+    /// What Level 4.9 came to last; none before its first pass.
+    pub(crate) fn autonomy(&self) -> Option<Arc<L49Output>> {
+        self.minds().level49.clone()
     }
 
     /// The board, with what the governor knows.

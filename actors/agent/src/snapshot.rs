@@ -20,8 +20,14 @@ use rungs_mind::l48::observe::{ObserveConfig, ObserveSummary, RestoreError};
 use rungs_mind::l48::plan::{PlanState, PlanSummary};
 use rungs_mind::l48::verify::VerifyState;
 use rungs_mind::l48::{Introspect, Orchestrator, Plan};
+use rungs_mind::l49;
+use rungs_mind::l49::goals::GenerateState;
+use rungs_mind::l49::peers::RelateState;
+use rungs_mind::l49::resources::SurviveState;
+use rungs_mind::l49::stability::AssessState;
+use rungs_mind::l49::values::EvolveState;
 use rungs_mind::ladder::Ladder;
-use rungs_mind::qualify::Audit48;
+use rungs_mind::qualify::{Audit48, Audit49};
 use rungs_types::{AgentId, CheckpointId, Epoch};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -58,6 +64,8 @@ pub(crate) struct Record {
     pub(crate) level48: Option<Vec<u8>>,
     /// The audit of L4.8, encoded: at most 8 KiB, whatever the agent watches.
     pub(crate) audit: Option<Vec<u8>>,
+    /// L4.9, encoded.
+    pub(crate) level49: Option<Vec<u8>>,
 }
 
 /// Level 4.8 in a record: at most 8 KiB for 8 dimensions, so the world model is in it by its sufficient statistics.
@@ -74,6 +82,32 @@ struct Level48Record {
     introspect: Option<Vec<u8>>,
     /// The plan, likewise.
     plan: Option<Vec<u8>>,
+}
+
+/// Level 4.9 in a record, with its audit.
+#[derive(Debug, Serialize, Deserialize)]
+struct Level49Record {
+    epoch: Epoch,
+    orchestrator: l49::Orchestrator,
+    checkpoint: CheckpointId,
+    cycle: u64,
+    generate: Arc<GenerateState>,
+    evolve: Arc<EvolveState>,
+    survive: Arc<SurviveState>,
+    relate: Arc<RelateState>,
+    assess: Arc<AssessState>,
+    audit: Audit49,
+}
+
+/// Why Level 4.9 in a record cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Level49Error {
+    /// It does not decode.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// It decodes to what the level cannot be in.
+    #[error("its states contradict themselves")]
+    Damaged,
 }
 
 /// Why Level 4.8 in a record cannot be used.
@@ -148,6 +182,54 @@ impl Record {
     /// The audit of Level 4.8, if it is in the record.
     pub(crate) fn audit(&self) -> Result<Option<Audit48>, CodecError> {
         decode_part(self.audit.as_deref())
+    }
+
+    /// Puts in Level 4.9, with its last verified states and its audit.
+    pub(crate) fn set_level49(
+        &mut self,
+        epoch: Epoch,
+        orchestrator: &l49::Orchestrator,
+        bundle: &l49::Bundle,
+        audit: &Audit49,
+    ) -> Result<(), CodecError> {
+        let record = Level49Record {
+            epoch,
+            orchestrator: orchestrator.clone(),
+            checkpoint: bundle.checkpoint,
+            cycle: bundle.cycle,
+            generate: Arc::clone(&bundle.generate),
+            evolve: Arc::clone(&bundle.evolve),
+            survive: Arc::clone(&bundle.survive),
+            relate: Arc::clone(&bundle.relate),
+            assess: Arc::clone(&bundle.assess),
+            audit: audit.clone(),
+        };
+        self.level49 = Some(codec::encode(&record)?);
+        Ok(())
+    }
+
+    /// Level 4.9, if it is in the record: its epoch, where it stands with its last verified states, and its audit.
+    pub(crate) fn level49(&self) -> Result<Option<(Epoch, l49::Orchestrator, Audit49)>, Level49Error> {
+        let Some(record) = decode_part::<Level49Record>(self.level49.as_deref())? else {
+            return Ok(None);
+        };
+        let bundle = l49::Bundle {
+            checkpoint: record.checkpoint,
+            cycle: record.cycle,
+            generate: record.generate,
+            evolve: record.evolve,
+            survive: record.survive,
+            relate: record.relate,
+            assess: record.assess,
+        };
+        if !bundle.is_valid() || !record.orchestrator.is_valid() {
+            return Err(Level49Error::Damaged);
+        }
+        Ok(Some((
+            record.epoch,
+            record.orchestrator.with_bundle(bundle),
+            record.audit,
+        )))
     }
 
     /// L3, if it is in the record.

@@ -5,6 +5,7 @@ use crate::guard::{Beat, GuardMessage, GuardState};
 use crate::kernel::KernelPart;
 use crate::level45::Level45Message;
 use crate::level48::Level48Message;
+use crate::level49::{Level49Message, PASSES_IN_FLIGHT};
 use crate::runtime::AgentRuntime;
 use crate::shared::Shared;
 use crate::track::Track;
@@ -12,12 +13,16 @@ use rungs_host::compute::{ComputeError, Job, MAX_WAITING_JOBS};
 use rungs_host::hosting::Hosting;
 use rungs_host::{Endpoint, Handle, Mailbox};
 use rungs_mind::l45::Level45State;
+use rungs_mind::l49::Quotas;
+use rungs_mind::l49::below::MAX_MAIL;
 use rungs_mind::ladder::At;
-use rungs_types::{Address, RolePath};
+use rungs_types::{Address, Mail, RolePath};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// Bytes that passes of Level 4.8 weigh in that room: they are shared, so none are counted.
+const MAX_ABOVE_BYTES: u64 = 1024;
 /// Jobs waiting for a thread at which further ones are held back.
 const NEARLY_FULL_JOBS: usize = MAX_WAITING_JOBS / 2;
 /// How long they are held back before the next look.
@@ -38,6 +43,12 @@ pub(crate) struct Tree {
     pub(crate) guard: Link<GuardMessage>,
     pub(crate) level45: Link<Level45Message>,
     pub(crate) level48: Link<Level48Message>,
+    /// Level 4.9.
+    pub(crate) level49: Link<Level49Message>,
+    /// Room for passes of Level 4.8 at Level 4.9.
+    pub(crate) above_48: Arc<Mailbox>,
+    /// What other agents said, until Level 4.9 reads it.
+    mail: Mutex<Vec<Mail>>,
     cut_requested: AtomicBool,
     parts: Mutex<LastParts>,
 }
@@ -68,9 +79,32 @@ impl Tree {
             guard: Link::default(),
             level45: Link::default(),
             level48: Link::default(),
+            level49: Link::default(),
+            above_48: Arc::new(Mailbox::bounded(PASSES_IN_FLIGHT, MAX_ABOVE_BYTES)),
+            mail: Mutex::default(),
             cut_requested: AtomicBool::new(false),
             parts: Mutex::default(),
         }
+    }
+
+    /// Another agent says something. Of what is more than a pass reads, the first stays; whether there was room.
+    pub(crate) fn deliver(&self, mail: Mail) -> bool {
+        let mut waiting = self.mail.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = waiting.len() < MAX_MAIL;
+        if room {
+            waiting.push(mail);
+        }
+        room
+    }
+
+    /// What other agents said since it was last asked.
+    pub(crate) fn take_mail(&self) -> Vec<Mail> {
+        std::mem::take(&mut self.mail.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is metered of the agent.
+    pub(crate) fn quotas(&self) -> Quotas {
+        Quotas::default()
     }
 
     /// Now, as the ladder counts it.

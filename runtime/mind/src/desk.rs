@@ -4,8 +4,8 @@
 //! Invariant: at most [`MAX_ADVICE`] pieces lie on the desk; the oldest go first.
 
 use crate::goals::FloorSight;
-use crate::l49::{Constraints, Injection};
 use crate::l3::Floor;
+use crate::l49::{Constraints, Injection};
 use crate::report::Advice;
 use rungs_types::goal::Origin;
 use rungs_types::{CheckpointId, Epoch, Level};

@@ -157,7 +157,8 @@ impl Stack {
         let (floor, advice) = self.desk.read(self.cycle, epoch);
         let authority = self.ladder.authority(Level::L48);
         let acts = self.ladder.authority(Level::L49) >= Authority::Half;
-        self.goals.obey(self.desk.take_orders(acts.then(|| self.ladder.epoch(Level::L49))));
+        self.goals
+            .obey(self.desk.take_orders(acts.then(|| self.ladder.epoch(Level::L49))));
         let advised = advice.as_deref().map(|advice| (advice, authority));
         let duty = self.goals.begin(self.cycle, row, advised);
         let perceived = Perceived {

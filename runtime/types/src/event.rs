@@ -155,6 +155,10 @@ pub struct AgentStatus {
     pub late_cycles: u64,
     /// Why L4.8 is not at full authority, in a few words; empty when it is.
     pub waiting_for: String,
+    /// Why L4.9 is not at full authority, likewise; empty also of an agent without it.
+    pub autonomy_waits_for: String,
+    /// The Autonomy Stability Score (MSCP Level 4.9, Definition 7); absent while L4.9 has not looked.
+    pub ass: Option<f64>,
 }
 
 /// Why a level was frozen, an actor restarted or an agent parked.

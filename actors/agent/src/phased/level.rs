@@ -32,10 +32,9 @@ pub(crate) trait Phased: Sized + Send + Sync + 'static {
     fn cycle(input: &Self::Input) -> u64;
     /// Takes the input in.
     fn begin(orchestrator: &mut Self::Orchestrator, input: Self::Input) -> Begun<Self::Baton>;
-    /// A baton is home, whatever it went through; what is wanted of the ladder.
-    fn end(orchestrator: &mut Self::Orchestrator, baton: &Self::Baton, tree: &Arc<Tree>) -> Vec<Request>;
-    /// Takes a baton that is home into the audit; before [`Phased::end`].
-    fn audit(audit: &mut Self::Audit, baton: &Self::Baton);
+    /// A baton is home, whatever it went through: into the audit, and to the orchestrator. Gives what is wanted of the
+    /// ladder.
+    fn end(part: &mut Part<Self>, baton: &Self::Baton, tree: &Arc<Tree>) -> Vec<Request>;
     /// What an action of the ladder means for the level, at this cycle.
     fn obey(orchestrator: &mut Self::Orchestrator, action: &Action, cycle: u64);
     /// Brings the level in line with the ladder after decisions were lost.

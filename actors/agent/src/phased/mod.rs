@@ -257,8 +257,7 @@ impl<L: Phased> PhasedLevel<L> {
             return;
         }
         state.passes += 1;
-        L::audit(Arc::make_mut(&mut state.part.audit), baton);
-        let requests = L::end(&mut state.part.orchestrator, baton, &self.tree);
+        let requests = L::end(&mut state.part, baton, &self.tree);
         let at = self.tree.at_cycle(pass.cycle);
         self.tree.shared.governor.requests(L::LEVEL, pass.epoch, requests, at);
     }

@@ -127,6 +127,7 @@ fn planned(observe: &Observe) -> Arc<PlanState> {
             skills: &|_: &SkillName| None,
             purpose: &PURPOSE,
             structural_permitted: true,
+            reduced: false,
         };
         plan.step(&input, &Unlimited).expect("in time");
     }

@@ -33,11 +33,18 @@ impl Grants {
         for record in open {
             let goal = &record.spec.goal;
             let share = granted(goal).map(|share| weight * share + (1.0 - weight));
-            let factor = if left < 1.0 && !serves_survival(&record.spec) { left } else { 1.0 };
+            let factor = if left < 1.0 && !serves_survival(&record.spec) {
+                left
+            } else {
+                1.0
+            };
             if share.is_none() && factor >= 1.0 {
                 continue;
             }
-            let saved = before.iter().find(|(other, _)| other == goal).map_or(1.0, |(_, saved)| *saved);
+            let saved = before
+                .iter()
+                .find(|(other, _)| other == goal)
+                .map_or(1.0, |(_, saved)| *saved);
             let earned = factor * share.unwrap_or(1.0);
             self.0.push((goal.clone(), (saved + earned).min(MAX_SAVED_CYCLES)));
         }

@@ -12,9 +12,9 @@ use super::observed::{FloorSight, Observed, WorldSight};
 use super::record::{GoalRecord, GoalView, Waiver};
 use super::start::{Start, TaskOutcome, action_of};
 use super::table::{GoalTable, Submission, SubmitError};
+use crate::desk::Orders;
 use crate::l3::{Action, Duty, Outcomes, TaskTurn};
 use crate::l48::plan::{Remedy, Strategy};
-use crate::desk::Orders;
 use crate::l49::{Constraints, Injection};
 use crate::lookahead::UNSEEN_CYCLES;
 use crate::report::{Advice, GoalReport};
@@ -207,8 +207,9 @@ impl Runner {
         let own = self.state.own;
         self.strategy = advised.map_or(own, |(advice, weight)| advice.plan.choice.strategy.blend(&own, weight));
         let weight = advised.map_or(0.0, |(_, weight)| weight);
-                let allocation = advised.map(|(advice, _)| &advice.plan.allocation);
-        self.grants.cycle(allocation, weight, self.state.table.open(), &self.constraints);
+        let allocation = advised.map(|(advice, _)| &advice.plan.allocation);
+        self.grants
+            .cycle(allocation, weight, self.state.table.open(), &self.constraints);
         let limits = self.strategy.limits();
         let changes = self.state.table.decide(cycle, &self.observed(), &limits);
         self.apply(changes);

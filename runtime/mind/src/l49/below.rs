@@ -2,10 +2,11 @@
 
 use super::resources::{Gauges, Reading, ResourceKind};
 use crate::goals::{FloorSight, GoalRecord, Observed, WorldSight};
-use crate::l48::{Baton, L48Output, Status};
 use crate::l48::observe::{BeliefTrajectories, ObserveState};
 use crate::l48::plan::PlanOutput;
+use crate::l48::{Baton, L48Output, Status};
 use crate::merge::Pending;
+use crate::qualify::Report;
 use crate::report::{CycleReport, FloorReport};
 use rungs_types::{AgentName, Mail};
 use std::sync::Arc;
@@ -48,6 +49,15 @@ pub struct Aside {
     pub quotas: Quotas,
     /// What the audit says.
     pub qualification: Qualification,
+}
+
+impl From<&Report> for Qualification {
+    fn from(report: &Report) -> Self {
+        Self {
+            qualified: report.qualified,
+            sms: (!report.is_warming_up()).then_some(report.score),
+        }
+    }
 }
 
 /// One verified pass of Level 4.8, with what the kernel and the host add; or several, merged.

@@ -10,6 +10,7 @@
 //! that has met no peer in the window is not judged by what it does with peers: that category is left out.
 
 mod block;
+mod feed;
 #[cfg(test)]
 mod tests;
 

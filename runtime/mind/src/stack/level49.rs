@@ -11,8 +11,9 @@ use crate::l49::peers::Relate;
 use crate::l49::resources::Survive;
 use crate::l49::stability::Assess;
 use crate::l49::values::Evolve;
-use crate::l49::{Aside, Baton, Below, Bundle, L49Output, Orchestrator, PhaseError, PhaseName};
+use crate::l49::{Aside, Baton, Below, Bundle, L49Output, Orchestrator, PhaseError, PhaseName, Qualification};
 use crate::ladder::{Action, Fault, Request};
+use crate::qualify::{Audit49, Report};
 use rungs_types::{Authority, Level, RolePath};
 use std::sync::Arc;
 
@@ -55,6 +56,7 @@ pub(super) struct Level49 {
     line: Option<Line>,
     planted: Option<(PhaseName, Failure)>,
     output: Option<Arc<L49Output>>,
+    audit: Audit49,
 }
 
 impl Level49 {
@@ -64,6 +66,7 @@ impl Level49 {
             line: None,
             planted: None,
             output: None,
+            audit: Audit49::default(),
         }
     }
 
@@ -113,6 +116,11 @@ impl Stack {
         let aside = Aside {
             purpose: PURPOSE,
             mail: std::mem::take(&mut self.mail),
+            qualification: self
+                .qualification()
+                .as_ref()
+                .map(Qualification::from)
+                .unwrap_or_default(),
             ..Aside::default()
         };
         let Some(below) = Below::of(passed, aside) else {
@@ -132,11 +140,14 @@ impl Stack {
     }
 
     fn pass_of_49(&mut self, baton: &mut Baton, cycle: u64) {
+        let l48 = self.qualification();
         let Some(level49) = self.level49.as_mut() else {
             return;
         };
         match level49.carry(baton) {
             Ok(()) => {
+                let rollbacks = level49.orchestrator.standing().recovery().rollbacks();
+                level49.audit.feed_baton(baton, rollbacks, l48.as_ref());
                 let back = level49.orchestrator.on_baton(baton);
                 let mut requests = back.requests;
                 requests.extend(level49.orchestrator.constrain());
@@ -179,6 +190,11 @@ impl Stack {
         if let Some(level49) = &mut self.level49 {
             level49.plant(phase, failure);
         }
+    }
+
+    /// How Level 4.9 stands in its audit; `None` of an agent that does not have it.
+    pub fn autonomy_qualification(&self) -> Option<Report> {
+        self.level49.as_ref().map(|level| level.audit.report())
     }
 
     /// Why L4.9 is not at full authority; empty when it is.
