@@ -44,7 +44,7 @@ pub struct AgentSpec {
     /// Deadline of a level phase, in milliseconds, 1 to 60,000; a phase that misses it freezes its level.
     #[serde(default = "default_phase_deadline_ms")]
     pub phase_deadline_ms: u64,
-    /// The highest level that it has, L4.5 or L4.8.
+    /// The highest level that it has: L4.5, L4.8 or L4.9.
     #[serde(default = "default_highest")]
     pub highest: Level,
     /// Processors that it may use, 0.001 to 64: near it the agent makes its period longer, and an agent that is over it at
@@ -54,7 +54,7 @@ pub struct AgentSpec {
 }
 
 fn default_highest() -> Level {
-    Level::L48
+    Level::L49
 }
 
 fn default_rate_hz() -> f64 {
@@ -102,8 +102,8 @@ impl AgentSpec {
         if !(1..=60_000).contains(&self.phase_deadline_ms) {
             return out_of("phase_deadline_ms", self.phase_deadline_ms.to_string(), "1 to 60000");
         }
-        if !matches!(self.highest, Level::L45 | Level::L48) {
-            return out_of("highest", self.highest.to_string(), "L4.5 or L4.8");
+        if !matches!(self.highest, Level::L45 | Level::L48 | Level::L49) {
+            return out_of("highest", self.highest.to_string(), "L4.5, L4.8 or L4.9");
         }
         if let Some(quota) = self.cpu_quota.filter(|quota| !CPU_QUOTA_RANGE.contains(quota)) {
             return out_of("cpu_quota", quota.to_string(), "0.001 to 64");

@@ -8,13 +8,13 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64Mcg;
 use rungs_mind::budget::Unlimited;
-use rungs_mind::l48::Introspect;
 use rungs_mind::l48::ar::{Model, Transition};
 use rungs_mind::l48::baton::{Baton, Pass};
 use rungs_mind::l48::belief::{Belief, Scratch};
 use rungs_mind::l48::emit::Emit;
 use rungs_mind::l48::observe::{Observe, ObserveConfig};
 use rungs_mind::l48::verify::Verify;
+use rungs_mind::l48::{Introspect, Plan};
 use rungs_types::Authority;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -186,7 +186,7 @@ fn pass_us(seed: u64) -> anyhow::Result<f64> {
         seed,
     })?;
     let mut introspect = Introspect::new(lower.groups());
-    let (mut verify, mut emit) = (Verify::new(), Emit::new());
+    let (mut plan, mut verify, mut emit) = (Plan::new(seed), Verify::new(), Emit::new());
     let mut times = Vec::new();
     for number in 1..=2 * PASSES {
         let (report, floor) = lower.report()?;
@@ -200,6 +200,7 @@ fn pass_us(seed: u64) -> anyhow::Result<f64> {
         let began = Instant::now();
         observe.carry(&mut baton, &Unlimited)?;
         introspect.carry(&mut baton)?;
+        plan.carry(&mut baton, &Unlimited)?;
         verify.carry(&mut baton)?;
         emit.carry(&mut baton)?;
         if number > PASSES {

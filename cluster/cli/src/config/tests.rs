@@ -155,7 +155,7 @@ const WRONG: [(&str, &str); 37] = [
     ),
     (
         "agents = [{ agent = \"a\", highest = \"L6\" }]",
-        "node.toml: agents, a: highest is L6; expected L4.5 or L4.8",
+        "node.toml: agents, a: highest is L6; expected L4.5, L4.8 or L4.9",
     ),
     (
         "log = \"a=b=c\"",
