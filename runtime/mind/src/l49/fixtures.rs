@@ -417,10 +417,6 @@ impl Level49 {
         }
     }
 
-    pub(super) fn set_evolve(&mut self, evolve: Evolve) {
-        self.evolve = evolve;
-    }
-
     /// Carries a baton through all phases.
     pub(super) fn carry(&mut self, baton: &mut Baton) {
         self.generate.carry(baton, &Unlimited).unwrap();

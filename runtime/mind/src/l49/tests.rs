@@ -7,7 +7,7 @@ use super::stability::{Condition, DecisionKind, VetoedBy};
 use super::values::{ValueDimension, ValueVector};
 use super::*;
 use crate::goals::GoalState;
-use crate::ladder::{Action, At, Fault};
+use crate::ladder::{At, Fault};
 use proptest::prelude::*;
 use rungs_types::goal::{Comparison, Condition as Fact, Origin, Quantity};
 use rungs_types::{AgentId, Authority, CheckpointId, Level, Mail, PeerMessage, RolePath};
