@@ -78,6 +78,8 @@ impl Desk {
     /// are taken back before the kernel's next turn.
     pub fn withdraw(&mut self, level: Level, checkpoint: CheckpointId) -> u32 {
         if let Some(origin) = origin_of(level) {
+            // A freeze of Level 4.9 takes all of its goals back (MSCP Level 4.9, section 7.3).
+            let checkpoint = if level == Level::L49 { CheckpointId::default() } else { checkpoint };
             // One entry per origin: the oldest checkpoint covers the others.
             match self.withdrawn.iter_mut().find(|(other, _)| *other == origin) {
                 Some((_, since)) => *since = checkpoint.min(*since),
@@ -201,12 +203,13 @@ mod tests {
         let mut desk = Desk::default();
         desk.withdraw(Level::L45, CheckpointId(9));
         for checkpoint in [7, 3, 5] {
-            desk.withdraw(Level::L49, CheckpointId(checkpoint));
+            desk.withdraw(Level::L48, CheckpointId(checkpoint));
         }
-        desk.withdraw(Level::L48, CheckpointId(4));
+        desk.withdraw(Level::L49, CheckpointId(4));
         assert_eq!(
             desk.take_orders(None).withdrawn,
-            [(Origin::L49, CheckpointId(3)), (Origin::L48, CheckpointId(4))]
+            [(Origin::L48, CheckpointId(3)), (Origin::L49, CheckpointId(0))],
+            "a freeze of L4.9 takes all of its goals"
         );
         assert_eq!(desk.take_orders(None).withdrawn, []);
     }
