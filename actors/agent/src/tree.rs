@@ -16,7 +16,7 @@ use rungs_mind::l45::Level45State;
 use rungs_mind::l49::Quotas;
 use rungs_mind::l49::below::MAX_MAIL;
 use rungs_mind::ladder::At;
-use rungs_types::{Address, Mail, RolePath};
+use rungs_types::{Address, EnvironmentSpec, Mail, RolePath};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -104,7 +104,10 @@ impl Tree {
 
     /// What is metered of the agent.
     pub(crate) fn quotas(&self) -> Quotas {
-        Quotas::default()
+        Quotas {
+            own_resources: matches!(self.shared.spec.environment, EnvironmentSpec::Sim { .. }),
+            ..Quotas::default()
+        }
     }
 
     /// Now, as the ladder counts it.

@@ -25,6 +25,9 @@ pub struct Quotas {
     pub compute: Option<Reading>,
     /// The memory quota.
     pub memory: Option<Reading>,
+    /// The environment's resources are the agent's own, as in a simulated world. A machine's are not: that others use its
+    /// processors does not bring the agent to its end.
+    pub own_resources: bool,
 }
 
 /// What the audit of Level 4.8 says of it.
@@ -153,7 +156,8 @@ impl Below {
     /// What is measured of each resource but the mutation budget, which is the values' own (MSCP Level 4.9, section 5.1).
     pub fn readings(&self) -> Vec<(ResourceKind, Reading)> {
         let level = |level: f64| Reading { level, renewed: None };
-        let in_use = self.report.resources.iter().map(|resource| resource.utilisation);
+        let own = self.report.resources.iter().filter(|_| self.quotas.own_resources);
+        let in_use = own.map(|resource| resource.utilisation);
         let left = in_use.filter(|share| share.is_finite()).map(|share| WHOLE - share);
         let least = left.min_by(f64::total_cmp).map(level);
         let compute = match (self.quotas.compute, least) {

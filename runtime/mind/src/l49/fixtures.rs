@@ -153,6 +153,7 @@ impl World {
                     renewed: None,
                 }),
                 memory: None,
+                own_resources: false,
             },
             qualification: self.qualification,
         }

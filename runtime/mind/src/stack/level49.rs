@@ -11,10 +11,10 @@ use crate::l49::peers::Relate;
 use crate::l49::resources::Survive;
 use crate::l49::stability::Assess;
 use crate::l49::values::Evolve;
-use crate::l49::{Aside, Baton, Below, Bundle, L49Output, Orchestrator, PhaseError, PhaseName, Qualification};
+use crate::l49::{Aside, Baton, Below, Bundle, L49Output, Orchestrator, PhaseError, PhaseName, Qualification, Quotas};
 use crate::ladder::{Action, Fault, Request};
 use crate::qualify::{Audit49, Report};
-use rungs_types::{Authority, Level, RolePath};
+use rungs_types::{Authority, EnvironmentSpec, Level, RolePath};
 use std::sync::Arc;
 
 /// The phases of one generation.
@@ -121,6 +121,10 @@ impl Stack {
                 .as_ref()
                 .map(Qualification::from)
                 .unwrap_or_default(),
+            quotas: Quotas {
+                own_resources: matches!(self.spec.environment, EnvironmentSpec::Sim { .. }),
+                ..Quotas::default()
+            },
             ..Aside::default()
         };
         let Some(below) = Below::of(passed, aside) else {
