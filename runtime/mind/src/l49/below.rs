@@ -5,6 +5,7 @@ use crate::goals::{FloorSight, GoalRecord, Observed, WorldSight};
 use crate::l48::observe::{BeliefTrajectories, ObserveState};
 use crate::l48::plan::PlanOutput;
 use crate::l48::{Baton, L48Output, Status};
+use crate::lookahead::Trajectories;
 use crate::merge::Pending;
 use crate::qualify::Report;
 use crate::report::{CycleReport, FloorReport};
@@ -15,6 +16,10 @@ use std::sync::Arc;
 pub const MAX_MAIL: usize = 64;
 /// Most closed goals of one pass: the last ones stay.
 pub const MAX_CLOSED: usize = 64;
+/// A dimension is stale when it was not seen for so many of its usual intervals,
+const STALE_INTERVALS: u32 = 3;
+/// and for so many cycles: a sensor that missed one reading is not lost.
+const STALE_CYCLES: u32 = 50;
 /// The share of a resource that is in use is known to be none or all of it at most.
 const WHOLE: f64 = 1.0;
 
@@ -168,23 +173,12 @@ impl Below {
         let each = [
             (ResourceKind::Compute, compute),
             (ResourceKind::Memory, self.quotas.memory),
-            (ResourceKind::Observation, self.fresh_share().map(level)),
+            (ResourceKind::Observation, fresh_share(&self.source()).map(level)),
             (ResourceKind::Stability, stability),
         ];
         each.into_iter()
             .filter_map(|(kind, reading)| Some((kind, reading?)))
             .collect()
-    }
-
-    /// Share of the dimensions that were seen in the report; `None` of an empty one.
-    fn fresh_share(&self) -> Option<f64> {
-        let dimensions = self.report.dimensions;
-        if dimensions == 0 || self.report.facts.is_empty() {
-            return None;
-        }
-        let rows = || self.report.observations.chunks_exact(dimensions);
-        let seen = (0..dimensions).filter(|dimension| rows().any(|row| row[*dimension].is_finite()));
-        Some(seen.count() as f64 / dimensions as f64)
     }
 
     /// Where a Lookahead draws its worlds from.
@@ -208,6 +202,19 @@ impl Below {
     }
 }
 
+/// Share of the dimensions that were seen as lately as they usually are; `None` of an agent that sees none.
+fn fresh_share(source: &impl Trajectories) -> Option<f64> {
+    let dimensions = source.dimensions();
+    let fresh = |dimension: &usize| {
+        let law = source.law(*dimension);
+        let usual = law
+            .interval_cycles
+            .map(|interval| interval.saturating_mul(STALE_INTERVALS));
+        usual.is_some_and(|usual| law.unseen_cycles <= usual.max(STALE_CYCLES))
+    };
+    (dimensions > 0).then(|| (0..dimensions).filter(fresh).count() as f64 / dimensions as f64)
+}
+
 /// The resource vector at one cycle.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Look {
@@ -215,4 +222,34 @@ pub struct Look {
     pub cycle: u64,
     /// What is left, and how fast it goes.
     pub gauges: Gauges,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Unlimited;
+    use crate::l48::fixtures::{CONFIG, report};
+    use crate::l48::observe::Observe;
+
+    /// The share that is fresh when the second of two dimensions, seen every `interval` cycles, was last seen `unseen` cycles
+    /// ago.
+    fn fresh(interval: u64, unseen: u64) -> Option<f64> {
+        let mut observe = Observe::new(CONFIG).unwrap();
+        let last = 1_200;
+        for end in (10..=last + unseen).step_by(10) {
+            let seen = |cycle: u64, dim: usize| match dim {
+                0 => ((cycle * 37) % 11) as f64,
+                _ if cycle <= last && cycle.is_multiple_of(interval) => ((cycle * 41) % 13) as f64,
+                _ => f64::NAN,
+            };
+            observe.step(&report(end, 2, seen), true, &Unlimited).unwrap();
+        }
+        fresh_share(&BeliefTrajectories::new(&observe.state(), &[0, 1]))
+    }
+
+    #[test]
+    fn a_sensor_is_lost_after_three_of_its_intervals_and_not_before_fifty_cycles() {
+        assert_eq!((fresh(1, 50), fresh(1, 60)), (Some(1.0), Some(0.5)));
+        assert_eq!((fresh(40, 120), fresh(40, 130)), (Some(1.0), Some(0.5)));
+    }
 }
