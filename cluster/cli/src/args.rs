@@ -293,6 +293,9 @@ pub enum CrowdLevel {
     /// Agents up to Level 4.8.
     #[value(name = "L4.8")]
     L48,
+    /// Agents up to Level 4.9, all of whose phases run.
+    #[value(name = "L4.9")]
+    L49,
     /// Bare actors.
     None,
 }
@@ -303,6 +306,7 @@ impl CrowdLevel {
         match self {
             Self::L45 => Some(Level::L45),
             Self::L48 => Some(Level::L48),
+            Self::L49 => Some(Level::L49),
             Self::None => None,
         }
     }

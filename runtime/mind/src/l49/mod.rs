@@ -12,6 +12,24 @@
 //! Plain structs, one folder for each concern. A deciding method takes `&self` and returns a value, an applying one takes
 //! `&mut self` and cannot fail; a stored state is checked when it is read back. Numbers that are not finite may come
 //! in; none goes out.
+//!
+//! Strictly additive, as every level: it reads the levels below, and shares what it reads,
+//!
+//! ```
+//! use rungs_mind::l49::Baton;
+//! fn a_phase_reads(baton: &mut Baton) -> (f64, usize) {
+//!     (baton.below.floor.rho, baton.below.open.len())
+//! }
+//! ```
+//!
+//! and cannot change them:
+//!
+//! ```compile_fail,E0594
+//! use rungs_mind::l49::Baton;
+//! fn a_phase_changes(baton: &mut Baton) {
+//!     baton.below.purpose[0] = 1.0;
+//! }
+//! ```
 
 pub mod ahead;
 pub mod baton;
