@@ -224,7 +224,11 @@ pub async fn measure(runs: u32, progress: &Progress) -> anyhow::Result<Vec<Figur
             costs.push(process::measure(&["crowd", kind]).await?);
         }
     }
-    let [l45, l48, l49, bare] = &costs;
+    Ok(figures(&costs))
+}
+
+/// What agents cost: up to L4.5, L4.8 and L4.9, beside bare actors.
+fn figures([l45, l48, l49, bare]: &[Vec<Cost>; 4]) -> Vec<Figure> {
     let figure = |what, value, unit, target, baseline: Option<f64>| Figure {
         id: "P5",
         what,
@@ -237,30 +241,14 @@ pub async fn measure(runs: u32, progress: &Progress) -> anyhow::Result<Vec<Figur
     let kib = |costs: &[Cost]| median_of(costs, |cost| cost.kib);
     let start_us = |costs: &[Cost]| median_of(costs, |cost| cost.start_us);
     let cycle_us = |costs: &[Cost]| median_of(costs, |cost| cost.cycle_us);
+    let memory = |what, costs, target| figure(what, kib(costs), "KiB", target, Some(kib(bare)));
+    let computing = |what, costs, target| figure(what, cycle_us(costs), "us", target, None);
     // 10,000 at L4.5, or 500 at L4.9, at a cycle a second in 60 % of one processor.
     let (most_45, most_49) = (Target::AtMost(60.0), Target::AtMost(1_200.0));
-    Ok(vec![
-        figure(
-            "memory of an agent at L4.5",
-            kib(l45),
-            "KiB",
-            Target::AtMost(64.0),
-            Some(kib(bare)),
-        ),
-        figure(
-            "memory of an agent at L4.8",
-            kib(l48),
-            "KiB",
-            Target::None,
-            Some(kib(bare)),
-        ),
-        figure(
-            "memory of an agent at L4.9",
-            kib(l49),
-            "KiB",
-            Target::AtMost(256.0),
-            Some(kib(bare)),
-        ),
+    vec![
+        memory("memory of an agent at L4.5", l45, Target::AtMost(64.0)),
+        memory("memory of an agent at L4.8", l48, Target::None),
+        memory("memory of an agent at L4.9", l49, Target::AtMost(256.0)),
         figure(
             "start of an agent at L4.8",
             start_us(l48),
@@ -268,26 +256,8 @@ pub async fn measure(runs: u32, progress: &Progress) -> anyhow::Result<Vec<Figur
             Target::None,
             Some(start_us(bare)),
         ),
-        figure(
-            "computing of an agent per cycle at L4.5",
-            cycle_us(l45),
-            "us",
-            most_45,
-            None,
-        ),
-        figure(
-            "computing of an agent per cycle at L4.8",
-            cycle_us(l48),
-            "us",
-            Target::None,
-            None,
-        ),
-        figure(
-            "computing of an agent per cycle at L4.9",
-            cycle_us(l49),
-            "us",
-            most_49,
-            None,
-        ),
-    ])
+        computing("computing of an agent per cycle at L4.5", l45, most_45),
+        computing("computing of an agent per cycle at L4.8", l48, Target::None),
+        computing("computing of an agent per cycle at L4.9", l49, most_49),
+    ]
 }
