@@ -372,11 +372,13 @@ impl KernelActor {
             Action::SampleFaster { group } => {
                 let done = start.environment.act(Command::SampleFaster { group }).is_ok();
                 start.body.sampled(action, done);
+                start.kernel.sampled(action, done);
                 start.goals.sampled(action, done);
             }
             Action::SampleSlower { group } => {
                 let done = start.environment.act(Command::SampleSlower { group }).is_ok();
                 start.body.sampled(action, done);
+                start.kernel.sampled(action, done);
                 start.goals.sampled(action, done);
             }
             Action::ChangePeriod { change } => self.change_period(change, state)?,

@@ -223,6 +223,7 @@ impl Stack {
     /// A change of sampling was carried out, or could not be.
     pub fn sampled(&mut self, action: Action, done: bool) {
         self.body.sampled(action, done);
+        self.kernel.sampled(action, done);
         self.goals.sampled(action, done);
     }
 

@@ -41,6 +41,12 @@ impl LastChange {
         };
         flip
     }
+
+    /// The last change could not be carried out: it rests as long, and has moved nothing.
+    fn refused(&mut self, up: bool) {
+        let step = if up { -1 } else { 1 };
+        self.steps = self.steps.saturating_add(step);
+    }
 }
 
 /// What was done to one group.
@@ -155,6 +161,18 @@ impl Habits {
         }
     }
 
+    /// Takes in that a change of sampling was not carried out: the group is as near its nominal rate as before.
+    pub fn refused(&mut self, action: Action) {
+        let (group, up) = match action {
+            Action::SampleFaster { group } => (group, true),
+            Action::SampleSlower { group } => (group, false),
+            _ => return,
+        };
+        if let Some(habit) = self.groups.get_mut(usize::from(group)) {
+            habit.sampling.refused(up);
+        }
+    }
+
     /// There is one habit per group.
     pub(super) fn is_valid(&self, groups: usize) -> bool {
         self.groups.len() == groups && self.incident.is_none_or(|group| usize::from(group) < groups)
@@ -181,6 +199,20 @@ mod tests {
             "saying something is not structural"
         );
         assert!(habits.rested(Action::Hold, 6));
+    }
+
+    #[test]
+    fn a_change_that_is_refused_is_no_step_and_rests_as_long() {
+        let mut habits = Habits::new(1);
+        habits.acted(FASTER, 5, Forecaster::Linear);
+        habits.refused(FASTER);
+        assert_eq!(habits.sampling_steps(0), 0);
+        assert!(!habits.rested(FASTER, 104));
+        habits.acted(SLOWER, 300, Forecaster::Linear);
+        habits.refused(SLOWER);
+        habits.refused(Action::SampleSlower { group: 1 });
+        habits.refused(Action::Hold);
+        assert_eq!(habits.sampling_steps(0), 0);
     }
 
     #[test]

@@ -89,6 +89,13 @@ impl Kernel {
         std::mem::swap(&mut self.state.report, spent);
     }
 
+    /// A change of sampling was carried out, or could not be.
+    pub fn sampled(&mut self, action: Action, done: bool) {
+        if !done {
+            self.state.habits.refused(action);
+        }
+    }
+
     /// One turn without a duty.
     pub fn step(&mut self, input: &Input<'_>, gate: &mut impl Gate) -> Step {
         self.step_on_duty(input, Duty::default(), gate)
