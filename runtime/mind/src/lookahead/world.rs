@@ -2,6 +2,7 @@
 
 use super::state::MAX_DOMAINS;
 use super::{LookaheadError, require};
+use crate::numeric::normal::MEAN_ABSOLUTE;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64Mcg;
@@ -11,8 +12,6 @@ use rungs_types::spec::MAX_DIMENSIONS;
 pub const UNSEEN_CYCLES: u32 = 50;
 /// Errors are cut off at this many standard deviations, as the divergence has it.
 const MAX_ERROR_SD: f64 = 5.0;
-/// Mean of |z| for a standard normal z: sqrt(2 / pi).
-const MEAN_ABSOLUTE: f64 = 0.797_884_560_802_865_4;
 /// Most by which errors can be larger than the law expects.
 const MAX_ERROR_RATIO: f64 = 10.0;
 /// Largest magnitude of a state and of its variance, in standard deviations of the dimension.
@@ -201,5 +200,51 @@ impl Dimension {
         self.belief_mean += gain * error;
         self.belief_variance -= gain * self.belief_variance;
         Some((error.abs() / variance.sqrt()).min(MAX_ERROR_SD))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    #[test]
+    fn surprise_is_the_mean_error_over_its_expectation() {
+        // sqrt(pi / 2) = 1.2533.
+        let found = surprise((3.0, 2)).expect("two errors");
+        assert!((found - (1.5 * 1.253_314_137_315_500_3 - 1.0)).abs() < 1e-12);
+        assert_eq!(surprise((0.0, 0)), None);
+    }
+
+    #[test]
+    fn an_error_counts_at_most_five_standard_deviations() {
+        let law = DimensionLaw {
+            phi: 1.0,
+            mean: 0.0,
+            innovation_sd: 0.0,
+            noise_sd: 0.0,
+            belief_mean: 0.0,
+            belief_variance: 1.0,
+            error_ratio: 1.0,
+            interval_cycles: Some(1),
+            unseen_cycles: 0,
+            domain: 0,
+        };
+        let error = |state: f64, belief_variance: f64| {
+            let mut dimension = Dimension {
+                law,
+                innovation_variance: 0.0,
+                noise_variance: 0.0,
+                state,
+                belief_mean: 0.0,
+                belief_variance,
+                due_cycles: 1,
+                unseen_cycles: 0,
+            };
+            dimension.step(&mut Pcg64Mcg::seed_from_u64(1))
+        };
+        assert_eq!([4.95, 5.05].map(|state| error(state, 1.0)), [Some(4.95), Some(5.0)]);
+        // Where no error was possible, any is the largest.
+        assert_eq!([0.0, 0.1].map(|state| error(state, 0.0)), [Some(0.0), Some(5.0)]);
     }
 }

@@ -11,6 +11,7 @@ use super::{Allocation, Choice, DWELL_PASSES, MAX_TRAJECTORIES, PlanOutput, Plan
 use crate::budget::{Budget, BudgetExceeded};
 use crate::l45::jacobian::SpectralReading;
 use crate::lookahead::{LookaheadError, MAX_GOALS, SelfModel, decision_state_hash};
+use crate::numeric::normal::MEAN_ABSOLUTE;
 use crate::report::{CycleReport, FloorReport};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -19,8 +20,6 @@ use serde::{Deserialize, Serialize};
 
 /// Resilience of a goal that no Lookahead looks at.
 const UNKNOWN_RESILIENCE: f64 = 0.5;
-/// Mean of |z| for a standard normal z.
-const MEAN_ABSOLUTE: f64 = 0.797_884_560_802_865_4;
 /// Errors are cut off at this many standard deviations.
 const MAX_ERROR_SD: f64 = 5.0;
 
@@ -321,4 +320,36 @@ fn surprise(report: &CycleReport, row: usize) -> Option<f64> {
         });
     let (sum, count) = errors.fold((0.0, 0.0), |(sum, count), z| (sum + z, count + 1.0));
     (count > 0.0).then(|| sum / count / MEAN_ABSOLUTE - 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(errors: &[f64]) -> CycleReport {
+        CycleReport {
+            dimensions: errors.len(),
+            observations: errors.to_vec(),
+            forecasts: vec![0.0; errors.len()],
+            forecast_sd: vec![2.0; errors.len()],
+            ..CycleReport::default()
+        }
+    }
+
+    #[test]
+    fn surprise_is_the_mean_error_over_its_expectation_and_an_error_counts_at_most_five_deviations() {
+        let expected = |deviations: f64| Some(deviations * 1.253_314_137_315_500_3 - 1.0);
+        for (errors, mean) in [
+            (&[2.0, -4.0, f64::NAN][..], 1.5),
+            (&[9.9][..], 4.95),
+            (&[10.1][..], 5.0),
+        ] {
+            let found = surprise(&report(errors), 0).zip(expected(mean));
+            assert!(
+                found.is_some_and(|(found, expected)| (found - expected).abs() < 1e-12),
+                "{found:?}"
+            );
+        }
+        assert_eq!(surprise(&report(&[f64::NAN]), 0), None);
+    }
 }

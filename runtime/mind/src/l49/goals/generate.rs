@@ -17,6 +17,7 @@ use crate::l49::resources::{Gauges, Survival, project};
 use crate::l49::ruling::{InForce, Ruling};
 use crate::l49::stability::{Decision, DecisionKind};
 use crate::lookahead::SelfModel;
+use crate::numeric::normal::MEAN_ABSOLUTE;
 use crate::report::CycleReport;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -31,8 +32,6 @@ pub const MAX_SANDBOXED: usize = 3;
 const ASPIRATIONAL_REWARD: f64 = 0.25;
 /// Stage of the existential guard that freezes the creation of goals.
 const GUARD_CRITICAL: u8 = 3;
-/// Mean of |z| for a standard normal z.
-const MEAN_ABSOLUTE: f64 = 0.797_884_560_802_865_4;
 /// Errors are cut off at this many standard deviations.
 const MAX_ERROR_SD: f64 = 5.0;
 
