@@ -212,3 +212,26 @@ pub struct Look {
     /// What is left, and how fast it goes.
     pub gauges: Gauges,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::l49::fixtures::World;
+
+    #[test]
+    fn what_is_not_in_use_is_left_and_so_is_what_complexity_does_not_take() {
+        let mut below = World::new().next();
+        let of = |below: &Below, kind| {
+            let found = below.readings().into_iter().find(|(of, _)| *of == kind);
+            found.map(|(_, reading)| reading.level)
+        };
+        assert_eq!(
+            of(&below, ResourceKind::Compute),
+            Some(0.9),
+            "what the host meters is less"
+        );
+        below.quotas.compute = None;
+        assert_eq!(of(&below, ResourceKind::Compute), Some(0.95), "0.05 is in use");
+        assert_eq!(of(&below, ResourceKind::Stability), Some(0.9), "C_L4 is 0.1");
+    }
+}
