@@ -8,7 +8,7 @@
 //! Each cycle, in this order:
 //! 1. *World.* Each dimension moves by its law E' = μ + φ (E - μ) + σ η (MSCP Level 4.8, Definition 9). The agent
 //!    watches it as it really does: at its sampling interval, through observation noise, with the Kalman filter of the
-//!    same law. The standardised forecast errors z are the only way in which the world reaches the agent ([`world`]).
+//!    same law. The standardised forecast errors z are the only way in which the world reaches the agent (`world`).
 //! 2. *Surprise.* s = mean |z| / 0.798 - 1 over the dimensions observed, and the same for each domain: 0 on average for
 //!    a calibrated agent, whatever its dimensions are. It is the gap that the uncertainty index measures (L4.5).
 //! 3. *State.* X' = m + J (X - m) + B (s - s̄) + e, cut off at 0 and 1: relaxation to where X is at home, pushed by
@@ -54,7 +54,7 @@ pub use rollout::{MAX_CYCLES, Rollout};
 pub use state::{
     DecisionState, Domain, Goal, MAX_DOMAINS, MAX_GOALS, MAX_RESOURCES, ResourceState, decision_state_hash,
 };
-pub use world::{DimensionLaw, Trajectories, UNSEEN_CYCLES};
+pub use world::{DimensionLaw, Trajectories, UNSEEN_CYCLES, surprise};
 
 use crate::budget::BudgetExceeded;
 use rungs_types::spec::MAX_DIMENSIONS;

@@ -275,3 +275,41 @@ pub struct Advice {
     /// much.
     pub plan: InForce,
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::l3::operations::Outcomes;
+    use crate::l3::{Action, Available, Floor, GroupSet, Input, Kernel, Pace, Refusal};
+    use crate::setup;
+    use rungs_types::AgentSpec;
+
+    #[test]
+    fn a_kernel_whose_reports_nobody_takes_keeps_a_hundred_cycles_and_loses_them_by_ten() {
+        let spec = AgentSpec::new("ops-1".parse().expect("a name"));
+        let mut kernel = Kernel::new(setup::kernel(&spec, [0].into())).expect("valid");
+        let mut kept = Vec::new();
+        for cycle in 1..=111 {
+            let input = Input {
+                cycle,
+                observation: &[1.0],
+                outcomes: Outcomes::default(),
+                advice: None,
+                floor: Floor::Silent,
+                pace: Pace::default(),
+                resources: &[],
+                available: Available {
+                    faster: GroupSet::first(1),
+                    slower: GroupSet::first(1),
+                    incidents: false,
+                    peers: false,
+                    longer_period: false,
+                    shorter_period: false,
+                },
+            };
+            kernel.step(&input, &mut |_: &Action| Ok::<(), Refusal>(()));
+            kept.push(kernel.report_cycles());
+        }
+        assert_eq!([99, 100, 109, 110].map(|nth| kept[nth]), [100, 91, 100, 91]);
+        assert_eq!(kernel.take_report().dropped_cycles, 20);
+    }
+}

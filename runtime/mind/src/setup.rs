@@ -51,3 +51,14 @@ pub fn first_bundle(spec: &AgentSpec, groups: &Arc<[u16]>) -> Result<Bundle, Con
         emit: Emit::new().state(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_tries_something_else_in_two_of_a_hundred_cycles() {
+        let spec = AgentSpec::new("ops-1".parse().expect("a name"));
+        assert_eq!(kernel(&spec, [0].into()).exploration_rate, 0.02);
+    }
+}

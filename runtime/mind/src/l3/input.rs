@@ -268,3 +268,15 @@ impl<'a> Input<'a> {
 fn share_or_worst(value: f64) -> f64 {
     if value.is_nan() { 1.0 } else { value.clamp(0.0, 1.0) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_advice_nothing_is_added_and_nothing_is_forbidden() {
+        let none = Heeded::NOTHING;
+        assert_eq!((none.weight, none.risk, none.uncertainty), (0.0, 0.0, 0.0));
+        assert!(none.variance.is_empty() && none.confidence.is_none() && none.structural);
+    }
+}

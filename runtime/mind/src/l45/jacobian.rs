@@ -8,7 +8,7 @@
 //! construction. 4. The same levels give the same reading, whenever and how often it is asked for.
 //!
 //! # The rule
-//! The estimate itself ([`fit`]) is least squares with an intercept on 20 transitions. Its noise alone reaches 0.98 in
+//! The estimate itself (`fit`) is least squares with an intercept on 20 transitions. Its noise alone reaches 0.98 in
 //! one healthy window of 70, and every upset that comes and goes looks like growth for a while. So a window is
 //! *evidence* only if
 //! - in 2 of its last 10 cycles some component lies more than 4 standard deviations (floor 0.01) from its mean over the

@@ -165,3 +165,20 @@ impl Dimension {
         Some(Anchor::new(mean, variance, &self.model, self.interval_cycles()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    #[test]
+    fn what_was_not_seen_for_fifty_cycles_is_as_uncertain_as_can_be() {
+        let mut rng = Pcg64Mcg::seed_from_u64(1);
+        let (mut dimension, mut scratch) = (Dimension::new(50, &mut rng), Scratch::default());
+        assert_eq!(dimension.variance_at(7), 1.0);
+        dimension.observe(3.0, 7, &mut scratch, &mut rng);
+        let seen = dimension.belief.variance()[0];
+        assert!(seen < 1.0);
+        assert_eq!([7, 56, 57].map(|cycle| dimension.variance_at(cycle)), [seen, seen, 1.0]);
+    }
+}

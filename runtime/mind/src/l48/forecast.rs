@@ -1,9 +1,9 @@
 //! One-step forecasts of one dimension: the AR(1) belief beside an online forecaster, each with adaptive conformal
 //! intervals; the better of the two over the last 200 observations speaks.
 //!
-//! The online forecaster is a combination ([`combine`]) of: an autoregression of order 12 (recursive least squares,
+//! The online forecaster is a combination (`combine`) of: an autoregression of order 12 (recursive least squares,
 //! forgetting 0.999, Huber weights), persistence, exponential smoothing, a running median, and, where the dimension
-//! turns out to have a season ([`season`]), its profile and an autoregression on it. Operational series are spiky and
+//! turns out to have a season (`season`), its profile and an autoregression on it. Operational series are spiky and
 //! piecewise constant: squared errors chase the spikes, and no single forecaster is good on all of them.
 //!
 //! Mean absolute error relative to persistence, geometric mean over 18 operational series of 1,100 to 22,700

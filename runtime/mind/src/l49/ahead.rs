@@ -28,8 +28,6 @@ pub const TRAJECTORIES: usize = 4;
 const UNKNOWN_PERFORMANCE: f64 = 0.5;
 /// Resilience of a goal that nothing is known of.
 const UNKNOWN_RESILIENCE: f64 = 0.5;
-/// Longest interval over which a resource is looked ahead as a share of itself.
-const WHOLE: f64 = 1.0;
 
 /// A goal as a Lookahead takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -299,7 +297,7 @@ impl Scene {
             state.resources[index] = self.gauges[index].map(|gauge| ResourceState {
                 level: (gauge.level - lost).max(0.0),
                 base_per_cycle: gauge.consumption - gauge.replenishment - used,
-                warning_level: kind.thresholds().warning.min(WHOLE),
+                warning_level: kind.thresholds().warning,
             });
         }
         state
@@ -369,5 +367,38 @@ pub fn cosine(a: &[f64; DIMENSIONS], b: &[f64; DIMENSIONS]) -> f64 {
         cosine.clamp(0.0, 1.0)
     } else {
         0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::l49::fixtures::{World, user_goal};
+    use rungs_types::CheckpointId;
+    use std::sync::Arc;
+
+    #[test]
+    fn what_nothing_is_known_of_counts_a_half() {
+        let mut world = World::new();
+        world.set(user_goal("g", ValueDimension::Growth, &[]), CheckpointId::default());
+        let mut below = world.next();
+        let floor = Arc::make_mut(&mut below.floor);
+        floor.performance = None;
+        let mut scene = Scene::new(&below, &Gauges::default(), Dynamics::default(), [1, 2, 3, 4]);
+        assert_eq!(
+            scene.state.domains,
+            [Some(Domain::watching(0.5)), Some(Domain::watching(0.5)), None]
+        );
+        let candidate = Prospective::candidate(&user_goal("h", ValueDimension::Growth, &[]), 1.0, 1.0);
+        assert_eq!((scene.goals[0].terms[1], candidate.terms[1]), (0.5, 0.5), "resilience");
+        // Domains that only what is about to be decided works in, and those before them.
+        scene.state.domains = [None; MAX_DOMAINS];
+        let mut what_if = WhatIf::nothing(ValueVector::BASELINE);
+        what_if.added = vec![candidate];
+        what_if.added[0].goal.domain = 2;
+        assert_eq!(
+            scene.state_with(&what_if).domains,
+            [Some(Domain::watching(0.5)); MAX_DOMAINS]
+        );
     }
 }

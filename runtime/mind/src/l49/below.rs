@@ -230,6 +230,7 @@ mod tests {
     use crate::budget::Unlimited;
     use crate::l48::fixtures::{CONFIG, report};
     use crate::l48::observe::Observe;
+    use crate::l49::fixtures::World;
 
     /// The share that is fresh when the second of two dimensions, seen every `interval` cycles, was last seen `unseen` cycles
     /// ago.
@@ -251,5 +252,28 @@ mod tests {
     fn a_sensor_is_lost_after_three_of_its_intervals_and_not_before_fifty_cycles() {
         assert_eq!((fresh(1, 50), fresh(1, 60)), (Some(1.0), Some(0.5)));
         assert_eq!((fresh(40, 120), fresh(40, 130)), (Some(1.0), Some(0.5)));
+    }
+
+    #[test]
+    fn what_is_not_in_use_is_left_and_so_is_what_complexity_does_not_take() {
+        let mut below = World::new().next();
+        let of = |below: &Below, kind| {
+            let found = below.readings().into_iter().find(|(of, _)| *of == kind);
+            found.map(|(_, reading)| reading.level)
+        };
+        assert_eq!(
+            of(&below, ResourceKind::Compute),
+            Some(0.9),
+            "what the host meters is less"
+        );
+        below.quotas.compute = None;
+        assert_eq!(
+            of(&below, ResourceKind::Compute),
+            None,
+            "a machine is not the agent's own"
+        );
+        below.quotas.own_resources = true;
+        assert_eq!(of(&below, ResourceKind::Compute), Some(0.95), "0.05 is in use");
+        assert_eq!(of(&below, ResourceKind::Stability), Some(0.9), "C_L4 is 0.1");
     }
 }

@@ -45,6 +45,7 @@ pub(super) struct World {
     pub(super) seof: f64,
     pub(super) tier: u8,
     pub(super) permitted: bool,
+    pub(super) guard_stage: u8,
     pub(super) eu: f64,
     pub(super) variance: [f64; 2],
     pub(super) rdf: f64,
@@ -82,6 +83,7 @@ impl World {
             seof: 0.4,
             tier: 0,
             permitted: true,
+            guard_stage: 0,
             eu: 0.1,
             variance: [0.1, 0.2],
             rdf: 10_000.0,
@@ -222,6 +224,7 @@ impl World {
             ethics_intact: true,
             contained: true,
             structural_permitted: self.permitted,
+            guard_stage: self.guard_stage,
             ..FloorReport::default()
         }
     }

@@ -159,8 +159,12 @@ fn an_aspirational_goal_is_set_at_low_priority_and_a_sandboxed_one_after_its_loo
 }
 
 #[test]
-fn no_goal_is_set_while_level_48_throttles_or_structural_change_is_not_permitted() {
-    let plant: [&dyn Fn(&mut World); 2] = [&|world| world.violated = true, &|world| world.permitted = false];
+fn no_goal_is_set_while_level_48_throttles_structural_change_is_not_permitted_or_the_guard_is_critical() {
+    let plant: [&dyn Fn(&mut World); 3] = [
+        &|world| world.violated = true,
+        &|world| world.permitted = false,
+        &|world| world.guard_stage = 3,
+    ];
     for plant in plant {
         let mut level = Level49::new();
         level.order(Level::L49, Authority::Half);

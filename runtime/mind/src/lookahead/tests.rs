@@ -504,6 +504,14 @@ fn what_is_out_of_range_is_refused() {
         start(&good, &infinite, &world),
         LookaheadError::Range { what: "Jacobian" }
     );
+    for (usual_surprise, is_fine) in [(6.0, true), (6.05, false), (-1.0, true), (-1.05, false)] {
+        let law = Dynamics { usual_surprise, ..law };
+        assert_eq!(
+            Rollout::start(&good, &law, &world, rng(1)).is_ok(),
+            is_fine,
+            "{usual_surprise}"
+        );
+    }
     let mut wild = world;
     wild.law.phi = 1.01;
     assert_eq!(start(&good, &law, &wild), LookaheadError::Range { what: "persistence" });

@@ -2,6 +2,9 @@
 
 use std::f64::consts::{PI, SQRT_2};
 
+/// Mean of |z| for a standard normal z: sqrt(2 / pi).
+pub const MEAN_ABSOLUTE: f64 = 0.797_884_560_802_865_4;
+
 /// Natural logarithm of the density of a normal distribution at `x`; `variance` is positive.
 pub fn ln_density(x: f64, mean: f64, variance: f64) -> f64 {
     let distance = x - mean;
@@ -131,5 +134,10 @@ mod tests {
     fn the_log_density_is_that_of_the_formula() {
         // N(1; 3, 4): -(1 - 3)^2 / 8 - ln(2 pi 4) / 2 = -0.5 - 1.612_085_713_764_618.
         assert!((ln_density(1.0, 3.0, 4.0) - -2.112_085_713_764_618).abs() < 1e-14);
+    }
+
+    #[test]
+    fn the_mean_absolute_value_is_the_root_of_two_over_pi() {
+        assert!((MEAN_ABSOLUTE * MEAN_ABSOLUTE * PI - 2.0).abs() < 1e-14);
     }
 }

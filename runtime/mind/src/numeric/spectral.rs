@@ -6,7 +6,7 @@
 //! How the value is found: balance (Parlett and Reinsch, powers of two, so nothing is rounded), then all eigenvalues by
 //! a real Schur decomposition. Power iteration would be shorter and misses complex and opposite-sign pairs. Where two
 //! eigenvalues lie so close that double precision cannot give [`RELATIVE_ACCURACY`], and where the QR iteration does
-//! not converge (it stalls on cyclic permutations), the roots of the characteristic polynomial speak ([`polynomial`]).
+//! not converge (it stalls on cyclic permutations), the roots of the characteristic polynomial speak (`polynomial`).
 //!
 //! Invariants: 1. every loop is bounded. 2. A matrix with a NaN or an infinity is [`NotFinite`], never a number.
 //! 3. No allocation.

@@ -99,3 +99,18 @@ fn no_more_than_five_cycles_are_saved() {
     (0..5).for_each(|_| grants.spend(&goal("a")));
     assert!(!grants.permits(&goal("a")));
 }
+
+#[test]
+fn five_cycles_are_saved_and_no_more() {
+    let open = open(&[("a", "growth")]);
+    let share = allocation(&[("a", 0.95)]);
+    let mut grants = Grants::default();
+    (0..100).for_each(|_| grants.cycle(Some(&share), 1.0, &open, &Constraints::default()));
+    for _ in 0..5 {
+        assert!(grants.permits(&goal("a")));
+        grants.spend(&goal("a"));
+    }
+    // Nothing is left over that would make a whole one of the next 0.95.
+    grants.cycle(Some(&share), 1.0, &open, &Constraints::default());
+    assert!(!grants.permits(&goal("a")));
+}

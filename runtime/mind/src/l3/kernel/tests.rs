@@ -587,3 +587,10 @@ proptest! {
         prop_assert!(kernel.state.check(&kernel.config).is_ok());
     }
 }
+
+#[test]
+fn structural_change_is_held_back_from_a_depth_of_two_on() {
+    let input = input(1, &[]);
+    let open = |depth| is_structural_open(&input, &Heeded::NOTHING, depth);
+    assert_eq!([0, 1, 2, 3].map(open), [true, true, false, false]);
+}

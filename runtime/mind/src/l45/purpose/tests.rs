@@ -150,7 +150,8 @@ fn a_goal_whose_progress_goes_along_with_complexity_is_paused_above_a_correlatio
 #[test]
 fn alignment_is_the_cosine_with_the_purpose() {
     let silent = aim(&[goal(1, Origin::User, faster(0..1))]);
-    assert_eq!((silent.alignment, silent.weights), (1.0, PURPOSE));
+    let purpose = [0.20, 0.20, 0.20, 0.15, 0.10, 0.10, 0.05];
+    assert_eq!((silent.alignment, silent.weights), (1.0, purpose));
     let safe = aim(&[serves(
         goal(1, Origin::User, faster(0..1)),
         &[(ValueDimension::Safety, 1.0)],

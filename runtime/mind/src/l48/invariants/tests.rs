@@ -185,3 +185,9 @@ fn definition_12_divides_magnitudes_by_priorities_1_1_1_2_2() {
     assert_eq!(compound_severity(&[]), 0.0);
     assert_eq!(one(Invariant::Spectral, 1e9).magnitude, MAX_MAGNITUDE);
 }
+
+#[test]
+fn a_level_that_does_not_compute_is_uncertain_of_nothing_and_decides_nothing() {
+    let Uncertain { eu, structural_pending } = Uncertain::IDLE;
+    assert_eq!((eu, structural_pending), (0.0, false));
+}

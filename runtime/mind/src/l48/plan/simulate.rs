@@ -158,3 +158,50 @@ fn depends_on(goal: &GoalRecord, input: &Planning<'_>) -> u8 {
         bits | place.or(itself).map_or(0, |index| 1 << index)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::l48::fixtures::{CONFIG, calm_world, healthy_floor};
+    use crate::l48::observe::{BeliefTrajectories, Observe};
+    use crate::l48::plan::PURPOSE;
+    use crate::report::{CycleReport, FloorReport, Resource};
+
+    #[test]
+    fn what_is_not_known_performs_half_as_well_and_a_runway_of_a_hundred_cycles_is_a_warning() {
+        let state = Observe::new(CONFIG).expect("valid").state();
+        let report = CycleReport {
+            groups: [0, 0].into(),
+            resources: vec![Resource {
+                level: 900.0,
+                consumption_per_cycle: 3.0,
+                utilisation: 0.5,
+            }],
+            ..CycleReport::default()
+        };
+        let start = |performance| {
+            let (floor, world) = (
+                FloorReport {
+                    performance,
+                    ..healthy_floor(10)
+                },
+                calm_world(10),
+            );
+            decision_state(&Planning {
+                report: &report,
+                floor: &floor,
+                world: &world,
+                source: BeliefTrajectories::new(&state, &report.groups),
+                goals: &[],
+                skills: &|_: &rungs_types::SkillName| None,
+                purpose: &PURPOSE,
+                structural_permitted: true,
+                reduced: false,
+            })
+        };
+        let unknown = start(None);
+        assert_eq!(unknown.domains[0], Some(Domain::watching(0.5)));
+        assert_eq!(start(Some(0.7)).domains[0], Some(Domain::watching(0.7)));
+        assert_eq!(unknown.resources[0].map(|resource| resource.warning_level), Some(300.0));
+    }
+}

@@ -10,7 +10,7 @@ use super::strategy::{Archetype, Strategy};
 use super::{Allocation, Choice, DWELL_PASSES, MAX_TRAJECTORIES, PlanOutput, Planning, SIMULATED_CYCLES};
 use crate::budget::{Budget, BudgetExceeded};
 use crate::l45::jacobian::SpectralReading;
-use crate::lookahead::{LookaheadError, MAX_GOALS, SelfModel, decision_state_hash};
+use crate::lookahead::{LookaheadError, MAX_GOALS, SelfModel, decision_state_hash, surprise};
 use crate::report::{CycleReport, FloorReport};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -19,10 +19,6 @@ use serde::{Deserialize, Serialize};
 
 /// Resilience of a goal that no Lookahead looks at.
 const UNKNOWN_RESILIENCE: f64 = 0.5;
-/// Mean of |z| for a standard normal z.
-const MEAN_ABSOLUTE: f64 = 0.797_884_560_802_865_4;
-/// Errors are cut off at this many standard deviations.
-const MAX_ERROR_SD: f64 = 5.0;
 
 /// See the module above. Its serde form is its whole state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -300,25 +296,4 @@ fn resilience(now: &Prospect, probabilities: &[f64]) -> Vec<f64> {
         }
     };
     (0..MAX_GOALS).map(of).collect()
-}
-
-/// Mean |error| in forecast standard deviations over the dimensions observed in a row, / 0.798, - 1; `None` without one.
-fn surprise(report: &CycleReport, row: usize) -> Option<f64> {
-    let cells = row * report.dimensions..(row + 1) * report.dimensions;
-    let column = |values: &'_ [f64]| values.get(cells.clone()).map(<[f64]>::to_vec);
-    let (seen, forecast, sd) = (
-        column(&report.observations)?,
-        column(&report.forecasts)?,
-        column(&report.forecast_sd)?,
-    );
-    let errors = seen
-        .iter()
-        .zip(&forecast)
-        .zip(&sd)
-        .filter_map(|((seen, forecast), sd)| {
-            let z = (seen - forecast).abs() / sd;
-            (z.is_finite()).then(|| z.min(MAX_ERROR_SD))
-        });
-    let (sum, count) = errors.fold((0.0, 0.0), |(sum, count), z| (sum + z, count + 1.0));
-    (count > 0.0).then(|| sum / count / MEAN_ABSOLUTE - 1.0)
 }

@@ -195,8 +195,11 @@ mod tests {
         }
         assert_eq!(Strategy::of(Archetype::Learned), None);
         assert_eq!(
-            Strategy::BALANCED.get(Knob::ExplorationRate),
-            crate::setup::EXPLORATION_RATE
+            (
+                Strategy::BALANCED.get(Knob::ExplorationRate),
+                crate::setup::EXPLORATION_RATE
+            ),
+            (0.02, 0.02)
         );
     }
 

@@ -55,18 +55,10 @@ impl Court<'_> {
             scenario: (kind.spread, kind.consumption),
             ..self.alone.clone()
         };
-        let (mut sum, mut at_rest) = (0.0, SEOF_AT_REST);
-        for cycles in (OPPORTUNITY_STEP..=OPPORTUNITY_CYCLES).step_by(OPPORTUNITY_STEP as usize) {
+        gain_over(|cycles| {
             let now = self.look(&self.alone, cycles)?;
-            let Some((now, then)) = now.zip(self.look(&optimistic, cycles)?) else {
-                return Ok(None);
-            };
-            if now.final_cdi > 0.0 {
-                at_rest = SEOF_AT_REST + SEOF_OF_DIVERSITY;
-            }
-            sum += (then.seof_last - now.seof_last) * f64::from(OPPORTUNITY_STEP) / SEOF_UNIT_CYCLES;
-        }
-        Ok(Some(sum / at_rest))
+            Ok(now.zip(self.look(&optimistic, cycles)?))
+        })
     }
 
     /// `None` if it could not be looked ahead.
@@ -138,15 +130,122 @@ impl Court<'_> {
         }
         let without = self.look(&self.alone, SANDBOX_CYCLES)?;
         let with = self.look(&self.with_goal(&entry.spec, &criteria), SANDBOX_CYCLES)?;
-        let sound = without.zip(with).is_some_and(|(without, with)| {
-            with.broken.is_empty()
-                && with.max_rho < SPECTRAL_MARGINAL
-                && without.seof_last - with.seof_last <= MAX_SEOF_LOSS
-        });
+        let sound = without
+            .zip(with)
+            .is_some_and(|(without, with)| is_sound(&without, &with));
         Ok(if sound {
             Verdict::Approved
         } else {
             Verdict::Rejected(Criterion::Stability)
         })
+    }
+}
+
+/// What is gained over an opportunity: `look` gives the agent after so many cycles as things are, and as they would be.
+fn gain_over<E>(
+    mut look: impl FnMut(u32) -> Result<Option<(LookaheadReport, LookaheadReport)>, E>,
+) -> Result<Option<f64>, E> {
+    let (mut sum, mut at_rest) = (0.0, SEOF_AT_REST);
+    for cycles in (OPPORTUNITY_STEP..=OPPORTUNITY_CYCLES).step_by(OPPORTUNITY_STEP as usize) {
+        let Some((now, then)) = look(cycles)? else {
+            return Ok(None);
+        };
+        if now.final_cdi > 0.0 {
+            at_rest = SEOF_AT_REST + SEOF_OF_DIVERSITY;
+        }
+        sum += (then.seof_last - now.seof_last) * f64::from(OPPORTUNITY_STEP) / SEOF_UNIT_CYCLES;
+    }
+    Ok(Some(sum / at_rest))
+}
+
+/// The agent with a goal bears comparison with the agent without it.
+fn is_sound(without: &LookaheadReport, with: &LookaheadReport) -> bool {
+    with.broken.is_empty() && with.max_rho < SPECTRAL_MARGINAL && without.seof_last - with.seof_last <= MAX_SEOF_LOSS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Unlimited;
+    use crate::l49::fixtures::{World, user_goal};
+    use crate::l49::resources::project;
+    use crate::l49::ruling::InForce;
+    use crate::lookahead::{Broken, Dynamics, MAX_RESOURCES};
+    use rungs_types::SkillName;
+    use rungs_types::goal::ValueDimension;
+
+    fn report(seof_last: f64) -> LookaheadReport {
+        LookaheadReport {
+            cycles: 200,
+            seof_first: 0.40,
+            seof_last,
+            max_c_l4: 0.1,
+            min_iis: 0.95,
+            max_uncertainty: 0.1,
+            max_rho: 0.9,
+            final_cdi: 0.0,
+            goal_completion: None,
+            spent: [0.0; MAX_RESOURCES],
+            broken: Broken::default(),
+            cascade_depth: 0,
+        }
+    }
+
+    #[test]
+    fn a_gain_adds_up_four_looks_in_units_of_a_hundred_cycles_as_a_share_of_seof_at_rest() {
+        // 0.1, 0.2, 0.3 and 0.4 for fifty cycles each: 0.5.
+        for (final_cdi, at_rest) in [(0.0, 0.45), (0.3, 0.65)] {
+            let mut asked = Vec::new();
+            let found = gain_over(|cycles| {
+                asked.push(cycles);
+                let now = LookaheadReport {
+                    final_cdi,
+                    ..report(0.2)
+                };
+                Ok::<_, BudgetExceeded>(Some((now, report(0.2 + 0.1 * asked.len() as f64))))
+            });
+            assert_eq!(asked, [50, 100, 150, 200]);
+            let found = found.unwrap().expect("looked ahead");
+            assert!((found - 0.5 / at_rest).abs() < 1e-12, "{found}");
+        }
+        assert_eq!(gain_over(|_| Ok::<_, BudgetExceeded>(None)), Ok(None));
+    }
+
+    #[test]
+    fn a_goal_in_the_sandbox_may_cost_0_03_of_seof_and_come_no_nearer_to_the_margin_than_0_95() {
+        let sound = |seof_last, max_rho| {
+            let with = LookaheadReport {
+                max_rho,
+                ..report(seof_last)
+            };
+            is_sound(&report(0.40), &with)
+        };
+        assert!(sound(0.3702, 0.9) && !sound(0.3698, 0.9));
+        assert!(sound(0.40, 0.949) && !sound(0.40, 0.95));
+    }
+
+    #[test]
+    fn a_skill_that_nothing_is_known_of_is_as_feasible_as_not() {
+        let below = World::new().next();
+        let gauges = Default::default();
+        let in_force = InForce::default();
+        let input = Generating {
+            below: &below,
+            looks: &[],
+            in_force: &in_force,
+            ruling: None,
+            pass: 1,
+        };
+        let court = Court {
+            input: &input,
+            scene: &Scene::new(&below, &gauges, Dynamics::default(), [1, 2, 3, 4]),
+            survival: &project(&gauges),
+            budget: &Unlimited,
+            alone: WhatIf::nothing(in_force.values),
+        };
+        let mut spec = user_goal("g", ValueDimension::Growth, &[]);
+        spec.skills = vec![SkillName::new("juggling").unwrap()];
+        let intent = served(&spec, &below.purpose);
+        assert_eq!(court.measure(&spec, &intent, 100.0).feasibility, 0.5);
     }
 }

@@ -375,3 +375,39 @@ fn better(of: Quantity, signal: &Signal, below: &Below) -> Option<Condition> {
     };
     reachable.then_some(Condition { of, is, value })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::l49::fixtures::World;
+
+    fn found(of: Quantity, gain: f64, change: impl FnOnce(&mut World)) -> Option<f64> {
+        let mut world = World::new();
+        change(&mut world);
+        let signal = Signal::Environmental {
+            probability: 0.4,
+            gain,
+            window_cycles: 200,
+        };
+        better(of, &signal, &world.next()).map(|condition| condition.value)
+    }
+
+    #[test]
+    fn seof_is_to_rise_by_half_of_the_gain_and_by_0_02_at_least() {
+        let rise = |gain| found(Quantity::Seof, gain, |world| world.seof = 0.4).map(|value| value - 0.4);
+        for (gain, expected) in [(0.0399, 0.02), (0.06, 0.03)] {
+            assert!(rise(gain).is_some_and(|rise| (rise - expected).abs() < 1e-12), "{gain}");
+        }
+    }
+
+    #[test]
+    fn what_is_nearly_as_good_as_it_can_be_is_not_to_be_made_better() {
+        // A tenth more than 9,090 is 9,999.
+        let rdf = |now| found(Quantity::Rdf, 0.1, |world| world.rdf = now).is_some();
+        assert!(rdf(9_090.0) && !rdf(9_091.0));
+        let eu = |now| found(Quantity::Eu, 0.1, |world| world.eu = now).is_some();
+        assert!(eu(0.001_01) && !eu(0.000_99));
+        let iis = |now| found(Quantity::Iis, 0.1, |world| world.iis = Some(now)).is_some();
+        assert!(iis(0.998_99) && !iis(0.999_01));
+    }
+}

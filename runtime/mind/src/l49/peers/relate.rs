@@ -437,3 +437,6 @@ fn view(peer: &Peer) -> PeerView {
         capability: peer.capability(),
     }
 }
+
+#[cfg(test)]
+mod tests;

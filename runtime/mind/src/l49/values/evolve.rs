@@ -362,3 +362,6 @@ impl EvolveState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

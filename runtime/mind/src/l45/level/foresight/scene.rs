@@ -89,3 +89,80 @@ pub(super) fn goals<'a>(aims: impl Iterator<Item = &'a Aim>, view: &View<'_>) ->
     }
     goals
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Foresight;
+    use super::*;
+    use crate::l45::{growth, jacobian::SpectralReading, performance, seof};
+    use crate::lookahead::Dynamics;
+    use crate::report::{DivergenceBand, Resource};
+    use std::sync::Arc;
+
+    /// An agent of two groups with one resource that it uses 2 of in a cycle, and one of which that is not known.
+    fn seen<T>(
+        performance: performance::Reading,
+        skills: &[Option<f64>; MAX_GROUPS],
+        see: impl FnOnce(&View<'_>) -> T,
+    ) -> T {
+        let resources = [2.0, f64::NAN].map(|consumption_per_cycle| Resource {
+            level: 900.0,
+            consumption_per_cycle,
+            utilisation: 0.5,
+        });
+        let groups: Arc<[u16]> = [0, 1].into();
+        see(&View {
+            cycle: 10,
+            x: [1.0; 5],
+            growth: growth::Reading::default(),
+            objective: seof::Reading::default(),
+            performance,
+            skills,
+            confidence: 0.6,
+            iis: None,
+            divergence: DivergenceBand::default(),
+            halved: false,
+            permitted: true,
+            spectral: SpectralReading::default(),
+            resources: &resources,
+            groups: &groups,
+            trial: None,
+        })
+    }
+
+    #[test]
+    fn a_runway_of_a_hundred_cycles_is_a_warning() {
+        let warnings = seen(performance::Reading::default(), &[None; MAX_GROUPS], |view| {
+            let resources = decision_state(view, &[None; MAX_GOALS]).resources;
+            resources.map(|resource| resource.map(|resource| resource.warning_level))
+        });
+        assert_eq!(warnings[..3], [Some(200.0), Some(0.0), None]);
+    }
+
+    #[test]
+    fn a_domain_performs_as_its_group_or_as_the_agent_or_half_as_well_if_neither_is_known() {
+        let mut skills = [None; MAX_GROUPS];
+        skills[1] = Some(0.9);
+        let of = |performance: Option<f64>| {
+            let reading = performance::Reading {
+                performance,
+                ..performance::Reading::default()
+            };
+            seen(reading, &skills, |view| {
+                decision_state(view, &[None; MAX_GOALS]).domains
+            })
+        };
+        assert_eq!(of(None)[..2], [0.5, 0.9].map(|p| Some(Domain::watching(p))));
+        assert_eq!(of(Some(0.7))[..2], [0.7, 0.9].map(|p| Some(Domain::watching(p))));
+    }
+
+    #[test]
+    fn a_structural_vote_looks_as_far_as_the_operational_horizon() {
+        let cycles = seen(performance::Reading::default(), &[None; MAX_GROUPS], |view| {
+            let mut foresight = Foresight::new(view.groups, 1);
+            let found = foresight.compare(view, &[None; MAX_GOALS], &Dynamics::default(), (0, 0.1), 4);
+            found.map(|reports| reports.map(|report| report.cycles))
+        });
+        assert_eq!(cycles, Some([200, 200]));
+    }
+}

@@ -349,12 +349,19 @@ mod tests {
         assert!(near(divergence(&moved, &constant), 200.0), "each part at most 100 nat");
         assert!(similarity(&moved, &constant).is_some_and(|s| (0.0..1e-9).contains(&s)));
         let short = Profile {
-            count: MIN_VALUES - 1,
+            count: 9,
             ..profile(5.0, 0.0, 0.0)
         };
         assert_eq!(
             (similarity(&[short], &constant), divergence(&[short], &constant)),
             (None, None)
         );
+        let enough = Profile { count: 10, ..short };
+        assert!(near(similarity(&[enough], &constant), 1.0));
+        let mut learnt = Known::new(1);
+        learnt.learn(&[short], 9, 1);
+        assert_eq!(similarity(&[enough], &learnt), None, "nine values teach nothing");
+        learnt.learn(&[enough], 10, 2);
+        assert!(near(similarity(&[enough], &learnt), 1.0));
     }
 }

@@ -212,3 +212,23 @@ impl Watched {
         self.known.push(candidate);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strategy_has_a_score_from_five_values_on() {
+        let errors = [
+            (0.5, 1.0),
+            (-1.0, 1.0),
+            (1.001, 1.0),
+            (0.0, 0.0),
+            (f64::NAN, 1.0),
+            (-0.2, 0.5),
+        ];
+        let share = |count| share_inside(errors.into_iter().take(count));
+        // The fifth is not a number: five values are four.
+        assert_eq!((share(5), share(6)), (None, Some(0.8)));
+    }
+}

@@ -159,6 +159,15 @@ fn robustness_is_the_share_of_scenarios_within_a_tenth_of_the_best() {
     // Best in three scenarios; in the fourth 0.35 + 0.25 = 0.60 against 1.00.
     let found = compare(&[both(&[1.0, 1.0, 1.0, 0.0]), both(&[0.0, 0.0, 0.0, 1.0])], &EVEN, &NOW);
     assert_eq!(found.robustness, Some(0.75));
+    // 0.40 * 0.7475 + 0.60 = 0.899 against 1.00 in the first scenario; then 0.901.
+    for (impact, expected) in [(0.7475, 0.75), (0.7525, 1.0)] {
+        let rows = [
+            both(&[1.0, 0.0, 0.0, 0.0]),
+            both(&[impact, 1.0, 1.0, 1.0]),
+            both(&[0.0; 4]),
+        ];
+        assert_eq!(compare(&rows, &EVEN, &NOW).robustness, Some(expected));
+    }
     assert_eq!(compare(&[], &EVEN, &NOW), Comparison::default());
 }
 
@@ -184,4 +193,16 @@ proptest! {
         prop_assert!(found.robustness.is_some_and(|share| (0.0..=1.0).contains(&share)));
         prop_assert!(found.selected.is_some_and(|index| index <= 1));
     }
+}
+
+#[test]
+fn the_worst_impact_on_seof_is_minus_two() {
+    let impact = |seof_impact| {
+        let outcome = Outcome {
+            seof_impact,
+            ..Outcome::default()
+        };
+        outcome.sound().seof_impact
+    };
+    assert_eq!([f64::NAN, -2.01, -1.99].map(impact), [-2.0, -2.0, -1.99]);
 }

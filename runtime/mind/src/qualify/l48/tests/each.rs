@@ -390,6 +390,17 @@ fn the_spectral_radius_is_the_largest_that_is_known() {
     assert_eq!(after("SP-12", &worlds), Some(0.9));
     let unknown = some(3, |_, world| world.floor.rho_state = RhoState::Unknown);
     assert_eq!(after("SP-12", &unknown), None);
+    let violated = |rho| {
+        some(3, |_, world| {
+            (world.floor.rho, world.floor.rho_state) = (rho, RhoState::Violation)
+        })
+    };
+    assert_eq!(
+        after("SP-12", &violated(0.9)),
+        Some(1.0),
+        "a violation is one, whatever is handed on"
+    );
+    assert_eq!(after("SP-12", &violated(1.01)), Some(1.01));
 }
 
 /// Reverts of so many decisions.

@@ -218,3 +218,15 @@ fn what_was_done_in_cycle_10_is_judged_at_60_and_a_cleared_incident_at_210() {
         assert_eq!(judged, [expected], "{kind:?}");
     }
 }
+
+#[test]
+fn late_cycles_and_errors_are_means_over_five_reports() {
+    let mut trials = Trials::new(2);
+    let mut late = report(10, ActionKind::Hold, None);
+    late.facts.iter_mut().for_each(|facts| facts.late = true);
+    let in_time = report(10, ActionKind::Hold, None);
+    (0..5).for_each(|_| trials.measure(&GROUPS, &late));
+    trials.measure(&GROUPS, &in_time);
+    // The sixth counts a fifth.
+    assert!((trials.late.get().expect("six reports") - 0.8).abs() < 1e-12);
+}
