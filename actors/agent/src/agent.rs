@@ -19,6 +19,7 @@ use crate::level45::{self, Cut};
 use crate::level48::Level48;
 use crate::level49::Level49;
 use crate::messages::*;
+use crate::mind::{GetMind, GetOwnGoal};
 use crate::phased::Phased;
 use crate::relay::Relay;
 use crate::snapshot::Record;
@@ -60,6 +61,10 @@ pub(crate) enum AgentMessage {
     Describe(Request<Describe>),
     /// See [`Qualify`].
     Qualify(Request<Qualify>),
+    /// See [`GetMind`].
+    Mind(Request<GetMind>),
+    /// See [`GetOwnGoal`].
+    OwnGoal(Request<GetOwnGoal>),
     /// See [`GetForecast`].
     Forecast(Request<GetForecast>),
     /// See [`Freeze`].
@@ -95,7 +100,7 @@ macro_rules! received {
 }
 received!(
     GetStatus => Status, Describe => Describe, Qualify => Qualify, GetForecast => Forecast, Freeze => Freeze, Thaw => Thaw,
-    SetAuthority => Authority, Clear => Clear, TakeSnapshot => Snapshot,
+    SetAuthority => Authority, Clear => Clear, TakeSnapshot => Snapshot, GetMind => Mind, GetOwnGoal => OwnGoal,
 );
 
 /// Called when the boot is complete; of one that failed, [`End::NotBooted`] tells.
@@ -162,6 +167,8 @@ impl Actor for Root {
             .receives::<GetStatus>()
             .receives::<Describe>()
             .receives::<Qualify>()
+            .receives::<GetMind>()
+            .receives::<GetOwnGoal>()
             .receives::<GetForecast>()
             .receives::<Freeze>()
             .receives::<Thaw>()
@@ -211,7 +218,9 @@ impl Actor for Root {
             AgentMessage::Stuck(role) => self.stuck(role, state),
             AgentMessage::Status(request) => request.reply.send(Ok(self.tree.shared.status())),
             AgentMessage::Describe(request) => request.reply.send(Ok(self.describe(state))),
-            AgentMessage::Qualify(request) => request.reply.send(Ok(Self::qualification(state))),
+            AgentMessage::Qualify(request) => self.qualification(request, state),
+            AgentMessage::Mind(request) => request.reply.send(Ok(self.mind(state))),
+            AgentMessage::OwnGoal(request) => request.reply.send(Ok(Self::own_goal(&request.message.goal, state))),
             AgentMessage::Forecast(request) => request.reply.send(Ok(self.forecast(state))),
             AgentMessage::Snapshot(request) => self.snapshot_wanted(request, state),
             AgentMessage::Freeze(request) => ordered = self.freeze(request),

@@ -2,7 +2,7 @@
 //! table; what is decided about it is in `rungs_mind::goals`.
 
 use rungs_host::{Refusal, Wire};
-use rungs_mind::goals::{GoalView, Runner, SubmitError};
+use rungs_mind::goals::{GoalRecord, GoalView, Runner, SubmitError};
 use rungs_types::goal::{
     Comparison, Condition, GoalBudget, Origin, Quantity, Reward, Success, TaskAction, TaskSpec, Tier,
 };
@@ -34,6 +34,14 @@ pub struct CancelGoal {
 #[serde(deny_unknown_fields)]
 pub struct ListGoals {}
 
+/// All about a goal in the table; sent to `<agent>#kernel`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetGoal {
+    /// Which.
+    pub goal: GoalId,
+}
+
 /// A goal in one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GoalEntry {
@@ -53,6 +61,75 @@ pub struct GoalEntry {
     pub tasks: u32,
     /// Environment actions taken for it.
     pub actions: u32,
+    /// Goals that must succeed before it.
+    pub after: Vec<GoalId>,
+}
+
+/// All about a goal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GoalDetail {
+    /// As it was asked for.
+    pub spec: GoalSpec,
+    /// Where it stands, and why.
+    pub state: String,
+    /// The cycle in which it was set.
+    pub set_at: u64,
+    /// The cycle in which it was approved.
+    pub approved_at: Option<u64>,
+    /// The cycle in which it was closed.
+    pub closed_at: Option<u64>,
+    /// The cycle by which it must succeed; absent without a deadline, and until it is approved.
+    pub deadline_at: Option<u64>,
+    /// Environment actions taken for it.
+    pub actions: u32,
+    /// Cycles in a row for which its success has held, of 20.
+    pub held_cycles: u32,
+    /// Its tasks, in the order of the spec's.
+    pub tasks: Vec<TaskDetail>,
+}
+
+/// A task of a goal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TaskDetail {
+    /// Its name.
+    pub name: TaskName,
+    /// Where it stands.
+    pub state: String,
+    /// Attempts started.
+    pub attempts: u32,
+    /// Those of them that failed.
+    pub failures: u8,
+    /// The cycle by which it must be done; absent without a deadline, and until the tasks before it are done.
+    pub deadline_at: Option<u64>,
+}
+
+impl From<&GoalRecord> for GoalDetail {
+    fn from(record: &GoalRecord) -> Self {
+        let by = |from: Option<u64>, cycles: Option<u64>| Some(from?.saturating_add(cycles?));
+        let tasks = record
+            .spec
+            .tasks
+            .iter()
+            .zip(&record.tasks)
+            .map(|(spec, task)| TaskDetail {
+                name: spec.name.clone(),
+                state: task.state.to_string(),
+                attempts: task.attempts,
+                failures: task.failures,
+                deadline_at: by(task.ready_at, spec.deadline_cycles.map(u64::from)),
+            });
+        Self {
+            spec: GoalSpec::clone(&record.spec),
+            state: record.state.to_string(),
+            set_at: record.set_at,
+            approved_at: record.approved_at,
+            closed_at: record.closed_at,
+            deadline_at: by(record.approved_at, record.spec.deadline_cycles),
+            actions: record.actions,
+            held_cycles: record.held_cycles,
+            tasks: tasks.collect(),
+        }
+    }
 }
 
 impl From<GoalView> for GoalEntry {
@@ -66,6 +143,7 @@ impl From<GoalView> for GoalEntry {
             tasks_done: view.tasks_done,
             tasks: view.tasks,
             actions: view.actions,
+            after: view.after,
         }
     }
 }
@@ -82,6 +160,15 @@ impl Wire for SubmitGoal {
 impl Wire for CancelGoal {
     const KIND: &'static str = "goal.cancel";
     type Reply = GoalEntry;
+
+    fn example() -> Self {
+        Self { goal: example().goal }
+    }
+}
+
+impl Wire for GetGoal {
+    const KIND: &'static str = "goal.show";
+    type Reply = GoalDetail;
 
     fn example() -> Self {
         Self { goal: example().goal }
@@ -157,9 +244,18 @@ pub(crate) fn list(goals: &Runner) -> Vec<GoalEntry> {
     goals.views().into_iter().map(GoalEntry::from).collect()
 }
 
+/// All about one.
+pub(crate) fn show(goals: &Runner, goal: &GoalId) -> Result<GoalDetail, Refusal> {
+    goals.goal(goal).map(GoalDetail::from).ok_or_else(|| missing(goal))
+}
+
+fn missing(goal: &GoalId) -> Refusal {
+    Refusal::new(ErrorCode::NotFound, &format!("no goal {goal}"))
+}
+
 fn entry(goals: &Runner, goal: &GoalId) -> Result<GoalEntry, Refusal> {
     let found = list(goals).into_iter().find(|entry| entry.goal == *goal);
-    found.ok_or_else(|| Refusal::new(ErrorCode::NotFound, &format!("no goal {goal}")))
+    found.ok_or_else(|| missing(goal))
 }
 
 fn code_of(error: &SubmitError) -> ErrorCode {

@@ -7,6 +7,7 @@ use crate::messages::{
     AgentDescription, AgentEntry, AgentState, Clear, Describe, LevelStanding, Qualify, SetAuthority, SnapshotTaken,
     TakeSnapshot, Thaw, operator,
 };
+use crate::mind::{GetMind, Mind};
 use crate::qualification::Qualification;
 use crate::runtime::AgentRuntime;
 use crate::shared::Shared;
@@ -81,9 +82,14 @@ impl AgentHandle {
         self.ask(Describe {}).await
     }
 
-    /// How Level 4.8 stands in its audit; none of an agent without it.
-    pub async fn qualification(&self) -> Result<Option<Qualification>, AgentError> {
-        self.ask(Qualify {}).await
+    /// How a level (L4.8 or L4.9) stands in its audit; none of an agent without it.
+    pub async fn qualification(&self, level: Level) -> Result<Option<Qualification>, AgentError> {
+        self.ask(Qualify { level }).await
+    }
+
+    /// What its levels came to in their last passes.
+    pub async fn mind(&self) -> Result<Mind, AgentError> {
+        self.ask(GetMind {}).await
     }
 
     /// Freezes a level and every level above it until [`AgentHandle::thaw`]. It waits for no mailbox: when this returns,

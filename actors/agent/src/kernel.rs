@@ -10,7 +10,7 @@
 //! 3. No action is carried out that the body's gate has not granted.
 
 use crate::environment::{Command, Environment, EnvironmentError, Observed};
-use crate::goals::{self, CancelGoal, ListGoals, SubmitGoal};
+use crate::goals::{self, CancelGoal, GetGoal, ListGoals, SubmitGoal};
 use crate::guard::GuardMessage;
 use crate::level45::{Cut, Level45Message};
 use crate::messages::{GetRoleState, RoleState};
@@ -90,6 +90,8 @@ pub(crate) enum KernelMessage {
     Cancel(Request<CancelGoal>),
     /// The goals, for people.
     Goals(Request<ListGoals>),
+    /// One of them.
+    Goal(Request<GetGoal>),
 }
 
 impl From<Request<GetRoleState>> for KernelMessage {
@@ -113,6 +115,12 @@ impl From<Request<CancelGoal>> for KernelMessage {
 impl From<Request<ListGoals>> for KernelMessage {
     fn from(request: Request<ListGoals>) -> Self {
         Self::Goals(request)
+    }
+}
+
+impl From<Request<GetGoal>> for KernelMessage {
+    fn from(request: Request<GetGoal>) -> Self {
+        Self::Goal(request)
     }
 }
 
@@ -191,6 +199,7 @@ impl Actor for KernelActor {
             .receives::<SubmitGoal>()
             .receives::<CancelGoal>()
             .receives::<ListGoals>()
+            .receives::<GetGoal>()
             .build();
         let now = Instant::now();
         let mut cycling = Cycling {
@@ -234,6 +243,10 @@ impl Actor for KernelActor {
                 request.reply.send(cancelled);
             }
             KernelMessage::Goals(request) => request.reply.send(Ok(goals::list(&state.start.goals))),
+            KernelMessage::Goal(request) => {
+                let shown = goals::show(&state.start.goals, &request.message.goal);
+                request.reply.send(shown);
+            }
             KernelMessage::State(request) => {
                 let stretch = state.start.body.stretch();
                 request.reply.send(Ok(RoleState {

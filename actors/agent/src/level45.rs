@@ -14,6 +14,7 @@ use crate::agent::AgentMessage;
 use crate::kernel::KernelPart;
 use crate::level48::Level48Message;
 use crate::messages::{GetRoleState, RoleState};
+use crate::mind::Foresight;
 use crate::tree::{Registered, Tree, role};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use rungs_host::compute::ComputeError;
@@ -195,6 +196,7 @@ impl Level45Actor {
             status.iis = floor.iis;
             status.c_l4 = floor.c_l4;
         });
+        self.tree.shared.post_foresight(Foresight::from(&floor));
         self.tree.desk.set_floor(Floor::from(&floor));
         self.tree.desk.set_sight((&floor).into());
         self.hand_up(report, floor, state);

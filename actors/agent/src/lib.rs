@@ -58,6 +58,7 @@ mod level48;
 mod level49;
 mod log;
 pub mod messages;
+pub mod mind;
 mod orders;
 mod phased;
 pub mod qualification;

@@ -2,6 +2,7 @@
 //!
 //! The same types are JSON in the shell and bincode between nodes; [`crate::AgentHandle`] sends them on this node.
 
+use crate::mind::VetoRow;
 use crate::qualification::Qualification;
 use crate::self_model::SelfModel;
 use rungs_host::Wire;
@@ -38,11 +39,20 @@ wire!(GetStatus, "agent.status" => AgentStatus, Self {});
 pub struct Describe {}
 wire!(Describe, "agent.describe" => AgentDescription, Self {});
 
-/// How Level 4.8 stands in its audit: each criterion, the score, and whether that qualifies.
+/// How a level stands in its audit: each criterion, the score, and whether that qualifies; none of a level that the
+/// agent does not have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Qualify {}
-wire!(Qualify, "agent.qualification" => Option<Qualification>, Self {});
+pub struct Qualify {
+    /// L4.8, which is meant without it, or L4.9.
+    #[serde(default = "default_audited")]
+    pub level: Level,
+}
+wire!(Qualify, "agent.qualification" => Option<Qualification>, Self { level: Level::L49 });
+
+fn default_audited() -> Level {
+    Level::L48
+}
 
 /// The last advice of the highest level that may be seen, and how old it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -238,8 +248,23 @@ pub struct AgentDescription {
     pub snapshot: Option<SnapshotTaken>,
     /// What it knows of itself; absent before Level 4.8's first pass on this node.
     pub self_model: Option<SelfModel>,
+    /// The scores of its levels above L4.5; absent of an agent that has none.
+    pub autonomy: Option<AutonomySummary>,
     /// What it has cost since its first start on this node.
     pub cost: MeterReading,
+}
+
+/// How far an agent has come, in three scores.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AutonomySummary {
+    /// The score of Level 4.8's audit; qualifies from 0.80.
+    pub sms: f64,
+    /// The score of Level 4.9's audit; qualifies from 0.80. Absent without Level 4.9.
+    pub ams: Option<f64>,
+    /// The Autonomy Stability Score; absent while Level 4.9 has not looked.
+    pub ass: Option<f64>,
+    /// What Level 4.9 was not let do last.
+    pub last_veto: Option<VetoRow>,
 }
 
 /// One level of an agent.

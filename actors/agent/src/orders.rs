@@ -6,12 +6,13 @@
 use crate::agent::{Root, Rooted};
 use crate::level45::Cut;
 use crate::messages::*;
+use crate::mind::{Mind, OwnGoal, OwnGoals, VetoRow, Vetoes};
 use crate::qualification::Qualification;
 use crate::self_model::SelfModel;
 use rungs_host::supervisor::TreeNode;
 use rungs_host::{Refusal, Reply, Request};
 use rungs_mind::ladder::Order;
-use rungs_types::{Authority, ErrorCode, Level};
+use rungs_types::{Authority, ErrorCode, GoalId, Level};
 
 /// Callers that may wait for one snapshot.
 const MAX_WAITING: usize = 64;
@@ -124,21 +125,91 @@ impl Root {
             actors,
             dimensions: names.map(|dimension| dimension.name.clone()).collect(),
             snapshot: state.keeper.last().cloned(),
-            self_model: shared.self_model().map(|output| {
-                let groups = state
-                    .description
-                    .as_ref()
-                    .map_or(&[][..], |description| &description.groups);
-                SelfModel::named(&output, groups)
-            }),
+            self_model: self.self_model(state),
+            autonomy: self.standing_of_autonomy(state),
             cost: shared.meter.read(),
         }
     }
 
-    /// How Level 4.8 stands in its audit; none of an agent without it.
-    pub(crate) fn qualification(state: &Rooted) -> Option<Qualification> {
-        let level = state.level48.as_ref()?;
-        Some(Qualification::from(&level.part().audit.report()))
+    fn self_model(&self, state: &Rooted) -> Option<SelfModel> {
+        let output = self.tree.shared.self_model()?;
+        let groups = state
+            .description
+            .as_ref()
+            .map_or(&[][..], |description| &description.groups);
+        Some(SelfModel::named(&output, groups))
+    }
+
+    /// How a level stands in its audit; none of an agent without it.
+    pub(crate) fn qualification(&self, request: Request<Qualify>, state: &Rooted) {
+        let level48 = || Some(state.level48.as_ref()?.part().audit.report());
+        let level49 = || Some(state.level49.as_ref()?.part().audit.report());
+        let report = match request.message.level {
+            Level::L48 => level48(),
+            Level::L49 => level49(),
+            other => {
+                let text = format!("{other} has no audit; expected L4.8 or L4.9");
+                request.reply.send(Err(Refusal::new(ErrorCode::Refused, &text)));
+                return;
+            }
+        };
+        request.reply.send(Ok(report.as_ref().map(Qualification::from)));
+    }
+
+    /// The scores of the levels above L4.5 and the last veto; none of an agent that has only L4.5.
+    fn standing_of_autonomy(&self, state: &Rooted) -> Option<AutonomySummary> {
+        let level48 = state.level48.as_ref()?;
+        let level49 = state.level49.as_ref().map(|relay| relay.part());
+        let bundle = level49.as_ref().and_then(|part| part.orchestrator.verified());
+        Some(AutonomySummary {
+            sms: level48.part().audit.report().score,
+            ams: level49.as_ref().map(|part| part.audit.report().score),
+            ass: self.tree.shared.status().ass,
+            last_veto: bundle.and_then(|bundle| bundle.assess.vetoes().last().map(VetoRow::from)),
+        })
+    }
+
+    /// What the levels came to last.
+    pub(crate) fn mind(&self, state: &Rooted) -> Mind {
+        let shared = &self.tree.shared;
+        let mut mind = Mind {
+            cycle: shared.cycle(),
+            ..Mind::default()
+        };
+        if let Some(foresight) = shared.foresight() {
+            mind.votes = Some((&foresight).into());
+            mind.projection = Some((&foresight).into());
+        }
+        if let Some(output) = shared.level48() {
+            mind.order = Some((&*output.plan).into());
+            mind.strategies = Some((&*output.plan).into());
+            mind.allocation = Some((&*output.plan).into());
+            mind.scenarios = Some((&*output).into());
+            mind.capabilities = self.self_model(state);
+        }
+        let Some(output) = shared.autonomy() else {
+            return mind;
+        };
+        mind.values = Some((&*output).into());
+        mind.resources = Some((&*output).into());
+        mind.trust = Some((&*output).into());
+        mind.ass = Some((&*output).into());
+        let bundle = state
+            .level49
+            .as_ref()
+            .and_then(|relay| relay.part().orchestrator.verified());
+        if let Some(bundle) = bundle {
+            mind.own_goals = Some(OwnGoals::from(bundle.generate.book()));
+            let vetoes = bundle.assess.vetoes().map(VetoRow::from).collect();
+            mind.vetoes = Some(Vetoes { vetoes });
+        }
+        mind
+    }
+
+    /// A goal that Level 4.9 thought of.
+    pub(crate) fn own_goal(goal: &GoalId, state: &Rooted) -> Option<OwnGoal> {
+        let bundle = state.level49.as_ref()?.part().orchestrator.verified()?;
+        bundle.generate.book().get(goal).map(OwnGoal::from)
     }
 
     fn state_of(&self, level: Level, state: &Rooted) -> String {

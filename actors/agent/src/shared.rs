@@ -8,6 +8,7 @@ use crate::error::AgentError;
 use crate::governor::Governor;
 use crate::log::EventLog;
 use crate::messages::{AgentEntry, AgentState};
+use crate::mind::Foresight;
 use rungs_host::Handle;
 use rungs_host::metering::Meter;
 use rungs_mind::l48::{IntrospectOutput, L48Output};
@@ -34,7 +35,7 @@ pub(crate) struct Shared {
     /// The last advice that may be seen.
     pub(crate) advice: watch::Sender<Option<Arc<Advice>>>,
     board: Mutex<AgentStatus>,
-    /// What the levels above L4.5 came to in their last passes.
+    /// What the levels came to in their last passes.
     minds: Mutex<Minds>,
     cycle: AtomicU64,
     generation: AtomicU32,
@@ -42,9 +43,10 @@ pub(crate) struct Shared {
     end: Mutex<Option<End>>,
 }
 
-/// What the levels above L4.5 came to in their last passes.
+/// What the levels came to in their last passes.
 #[derive(Debug, Default)]
 struct Minds {
+    foresight: Option<Box<Foresight>>,
     level48: Option<Arc<L48Output>>,
     l48_report: Option<Arc<Report>>,
     level49: Option<Arc<L49Output>>,
@@ -115,6 +117,19 @@ impl Shared {
 
     fn minds(&self) -> MutexGuard<'_, Minds> {
         self.minds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts up what Level 4.5 foresees.
+    pub(crate) fn post_foresight(&self, foresight: Foresight) {
+        match &mut self.minds().foresight {
+            Some(last) => **last = foresight,
+            none => *none = Some(Box::new(foresight)),
+        }
+    }
+
+    /// What Level 4.5 foresaw last; none before its first report.
+    pub(crate) fn foresight(&self) -> Option<Foresight> {
+        self.minds().foresight.as_deref().cloned()
     }
 
     /// Puts up what Level 4.8 came to.

@@ -1,6 +1,10 @@
 //! The grammar of the shell: one line in, one [`Command`] out. The same grammar serves `rungs shell`, `rungs exec` and
 //! the completion of a half-typed line.
 
+mod mind;
+
+pub use mind::{GoalCommand, MindView};
+
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use rungs_types::{Address, AgentId, AgentName, Authority, EnvironmentSpec, Level, NodeName};
 use std::time::Duration;
@@ -43,18 +47,44 @@ pub enum Command {
         /// A node, or a part of the agent's name.
         filter: Option<String>,
     },
-    /// Show one agent: levels with authority, indices, what L4.8 waits for.
+    /// Show one agent: levels with authority, scores and indices, what each level waits for, the last veto.
     #[command(after_help = "Example: agent ops-1")]
     Agent {
         /// The agent.
         agent: AgentId,
     },
-    /// Show whether an agent's level 4.8 qualifies: each criterion against its target, and the score.
-    #[command(after_help = "Example: qualify ops-1")]
+    /// Show whether a level of an agent qualifies: each criterion against its target, and the score.
+    #[command(after_help = "Examples:\n  qualify ops-1\n  qualify ops-1 L4.9")]
     Qualify {
         /// The agent.
         agent: AgentId,
+        /// L4.8 or L4.9.
+        #[arg(default_value = "L4.8")]
+        level: Level,
     },
+    /// Show what an agent's levels came to last: all of it in short, or one view.
+    #[command(
+        after_help = "Examples:\n  mind ops-1\n  mind ops-1 strategies\n  mind ops-1 values\n  mind ops-1 ass"
+    )]
+    Mind {
+        /// The agent.
+        agent: AgentId,
+        /// The view.
+        #[arg(value_enum)]
+        view: Option<MindView>,
+    },
+    /// Show an agent's goals as a tree: priority, share, tasks, what each waits for, and those it thought of itself.
+    #[command(after_help = "Example: goals ops-1")]
+    Goals {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// Show, set or cancel a goal.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  goal show ops-1 calm\n  goal submit ops-1 calm.json\n  goal cancel ops-1 calm\n\n`help goal submit` shows what a goal looks like."
+    )]
+    Goal(GoalCommand),
     /// Show the busiest agents, again and again until Ctrl-C (once when piped).
     #[command(after_help = "Example: top --count 5")]
     Top {

@@ -1,6 +1,6 @@
 //! What may follow in a half-typed line: the argument at its place decides.
 
-use crate::command::{FaultKind, Line};
+use crate::command::{FaultKind, Line, MindView};
 use clap::{CommandFactory, ValueEnum};
 use rungs_types::{Authority, Level};
 
@@ -18,6 +18,8 @@ enum Argument {
     Level,
     Authority,
     Fault,
+    View,
+    GoalCommand,
     LogLevel,
     /// Anything, or nothing more.
     Other,
@@ -48,8 +50,11 @@ fn argument(command: &str, place: usize) -> Argument {
     match (command, place) {
         ("help", 0) => Argument::Command,
         ("tree" | "agents", 0) => Argument::NodeOrAgent,
-        ("agent" | "qualify" | "stop" | "freeze" | "thaw" | "authority" | "watch", 0) => Argument::Agent,
-        ("freeze" | "thaw" | "authority", 1) => Argument::Level,
+        ("agent" | "qualify" | "mind" | "goals" | "stop" | "freeze" | "thaw" | "authority" | "watch", 0) => Argument::Agent,
+        ("qualify" | "freeze" | "thaw" | "authority", 1) => Argument::Level,
+        ("mind", 1) => Argument::View,
+        ("goal", 0) => Argument::GoalCommand,
+        ("goal", 1) => Argument::Agent,
         ("authority", 2) => Argument::Authority,
         ("send" | "call" | "describe", 0) | ("inject", 1) => Argument::Actor,
         ("inject", 0) => Argument::Fault,
@@ -70,13 +75,24 @@ fn of(argument: Argument, names: &[String]) -> Vec<String> {
         Argument::Actor => named(&|name| !is_node(name)),
         Argument::Level => Level::ALL.iter().map(ToString::to_string).collect(),
         Argument::Authority => Authority::ALL.iter().map(ToString::to_string).collect(),
-        Argument::Fault => FaultKind::value_variants()
-            .iter()
-            .filter_map(|fault| Some(fault.to_possible_value()?.get_name().to_owned()))
-            .collect(),
+        Argument::Fault => values::<FaultKind>(),
+        Argument::View => values::<MindView>(),
+        Argument::GoalCommand => subcommands("goal"),
         Argument::LogLevel => LOG_LEVELS.map(str::to_owned).to_vec(),
         Argument::Other => Vec::new(),
     }
+}
+
+fn values<T: ValueEnum>() -> Vec<String> {
+    let values = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    values.map(|value| value.get_name().to_owned()).collect()
+}
+
+fn subcommands(command: &str) -> Vec<String> {
+    let line = Line::command();
+    let known = line.find_subcommand(command).into_iter();
+    let names = known.flat_map(|command| command.get_subcommands());
+    names.map(|command| command.get_name().to_owned()).collect()
 }
 
 /// The options of a command, `--` first.

@@ -1,6 +1,7 @@
 //! One line for each event, for `watch` and the log.
 
 use crate::table::{Tone, clean, paint};
+use rungs_types::goal::Origin;
 use rungs_types::{Authority, Event, EventKind, Level};
 
 /// The event as a line for a person: node, agent, cycle, what happened.
@@ -97,8 +98,29 @@ fn describe_actor(kind: &EventKind) -> (Tone, String) {
             };
             (tone, format!("incident {verb}: {}", long(summary)))
         }
+        EventKind::Goal { goal, origin, state } => {
+            let tone = match state.as_str() {
+                "set" => Tone::Plain,
+                "succeeded" => Tone::Good,
+                _ => Tone::Warn,
+            };
+            (tone, format!("goal {goal} of {} {}", whose(*origin), long(state)))
+        }
+        EventKind::Mode { mode, l48, l49 } => {
+            let text = format!("resources {}: L4.8 may have {l48} authority, L4.9 {l49}", clean(mode));
+            (if *l49 == Authority::Full { Tone::Good } else { Tone::Warn }, text)
+        }
         EventKind::Warning { summary } => (Tone::Warn, format!("warning: {}", long(summary))),
         _ => (Tone::Dim, String::new()),
+    }
+}
+
+fn whose(origin: Origin) -> &'static str {
+    match origin {
+        Origin::User => "a user",
+        Origin::L48 => "L4.8",
+        Origin::L49 => "L4.9",
+        Origin::L6 => "L6",
     }
 }
 
@@ -160,6 +182,23 @@ mod tests {
             line,
             "n1       ops-1            #4210     L4.8 FROZEN, back to c17: l48/observe panicked: injected"
         );
+    }
+
+    #[test]
+    fn a_goal_says_whose_it_is_and_a_mode_what_may_still_be_done() {
+        let set = EventKind::Goal {
+            goal: "l49-3".parse().expect("valid"),
+            origin: Origin::L49,
+            state: "failed: its time was over".into(),
+        };
+        assert_eq!(describe(&set), (Tone::Warn, "goal l49-3 of L4.9 failed: its time was over".into()));
+        let mode = EventKind::Mode {
+            mode: "warning".into(),
+            l48: Authority::Half,
+            l49: Authority::Advisory,
+        };
+        let expected = "resources warning: L4.8 may have half authority, L4.9 advisory";
+        assert_eq!(describe(&mode), (Tone::Warn, expected.into()));
     }
 
     #[test]

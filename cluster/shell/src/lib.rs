@@ -11,6 +11,8 @@ pub mod capabilities;
 pub mod command;
 pub mod completion;
 pub mod event_line;
+pub mod goals;
+pub mod mind;
 pub mod protocol;
 pub mod qualification;
 pub mod repl;

@@ -1,18 +1,18 @@
 //! Runs commands: one line in, messages to actors, an answer printed. It decides nothing; what a command means is
 //! decided by the actor that receives its message.
 
-use crate::command::{self, Command, FaultKind, Inject, LineError, Message, Spawn};
-use crate::event_line::event_line;
+mod mind;
+mod operate;
+
+use crate::command::{self, Command, LineError, Message, Spawn};
 use crate::protocol::{
-    ADMIN_ROLE, AGENTS_ROLE, AgentRow, Describe, FaultSpec, InjectFault, ListActors, ListAgents, NodeInfo, NodeReport,
-    SetLog,
+    ADMIN_ROLE, AGENTS_ROLE, AgentRow, Describe, ListActors, ListAgents, NodeInfo, NodeReport, SetLog,
 };
-use crate::qualification::qualification;
 use crate::table::Style;
 use crate::views;
 use futures::future::join_all;
 use rungs_agent::messages::LevelStanding;
-use rungs_host::{EventFilter, Format, Payload, Refusal, Router, Watched, Wire};
+use rungs_host::{EventFilter, Format, Payload, Refusal, Router, Wire};
 use rungs_types::{Address, AgentId, AgentSpec, Authority, ErrorCode, NodeName, RolePath};
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
@@ -37,6 +37,9 @@ pub enum ShellError {
     /// The message in it is not JSON.
     #[error("the message is not JSON: {0}; expected for example {{\"level\":\"L4.8\"}}")]
     Json(#[source] serde_json::Error),
+    /// What is submitted is not a goal.
+    #[error("the goal is not one: {0}; `help goal submit` shows one")]
+    Goal(#[source] serde_json::Error),
     /// An actor or the way to it refused.
     #[error("{refusal} ({})", refusal.code)]
     Refused {
@@ -67,7 +70,7 @@ impl ShellError {
     /// The exit code of a command that ends with this error: 2 for a wrong line, 1 for all else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            ShellError::Line(_) | ShellError::Json(_) => 2,
+            ShellError::Line(_) | ShellError::Json(_) | ShellError::Goal(_) => 2,
             ShellError::Refused { refusal } => refusal.code.exit_code(),
             ShellError::NotConfirmed | ShellError::Io(_) => 1,
         }
@@ -136,7 +139,10 @@ impl Session {
             Command::Tree { target } => self.tree(target.as_deref(), out).await,
             Command::Agents { filter } => self.agents(filter.as_deref(), out).await,
             Command::Agent { agent } => self.agent(&agent, out).await,
-            Command::Qualify { agent } => self.qualify(&agent, out).await,
+            Command::Qualify { agent, level } => self.qualify(&agent, level, out).await,
+            Command::Mind { agent, view } => self.mind(&agent, view, out).await,
+            Command::Goals { agent } => self.goals(&agent, out).await,
+            Command::Goal(command) => self.goal(command, out).await,
             Command::Top { count } => self.top(count, out).await,
             Command::Send(message) => self.send(&message, out).await,
             Command::Call { message, timeout } => self.call(&message, timeout, out).await,
@@ -282,16 +288,6 @@ impl Session {
         self.print_json_or(out, &about, |about| views::agent(about, self.options.style))
     }
 
-    async fn qualify(&self, agent: &AgentId, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
-        let found = self
-            .ask(agent.clone().into(), &rungs_agent::messages::Qualify {}, NODE_DEADLINE)
-            .await?;
-        self.print_json_or(out, &found, |found| match found {
-            Some(found) => qualification(found, self.options.style),
-            None => "this agent has no level 4.8\n".to_owned(),
-        })
-    }
-
     async fn top(&self, count: Option<u32>, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
         let terminal = std::io::stdout().is_terminal();
         let rounds = count.unwrap_or(if terminal { u32::MAX } else { 1 });
@@ -361,74 +357,6 @@ impl Session {
         self.print_json_or(out, &owner, |owner| {
             format!("{agent} stopped on {owner}, its state is saved\n")
         })
-    }
-
-    async fn inject(&self, inject: Inject, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
-        let fault = match inject.fault {
-            FaultKind::Panic => FaultSpec::Panic,
-            FaultKind::StallAwait => FaultSpec::StallAwait,
-            FaultKind::StallSpin => FaultSpec::StallSpin,
-            FaultKind::Delay => FaultSpec::Delay { ms: inject.ms },
-            FaultKind::Drop => FaultSpec::Drop { count: inject.count },
-        };
-        let owner = self.router.owner(&inject.target).await?;
-        let message = InjectFault {
-            target: inject.target.clone(),
-            fault,
-        };
-        self.ask_node(&owner, &message).await?;
-        self.print_json_or(out, &owner, |owner| {
-            format!("{} on {owner} is broken at its next message\n", inject.target)
-        })
-    }
-
-    async fn watch(
-        &self,
-        filter: EventFilter,
-        count: Option<u64>,
-        duration: Option<Duration>,
-        out: &mut (impl Write + Send),
-    ) -> Result<(), ShellError> {
-        let mut events = self.router.subscribe(filter).await?;
-        let end = tokio::time::sleep(duration.unwrap_or(Duration::from_secs(u64::from(u32::MAX))));
-        tokio::pin!(end);
-        let mut left = count.unwrap_or(u64::MAX);
-        while left > 0 {
-            let watched = tokio::select! {
-                watched = events.recv() => watched,
-                () = &mut end => return Ok(()),
-                _ = tokio::signal::ctrl_c() => return Ok(()),
-            };
-            match watched {
-                None => return Err(Refusal::new(ErrorCode::NodeDown, "the stream of events ended").into()),
-                Some(Watched::Lagged(lost)) => writeln!(out, "(lagged: {lost} events lost)")?,
-                Some(Watched::Event(event)) => {
-                    left -= 1;
-                    self.print_json_or(out, &*event, |event| {
-                        event_line(event, self.options.style.colour) + "\n"
-                    })?;
-                }
-            }
-            out.flush()?;
-        }
-        Ok(())
-    }
-
-    async fn log(
-        &self,
-        message: &SetLog,
-        node: Option<NodeName>,
-        out: &mut (impl Write + Send),
-    ) -> Result<(), ShellError> {
-        let nodes = node.map_or_else(|| self.router.members(), |node| vec![node]);
-        for node in nodes {
-            self.ask_node(&node, message).await?;
-            self.print_json_or(out, &node, |node| {
-                let what = message.target.as_deref().unwrap_or("everything");
-                format!("{node} logs {what} at {}\n", message.level)
-            })?;
-        }
-        Ok(())
     }
 
     fn confirm(&self, yes: bool, question: &str) -> Result<(), ShellError> {

@@ -141,7 +141,11 @@ async fn the_audit_of_level_48_goes_on_where_it_was_when_the_agent_comes_back() 
     let node = Node::paused().await;
     let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
     cycle(&agent, 200).await;
-    let before = agent.qualification().await.expect("answers").expect("it has level 4.8");
+    let before = agent
+        .qualification(Level::L48)
+        .await
+        .expect("answers")
+        .expect("it has level 4.8");
     assert_eq!(
         (before.level, before.criteria.len(), before.qualified),
         (Level::L48, 14, false)
@@ -159,7 +163,11 @@ async fn the_audit_of_level_48_goes_on_where_it_was_when_the_agent_comes_back() 
             .next()
             .map_or(0, |n| n.parse().expect("n"))
     };
-    let after = agent.qualification().await.expect("answers").expect("it has level 4.8");
+    let after = agent
+        .qualification(Level::L48)
+        .await
+        .expect("answers")
+        .expect("it has level 4.8");
     let (before, after) = (seen(&before.criteria[0].state), seen(&after.criteria[0].state));
     assert!(before >= 150 && after >= before, "{before} {after}");
 }
@@ -173,5 +181,5 @@ async fn an_agent_without_level_48_has_no_audit() {
     };
     let agent = node.hosts.spawn(spec).await.expect("starts");
     cycle(&agent, 20).await;
-    assert_eq!(agent.qualification().await.expect("answers"), None);
+    assert_eq!(agent.qualification(Level::L48).await.expect("answers"), None);
 }

@@ -104,6 +104,18 @@ pub enum TaskState {
     Uncertain,
 }
 
+impl fmt::Display for TaskState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TaskState::Waiting => f.write_str("waiting"),
+            TaskState::InFlight { since } => write!(f, "under way since cycle {since}"),
+            TaskState::Done => f.write_str("done"),
+            TaskState::Failed => f.write_str("failed"),
+            TaskState::Uncertain => f.write_str("uncertain"),
+        }
+    }
+}
+
 /// One task as the table keeps it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskRecord {
@@ -223,6 +235,7 @@ impl GoalRecord {
             tasks_done: self.done() as u32,
             tasks: self.tasks.len() as u32,
             actions: self.actions,
+            after: self.spec.after.clone(),
         }
     }
 
@@ -261,4 +274,6 @@ pub struct GoalView {
     pub tasks: u32,
     /// Environment actions taken for it.
     pub actions: u32,
+    /// Goals that must succeed before it.
+    pub after: Vec<GoalId>,
 }

@@ -113,6 +113,11 @@ impl Runner {
         self.state.table.views()
     }
 
+    /// A goal, open or remembered.
+    pub fn goal(&self, goal: &GoalId) -> Option<&GoalRecord> {
+        self.state.table.get(goal)
+    }
+
     /// The strategy in force.
     pub fn strategy(&self) -> Strategy {
         self.strategy

@@ -1,0 +1,98 @@
+//! What the commands that break, watch and log send.
+
+use super::{Session, ShellError};
+use crate::command::{FaultKind, Inject};
+use crate::event_line::event_line;
+use crate::protocol::{FaultSpec, InjectFault, ListAgents, SetLog};
+use futures::future::join_all;
+use rungs_host::{EventFilter, Refusal, Watched};
+use rungs_types::{Address, ErrorCode, NodeName};
+use std::io::Write;
+use std::time::Duration;
+
+impl Session {
+    pub(super) async fn inject(&self, inject: Inject, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
+        let fault = match inject.fault {
+            FaultKind::Panic => FaultSpec::Panic,
+            FaultKind::StallAwait => FaultSpec::StallAwait,
+            FaultKind::StallSpin => FaultSpec::StallSpin,
+            FaultKind::Delay => FaultSpec::Delay { ms: inject.ms },
+            FaultKind::Drop => FaultSpec::Drop { count: inject.count },
+        };
+        let owner = self.router.owner(&inject.target).await?;
+        let message = InjectFault {
+            target: inject.target.clone(),
+            fault,
+        };
+        self.ask_node(&owner, &message).await?;
+        self.print_json_or(out, &owner, |owner| {
+            format!("{} on {owner} is broken at its next message\n", inject.target)
+        })
+    }
+
+    /// An agent that nobody hosts would never say anything: that is an error, and not silence.
+    async fn expect_hosted(&self, filter: &EventFilter) -> Result<(), ShellError> {
+        let Some(agent) = &filter.agent else {
+            return Ok(());
+        };
+        let nodes = self.router.members();
+        let answers = join_all(nodes.iter().map(|node| self.ask_node(node, &ListAgents {}))).await;
+        let silent = answers.iter().any(Result::is_err);
+        let known = answers.into_iter().flatten().flatten().any(|row| row.agent == *agent);
+        if known || silent {
+            return Ok(());
+        }
+        let text = format!("no node has an agent {agent}; `agents` lists them");
+        Err(Refusal::new(ErrorCode::NotFound, &text).into())
+    }
+
+    pub(super) async fn watch(
+        &self,
+        filter: EventFilter,
+        count: Option<u64>,
+        duration: Option<Duration>,
+        out: &mut (impl Write + Send),
+    ) -> Result<(), ShellError> {
+        self.expect_hosted(&filter).await?;
+        let mut events = self.router.subscribe(filter).await?;
+        let end = tokio::time::sleep(duration.unwrap_or(Duration::from_secs(u64::from(u32::MAX))));
+        tokio::pin!(end);
+        let mut left = count.unwrap_or(u64::MAX);
+        while left > 0 {
+            let watched = tokio::select! {
+                watched = events.recv() => watched,
+                () = &mut end => return Ok(()),
+                _ = tokio::signal::ctrl_c() => return Ok(()),
+            };
+            match watched {
+                None => return Err(Refusal::new(ErrorCode::NodeDown, "the stream of events ended").into()),
+                Some(Watched::Lagged(lost)) => writeln!(out, "(lagged: {lost} events lost)")?,
+                Some(Watched::Event(event)) => {
+                    left -= 1;
+                    self.print_json_or(out, &*event, |event| {
+                        event_line(event, self.options.style.colour) + "\n"
+                    })?;
+                }
+            }
+            out.flush()?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn log(
+        &self,
+        message: &SetLog,
+        node: Option<NodeName>,
+        out: &mut (impl Write + Send),
+    ) -> Result<(), ShellError> {
+        let nodes = node.map_or_else(|| self.router.members(), |node| vec![node]);
+        for node in nodes {
+            self.ask_node(&node, message).await?;
+            self.print_json_or(out, &node, |node| {
+                let what = message.target.as_deref().unwrap_or("everything");
+                format!("{node} logs {what} at {}\n", message.level)
+            })?;
+        }
+        Ok(())
+    }
+}
