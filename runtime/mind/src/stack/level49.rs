@@ -121,6 +121,7 @@ impl Stack {
                 .as_ref()
                 .map(Qualification::from)
                 .unwrap_or_default(),
+            group: self.spec.group.clone(),
             ..Aside::default()
         };
         let Some(below) = Below::of(passed, aside) else {
