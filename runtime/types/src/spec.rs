@@ -91,9 +91,7 @@ impl AgentSpec {
 
     /// The address of its group, if it is in one.
     pub fn group_address(&self) -> Option<AgentId> {
-        let name = self.group.clone()?;
-        let tenant = self.agent.tenant.clone();
-        Some(AgentId { tenant, name })
+        self.group.clone().map(|name| self.agent.beside(name))
     }
 
     /// Checks every range and says which field is out of it.
