@@ -26,7 +26,7 @@ use crate::snapshot::Record;
 use crate::tree::{Registered, Tree, role};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
 use rungs_host::supervisor::{Change, Children, Exit, Exited, Policy, Started};
-use rungs_host::{Delivered, EndpointBuilder, Handle, Mailbox, Reply, Request, Timer, TreeView};
+use rungs_host::{Delivered, EndpointBuilder, Handle, Mailbox, Membership, Reply, Request, Timer, TreeView};
 use rungs_mind::ladder::Fault;
 use rungs_types::{Cause, EventKind, Level, RolePath};
 use std::collections::BTreeMap;
@@ -77,6 +77,8 @@ pub(crate) enum AgentMessage {
     Clear(Request<Clear>),
     /// See [`TakeSnapshot`].
     Snapshot(Request<TakeSnapshot>),
+    /// See [`Say`].
+    Say(Box<Request<Say>>),
     /// Load and start the children; the first message of a root.
     Boot,
     /// Decisions wait at the governor.
@@ -102,6 +104,12 @@ received!(
     GetStatus => Status, Describe => Describe, Qualify => Qualify, GetForecast => Forecast, Freeze => Freeze, Thaw => Thaw,
     SetAuthority => Authority, Clear => Clear, TakeSnapshot => Snapshot, GetMind => Mind, GetOwnGoal => OwnGoal,
 );
+
+impl From<Request<Say>> for AgentMessage {
+    fn from(request: Request<Say>) -> Self {
+        Self::Say(Box::new(request))
+    }
+}
 
 /// Called when the boot is complete; of one that failed, [`End::NotBooted`] tells.
 pub(crate) type Ready = Box<dyn FnOnce() + Send>;
@@ -133,6 +141,7 @@ pub(crate) struct Rooted {
     pub(crate) unpersisted: bool,
     pub(crate) watch: Option<Timer>,
     _registered: Registered,
+    _member: Option<Membership>,
 }
 
 impl Root {
@@ -175,6 +184,7 @@ impl Actor for Root {
             .receives::<SetAuthority>()
             .receives::<Clear>()
             .receives::<TakeSnapshot>()
+            .receives::<Say>()
             .build();
         let (wake, timers) = (handle.clone(), self.tree.runtime.timers.clone());
         let children = Children::new(POLICY, self.tree.shared.spec.seed, timers, move || {
@@ -194,6 +204,7 @@ impl Actor for Root {
             unpersisted: true,
             watch: None,
             _registered: self.tree.register(None, &self.mailbox, endpoint),
+            _member: self.tree.join_group(),
         })
     }
 
@@ -223,6 +234,7 @@ impl Actor for Root {
             AgentMessage::OwnGoal(request) => request.reply.send(Ok(Self::own_goal(&request.message.goal, state))),
             AgentMessage::Forecast(request) => request.reply.send(Ok(self.forecast(state))),
             AgentMessage::Snapshot(request) => self.snapshot_wanted(request, state),
+            AgentMessage::Say(request) => self.hear(*request),
             AgentMessage::Freeze(request) => ordered = self.freeze(request),
             AgentMessage::Thaw(request) => ordered = self.thaw(request),
             AgentMessage::Authority(request) => ordered = self.authority(request),

@@ -117,6 +117,7 @@ impl Root {
                 injection: injection.clone(),
             });
         }
+        self.speak(output);
     }
 
     /// Puts in force what a ladder that has been persisted grants, as far as it is still granted.

@@ -128,8 +128,8 @@ fn hand_up(part: &Part<Level48>, baton: &Baton, tree: &Arc<Tree>) {
     };
     let aside = Aside {
         purpose: PURPOSE,
-        mail: tree.take_mail(),
-        group: None,
+        mail: tree.inbox().take(),
+        group: tree.shared.spec.group.clone(),
         quotas: tree.quotas(),
         qualification: Qualification::from(&*report),
     };

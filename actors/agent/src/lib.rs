@@ -6,7 +6,7 @@
 //! ```text
 //! agents                       the hosts' top                                          hosts
 //! └─ agents/0                  a host: up to 256 agents, restarts each by its ladder   hosts::host
-//!    └─ ops-1                  an agent's root: address, orders, decisions carried out agent, carry, orders
+//!    └─ ops-1                  an agent's root: address, orders, decisions carried out agent, carry, orders, peers
 //!       ├─ kernel              L3: one cycle a tick, waits for nobody                  kernel
 //!       ├─ guard               existential guard, ethical kernel's hash                guard
 //!       ├─ l45                 the floor                                               level45
@@ -51,6 +51,7 @@ mod grow;
 mod guard;
 pub mod handle;
 pub mod hosts;
+mod inbox;
 mod keeper;
 mod kernel;
 mod level45;
@@ -60,7 +61,9 @@ mod log;
 pub mod messages;
 pub mod mind;
 mod orders;
+mod peers;
 mod phased;
+pub mod ports;
 pub mod qualification;
 mod quota;
 mod relay;
@@ -76,4 +79,5 @@ pub use environment::{Command, Description, Dimension, Environment, EnvironmentE
 pub use error::AgentError;
 pub use handle::{AgentEvents, AgentHandle};
 pub use hosts::Hosts;
+pub use ports::{Letter, LocalPeers, Peers};
 pub use runtime::{AgentRuntime, OpenEnvironment};

@@ -7,7 +7,7 @@ use crate::qualification::Qualification;
 use crate::self_model::SelfModel;
 use rungs_host::Wire;
 use rungs_host::metering::MeterReading;
-use rungs_types::{AgentId, AgentSpec, AgentStatus, Authority, CheckpointId, Epoch, Level, NodeName};
+use rungs_types::{AgentId, AgentSpec, AgentStatus, Authority, CheckpointId, Epoch, Level, NodeName, PeerMessage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +120,21 @@ wire!(Clear, "agent.clear" => LevelStanding, Self { level: Level::L48, who: "ada
 pub struct TakeSnapshot {}
 wire!(TakeSnapshot, "agent.snapshot" => SnapshotTaken, Self {});
 
+/// What another agent says. An agent with Level 4.9 takes in one message of each other agent of its tenant in 50 of its
+/// cycles, and refuses the others.
+///
+/// That it is `from` whom it says is vouched for by the node that sends it, whose certificate the cluster's authority has
+/// signed; nobody without one can send it. There is no proof by the agent itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Say {
+    /// Who says it.
+    pub from: AgentId,
+    /// What.
+    pub message: PeerMessage,
+}
+wire!(Say, "agent.peer" => Heard, Self { from: example_agent(), message: PeerMessage::Kept { id: 1 } });
+
 /// The state of one actor of the tree; sent to a role such as `ops-1#l48/observe`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -188,6 +203,13 @@ pub struct LevelStanding {
     pub epoch: Epoch,
     /// Its last verified state.
     pub checkpoint: CheckpointId,
+}
+
+/// What another agent said was taken in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Heard {
+    /// In which of the listener's cycles.
+    pub cycle: u64,
 }
 
 /// A snapshot that was written.

@@ -1,6 +1,7 @@
 //! [`AgentRuntime`]: what agents need of the node or program that hosts them. Assembled once, shared by all.
 
 use crate::environment::{Environment, EnvironmentError};
+use crate::ports::Peers;
 use rungs_host::clock::Clock;
 use rungs_host::compute::ComputePool;
 use rungs_host::faults::Faults;
@@ -34,6 +35,8 @@ pub struct AgentRuntime {
     pub events: EventHub,
     /// What is reachable by name.
     pub endpoints: Arc<Endpoints>,
+    /// The way to other agents.
+    pub peers: Arc<dyn Peers>,
     /// What agents can watch.
     pub environments: OpenEnvironment,
     /// Most agents that may run at a time.

@@ -2,6 +2,7 @@
 
 use crate::desk::Desk;
 use crate::guard::{Beat, GuardMessage, GuardState};
+use crate::inbox::Inbox;
 use crate::kernel::KernelPart;
 use crate::level45::Level45Message;
 use crate::level48::Level48Message;
@@ -11,12 +12,11 @@ use crate::shared::Shared;
 use crate::track::Track;
 use rungs_host::compute::{ComputeError, Job, MAX_WAITING_JOBS};
 use rungs_host::hosting::Hosting;
-use rungs_host::{Endpoint, Handle, Mailbox};
+use rungs_host::{Endpoint, Handle, Mailbox, Membership};
 use rungs_mind::l45::Level45State;
 use rungs_mind::l49::Quotas;
-use rungs_mind::l49::below::MAX_MAIL;
 use rungs_mind::ladder::At;
-use rungs_types::{Address, EnvironmentSpec, Mail, RolePath};
+use rungs_types::{Address, EnvironmentSpec, Level, RolePath};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -48,7 +48,7 @@ pub(crate) struct Tree {
     /// Room for passes of Level 4.8 at Level 4.9.
     pub(crate) above_48: Arc<Mailbox>,
     /// What other agents said, until Level 4.9 reads it.
-    mail: Mutex<Vec<Mail>>,
+    inbox: Mutex<Inbox>,
     cut_requested: AtomicBool,
     parts: Mutex<LastParts>,
 }
@@ -81,25 +81,15 @@ impl Tree {
             level48: Link::default(),
             level49: Link::default(),
             above_48: Arc::new(Mailbox::bounded(PASSES_IN_FLIGHT, MAX_ABOVE_BYTES)),
-            mail: Mutex::default(),
+            inbox: Mutex::default(),
             cut_requested: AtomicBool::new(false),
             parts: Mutex::default(),
         }
     }
 
-    /// Another agent says something. Of what is more than a pass reads, the first stays; whether there was room.
-    pub(crate) fn deliver(&self, mail: Mail) -> bool {
-        let mut waiting = self.mail.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = waiting.len() < MAX_MAIL;
-        if room {
-            waiting.push(mail);
-        }
-        room
-    }
-
-    /// What other agents said since it was last asked.
-    pub(crate) fn take_mail(&self) -> Vec<Mail> {
-        std::mem::take(&mut self.mail.lock().unwrap_or_else(PoisonError::into_inner))
+    /// What other agents said. Held only to take in or out.
+    pub(crate) fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is metered of the agent.
@@ -175,6 +165,14 @@ impl Tree {
             faults: Arc::clone(&self.runtime.faults),
             meter: Arc::clone(&self.shared.meter),
         }
+    }
+
+    /// Lets the agent be reached by the name of its group, if it is in one and hears other agents at all, for as long as the
+    /// result lives; it belongs into the root's state.
+    pub(crate) fn join_group(&self) -> Option<Membership> {
+        let spec = &self.shared.spec;
+        let group = spec.group_address().filter(|_| spec.highest >= Level::L49)?;
+        Some(self.runtime.endpoints.groups().join(group, spec.agent.clone()))
     }
 
     /// Makes an actor reachable for as long as the result lives; it belongs into the actor's state.

@@ -1,10 +1,11 @@
-//! The actor `@node/directory`: answers other directories whether a user's actor is on this node, and people where an
-//! address is. Supervised by whoever starts it, as a permanent child; it keeps no state.
+//! The actor `@node/directory`: answers other directories whether a user's actor is on this node and which of its agents
+//! are in a group, and people where an address is. Supervised by whoever starts it, as a permanent child; it keeps no state.
 
 use crate::directory::Directory;
+use crate::groups::MAX_MEMBERS;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use rungs_host::{Delivered, EndpointBuilder, Handle, Mailbox, Refusal, Request, Router, Wire, tasks};
-use rungs_types::{Address, NodeName, RolePath, UserName};
+use rungs_types::{Address, AgentId, NodeName, RolePath, UserName};
 use serde::{Deserialize, Serialize};
 
 /// The role of the directory on each node.
@@ -46,6 +47,24 @@ impl Wire for Owner {
     }
 }
 
+/// Which agents of the node that is asked are in a group: the first by name, at most [`MAX_MEMBERS`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Members {
+    /// The group, `[tenant/]name`.
+    pub group: AgentId,
+}
+
+impl Wire for Members {
+    const KIND: &'static str = "directory.members";
+    type Reply = Vec<AgentId>;
+
+    fn example() -> Self {
+        let group = "web".parse().expect("a constant name");
+        Self { group }
+    }
+}
+
 /// What the actor receives.
 #[derive(Debug)]
 pub enum DirectoryMessage {
@@ -53,6 +72,14 @@ pub enum DirectoryMessage {
     Locate(Request<Locate>),
     /// See [`Owner`].
     Owner(Request<Owner>),
+    /// See [`Members`].
+    Members(Request<Members>),
+}
+
+impl From<Request<Members>> for DirectoryMessage {
+    fn from(request: Request<Members>) -> Self {
+        Self::Members(request)
+    }
 }
 
 impl From<Request<Locate>> for DirectoryMessage {
@@ -89,7 +116,8 @@ impl DirectoryActor {
         let handle = Handle::new(actor, Mailbox::default());
         let endpoint = EndpointBuilder::new(handle.clone())
             .receives::<Locate>()
-            .receives::<Owner>();
+            .receives::<Owner>()
+            .receives::<Members>();
         endpoints.register(at, endpoint.build());
         Ok(handle)
     }
@@ -115,6 +143,11 @@ impl Actor for DirectoryActor {
             DirectoryMessage::Locate(Request { message, reply }) => {
                 let endpoints = self.directory.mesh().endpoints();
                 reply.send(Ok(endpoints.get(&Address::User(message.name)).is_some()));
+            }
+            DirectoryMessage::Members(Request { message, reply }) => {
+                let groups = self.directory.mesh().endpoints().groups();
+                let members = groups.members(&message.group, MAX_MEMBERS);
+                reply.send(Ok(members.into_iter().collect()));
             }
             DirectoryMessage::Owner(Request { message, reply }) => {
                 // It may ask other nodes, and must not keep theirs waiting meanwhile. The credit bounds the tasks.

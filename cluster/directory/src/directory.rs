@@ -8,6 +8,7 @@
 //! `target_ended` and `deadline_exceeded` (it may have been executed), `malformed` (it does not decode).
 
 use crate::actor::{self, Locate};
+use crate::groups::Known;
 use crate::placement::{Placement, Shard};
 use crate::stream;
 use crate::users::Users;
@@ -26,6 +27,9 @@ pub const LOCATE_DEADLINE: Duration = Duration::from_millis(500);
 /// Questions that are being sent on at a time.
 pub const MAX_FORWARDED: usize = 1024;
 
+/// Why a question to a group is refused.
+const GROUP_ANSWERS_NOTHING: &str = "a group answers nothing; tell it, or ask one of its agents";
+
 /// Where a message goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
@@ -38,13 +42,14 @@ enum Place {
 /// The directory of a node; cheap to clone.
 #[derive(Clone)]
 pub struct Directory {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
     pub(crate) mesh: Mesh,
-    placement: Arc<dyn Placement>,
+    pub(crate) placement: Arc<dyn Placement>,
     users: Users,
+    pub(crate) known: Known,
     forwarded: Arc<Semaphore>,
 }
 
@@ -63,6 +68,7 @@ impl Directory {
             mesh: mesh.clone(),
             placement,
             users: Users::default(),
+            known: Known::default(),
             forwarded: Arc::new(Semaphore::new(MAX_FORWARDED)),
         });
         mesh.set_forward(Arc::new(Forwarding(Arc::downgrade(&inner))));
@@ -86,7 +92,7 @@ impl Directory {
 }
 
 impl Inner {
-    fn node(&self) -> &NodeName {
+    pub(crate) fn node(&self) -> &NodeName {
         &self.mesh.node().name
     }
 
@@ -111,6 +117,7 @@ impl Inner {
             }
             Address::Node { node, .. } => Some(self.of_node(node)),
             Address::User(name) => self.users.get(name).map(Place::Node),
+            Address::Group(_) => return Err(Refusal::new(ErrorCode::Refused, GROUP_ANSWERS_NOTHING)),
         })
     }
 
@@ -167,7 +174,10 @@ impl Inner {
         endpoint.deliver(payload, context, reply)
     }
 
-    async fn tell(&self, to: Address, payload: Payload) -> Result<(), Refusal> {
+    pub(crate) async fn tell(&self, to: Address, payload: Payload) -> Result<(), Refusal> {
+        if let Address::Group(group) = &to {
+            return self.tell_group(group, None, &payload).await.map(|_| ());
+        }
         match self.find(&to).await? {
             Place::Here => self.deliver(&to, payload, Context::default(), None),
             Place::Node(node) => {
@@ -271,7 +281,7 @@ impl Forward for Forwarding {
         let owner = match &message.to {
             Address::Agent { agent, .. } => inner.placement.owner(Shard::of(agent)),
             // Who has a user's actor or another node's is the sender's to find out.
-            Address::Node { .. } | Address::User(_) => None,
+            Address::Node { .. } | Address::User(_) | Address::Group(_) => None,
         };
         let elsewhere = owner.filter(|owner| *owner != inner.node() && **owner != message.from.name);
         let Some(owner) = elsewhere.filter(|_| !message.forwarded).cloned() else {

@@ -4,10 +4,11 @@
 //! owns it. Placement is static until leases decide it; agents of a dead node are not reachable until it is back.
 //!
 //! Start reading at [`placement`] (agent → shard → node), then [`directory`] (the router), [`users`] (actors found by
-//! name) and [`stream`] (events of the whole cluster).
+//! name), [`groups`] (agents found by their group) and [`stream`] (events of the whole cluster).
 
 pub mod actor;
 pub mod directory;
+pub mod groups;
 pub mod placement;
 pub mod stream;
 pub mod users;

@@ -6,6 +6,7 @@
 //! never handed out.
 
 use crate::delivered::{Context, Handle, TellError};
+use crate::groups::Groups;
 use crate::mailbox::Mailbox;
 use crate::wire::{Format, Payload, Refusal, Reply, Request, Wire};
 use dashmap::DashMap;
@@ -191,12 +192,18 @@ impl std::fmt::Debug for Endpoint {
 #[derive(Debug, Default)]
 pub struct Endpoints {
     table: DashMap<Address, Arc<Endpoint>>,
+    groups: Arc<Groups>,
 }
 
 impl Endpoints {
     /// An empty table.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Which agents can be reached by the name of their group.
+    pub fn groups(&self) -> &Arc<Groups> {
+        &self.groups
     }
 
     /// Makes the actor reachable; replaces an entry of the same address (a restarted actor).

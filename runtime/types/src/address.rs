@@ -1,7 +1,7 @@
 //! Addresses: whom a message is for, wherever in the cluster it lives.
 //!
 //! `[tenant/]name[#role]` an agent or an actor of its tree, `@node/role` an actor of a node, `user:name` a user's own
-//! actor.
+//! actor, `group:[tenant/]name` those agents of a tenant that are in a group.
 
 use crate::id::AgentId;
 use crate::name::{NameError, NodeName, UserName};
@@ -84,6 +84,8 @@ pub enum Address {
     },
     /// A user's own actor.
     User(UserName),
+    /// Agents of one tenant that are in a group of this name. What is sent to it goes to a few of them; it answers nothing.
+    Group(AgentId),
 }
 
 /// Why a text is not an address.
@@ -118,6 +120,7 @@ impl fmt::Display for Address {
             } => write!(f, "{agent}#{role}"),
             Self::Node { node, role } => write!(f, "@{node}/{role}"),
             Self::User(name) => write!(f, "user:{name}"),
+            Self::Group(name) => write!(f, "group:{name}"),
         }
     }
 }
@@ -137,6 +140,9 @@ impl FromStr for Address {
         }
         if let Some(name) = text.strip_prefix("user:") {
             return Ok(Self::User(UserName::new(name)?));
+        }
+        if let Some(name) = text.strip_prefix("group:") {
+            return Ok(Self::Group(name.parse()?));
         }
         match text.split_once('#') {
             Some((agent, role)) => Ok(Self::Agent {
@@ -179,7 +185,7 @@ impl schemars::JsonSchema for Address {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "description": "[tenant/]name[#role] | @node/role | user:name",
+            "description": "[tenant/]name[#role] | @node/role | user:name | group:[tenant/]name",
         })
     }
 }
@@ -197,6 +203,8 @@ mod tests {
             "acme/ops-1#kernel",
             "@n2/pressure",
             "user:greeter",
+            "group:web",
+            "group:acme/web",
         ] {
             assert_eq!(text.parse::<Address>().map(|a| a.to_string()).as_deref(), Ok(text));
         }
@@ -218,5 +226,6 @@ mod tests {
         );
         assert!(matches!("Ops".parse::<Address>(), Err(AddressError::Name(_))));
         assert!(matches!("user:".parse::<Address>(), Err(AddressError::Name(_))));
+        assert!(matches!("group:".parse::<Address>(), Err(AddressError::Name(_))));
     }
 }

@@ -26,6 +26,15 @@ impl AgentId {
     }
 }
 
+impl AgentId {
+    /// Another name of the same tenant.
+    #[must_use]
+    pub fn beside(&self, name: AgentName) -> Self {
+        let tenant = self.tenant.clone();
+        Self { tenant, name }
+    }
+}
+
 impl fmt::Display for AgentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.tenant == TenantName::default() {

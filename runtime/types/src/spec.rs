@@ -8,6 +8,7 @@ pub use sim::{
 
 use crate::id::AgentId;
 use crate::level::Level;
+use crate::name::AgentName;
 use serde::{Deserialize, Serialize};
 
 /// Fewest and most cycles per second.
@@ -51,6 +52,9 @@ pub struct AgentSpec {
     /// its longest period is parked. Without it there is no limit.
     #[serde(default)]
     pub cpu_quota: Option<f64>,
+    /// The group of agents of its tenant that it reports to, and whose reports it gets.
+    #[serde(default)]
+    pub group: Option<AgentName>,
 }
 
 fn default_highest() -> Level {
@@ -81,7 +85,13 @@ impl AgentSpec {
             phase_deadline_ms: default_phase_deadline_ms(),
             highest: default_highest(),
             cpu_quota: None,
+            group: None,
         }
+    }
+
+    /// The address of its group, if it is in one.
+    pub fn group_address(&self) -> Option<AgentId> {
+        self.group.clone().map(|name| self.agent.beside(name))
     }
 
     /// Checks every range and says which field is out of it.
@@ -199,7 +209,6 @@ pub enum SpecError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::name::AgentName;
 
     #[test]
     fn a_rate_of_zero_or_nan_is_refused_by_name() {

@@ -4,6 +4,7 @@ use super::*;
 use crate::governor::Governor;
 use crate::level48::{Level48, Level48Message};
 use crate::log::EventLog;
+use crate::ports::LocalPeers;
 use crate::runtime::AgentRuntime;
 use crate::shared::Shared;
 use rungs_host::clock::Clock;
@@ -102,6 +103,7 @@ struct Bench {
 impl Bench {
     async fn start() -> Self {
         let faults = Faults::allowed();
+        let endpoints = Arc::new(Endpoints::new());
         let runtime = Arc::new(AgentRuntime {
             node: NodeName::new("n1").expect("a name"),
             clock: Clock::anchored(0),
@@ -110,7 +112,8 @@ impl Bench {
             faults,
             snapshots: Snapshots::new(MemorySnapshots::new()),
             events: EventHub::default(),
-            endpoints: Arc::new(Endpoints::new()),
+            peers: Arc::new(LocalPeers::new(&endpoints)),
+            endpoints,
             environments: Arc::new(|_, _| unreachable!("nothing is opened here")),
             max_agents: 1,
         });

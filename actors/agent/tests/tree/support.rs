@@ -2,7 +2,7 @@
 
 use rungs_agent::{
     AgentEvents, AgentHandle, AgentRuntime, Command, Description, Dimension, Environment, EnvironmentError, Hosts,
-    Observed,
+    LocalPeers, Observed,
 };
 use rungs_host::clock::Clock;
 use rungs_host::compute::ComputePool;
@@ -96,6 +96,7 @@ pub(crate) fn memory() -> Snapshots {
 }
 
 fn runtime(snapshots: Snapshots, faults: Arc<Faults>, compute: ComputePool) -> Arc<AgentRuntime> {
+    let endpoints = Arc::new(Endpoints::new());
     Arc::new(AgentRuntime {
         node: NodeName::new("n1").expect("a name"),
         clock: Clock::anchored(1_800_000_000_000),
@@ -104,7 +105,8 @@ fn runtime(snapshots: Snapshots, faults: Arc<Faults>, compute: ComputePool) -> A
         faults,
         snapshots,
         events: EventHub::default(),
-        endpoints: Arc::new(Endpoints::new()),
+        peers: Arc::new(LocalPeers::new(&endpoints)),
+        endpoints,
         environments: Arc::new(|_, agent| Ok(Box::new(World::new(agent.name.as_str().len() as u64)))),
         max_agents: 1_000,
     })

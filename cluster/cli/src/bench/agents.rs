@@ -7,7 +7,8 @@ use super::report::{Figure, Target, median_of};
 use super::resources::{computed_us, resident_bytes};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use rungs_agent::{
-    AgentHandle, AgentRuntime, Command, Description, Dimension, Environment, EnvironmentError, Hosts, Observed,
+    AgentHandle, AgentRuntime, Command, Description, Dimension, Environment, EnvironmentError, Hosts, LocalPeers,
+    Observed,
 };
 use rungs_host::clock::Clock;
 use rungs_host::compute::ComputePool;
@@ -102,6 +103,7 @@ impl AgentHost {
         let marks: Marks = Arc::default();
         let worlds = Arc::clone(&marks);
         let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let endpoints = Arc::new(Endpoints::new());
         let runtime = AgentRuntime {
             node: NodeName::new("n1")?,
             clock: Clock::system(),
@@ -110,7 +112,8 @@ impl AgentHost {
             faults: Arc::clone(&faults),
             snapshots: Snapshots::new(MemorySnapshots::new()),
             events: EventHub::default(),
-            endpoints: Arc::new(Endpoints::new()),
+            peers: Arc::new(LocalPeers::new(&endpoints)),
+            endpoints,
             environments: Arc::new(move |_, _| Ok(Box::new(World::new(Arc::clone(&worlds))))),
             max_agents: 100_000,
         };

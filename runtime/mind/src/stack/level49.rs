@@ -125,7 +125,7 @@ impl Stack {
                 own_resources: matches!(self.spec.environment, EnvironmentSpec::Sim { .. }),
                 ..Quotas::default()
             },
-            ..Aside::default()
+            group: self.spec.group.clone(),
         };
         let Some(below) = Below::of(passed, aside) else {
             return;
