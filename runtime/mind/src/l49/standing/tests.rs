@@ -127,6 +127,7 @@ fn criteria_without_evidence_do_not_hold_and_each_has_its_boundary() {
     let mut held = Held::default();
     held.note(&ALL, 0);
     let missing = |cycle| held.missing(cycle).collect::<Vec<_>>();
+    assert_eq!(missing(0), [2, 4, 5]);
     assert_eq!(missing(499), [2, 4, 5]);
     assert_eq!(missing(500), [5]);
     assert_eq!(missing(999), [5]);

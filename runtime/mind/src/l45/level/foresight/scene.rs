@@ -113,7 +113,7 @@ mod tests {
         let groups: Arc<[u16]> = [0, 1].into();
         see(&View {
             cycle: 10,
-            x: [1.0; 5],
+            x: [0.9, 1.0, 0.95, 0.1, 1.0],
             growth: growth::Reading::default(),
             objective: seof::Reading::default(),
             performance,
@@ -160,7 +160,11 @@ mod tests {
     fn a_structural_vote_looks_as_far_as_the_operational_horizon() {
         let cycles = seen(performance::Reading::default(), &[None; MAX_GROUPS], |view| {
             let mut foresight = Foresight::new(view.groups, 1);
-            let found = foresight.compare(view, &[None; MAX_GOALS], &Dynamics::default(), (0, 0.1), 4);
+            let at_home = Dynamics {
+                rest: view.x,
+                ..Dynamics::default()
+            };
+            let found = foresight.compare(view, &[None; MAX_GOALS], &at_home, (0, 0.1), 4);
             found.map(|reports| reports.map(|report| report.cycles))
         });
         assert_eq!(cycles, Some([200, 200]));
