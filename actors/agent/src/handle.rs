@@ -4,8 +4,8 @@
 use crate::agent::AgentMessage;
 use crate::error::AgentError;
 use crate::messages::{
-    AgentDescription, AgentEntry, AgentState, Clear, Describe, LevelStanding, Qualify, SetAuthority, SnapshotTaken,
-    TakeSnapshot, Thaw, operator,
+    Acquaintance, AgentDescription, AgentEntry, AgentState, Clear, Describe, GetPeers, LevelStanding, Qualify,
+    SetAuthority, SnapshotTaken, TakeSnapshot, Thaw, operator,
 };
 use crate::qualification::Qualification;
 use crate::runtime::AgentRuntime;
@@ -84,6 +84,11 @@ impl AgentHandle {
     /// How Level 4.8 stands in its audit; none of an agent without it.
     pub async fn qualification(&self) -> Result<Option<Qualification>, AgentError> {
         self.ask(Qualify {}).await
+    }
+
+    /// What it has heard of other agents, and which of them it models.
+    pub async fn peers(&self) -> Result<Acquaintance, AgentError> {
+        self.ask(GetPeers {}).await
     }
 
     /// Freezes a level and every level above it until [`AgentHandle::thaw`]. It waits for no mailbox: when this returns,
