@@ -77,6 +77,8 @@ pub(crate) enum AgentMessage {
     Clear(Request<Clear>),
     /// See [`TakeSnapshot`].
     Snapshot(Request<TakeSnapshot>),
+    /// See [`GetPeers`].
+    Peers(Request<GetPeers>),
     /// See [`Say`].
     Say(Box<Request<Say>>),
     /// Load and start the children; the first message of a root.
@@ -103,6 +105,7 @@ macro_rules! received {
 received!(
     GetStatus => Status, Describe => Describe, Qualify => Qualify, GetForecast => Forecast, Freeze => Freeze, Thaw => Thaw,
     SetAuthority => Authority, Clear => Clear, TakeSnapshot => Snapshot, GetMind => Mind, GetOwnGoal => OwnGoal,
+    GetPeers => Peers,
 );
 
 impl From<Request<Say>> for AgentMessage {
@@ -184,6 +187,7 @@ impl Actor for Root {
             .receives::<SetAuthority>()
             .receives::<Clear>()
             .receives::<TakeSnapshot>()
+            .receives::<GetPeers>()
             .receives::<Say>()
             .build();
         let (wake, timers) = (handle.clone(), self.tree.runtime.timers.clone());
@@ -234,6 +238,7 @@ impl Actor for Root {
             AgentMessage::OwnGoal(request) => request.reply.send(Ok(Self::own_goal(&request.message.goal, state))),
             AgentMessage::Forecast(request) => request.reply.send(Ok(self.forecast(state))),
             AgentMessage::Snapshot(request) => self.snapshot_wanted(request, state),
+            AgentMessage::Peers(request) => request.reply.send(Ok(self.acquaintance())),
             AgentMessage::Say(request) => self.hear(*request),
             AgentMessage::Freeze(request) => ordered = self.freeze(request),
             AgentMessage::Thaw(request) => ordered = self.thaw(request),

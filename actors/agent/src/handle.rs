@@ -4,8 +4,8 @@
 use crate::agent::AgentMessage;
 use crate::error::AgentError;
 use crate::messages::{
-    AgentDescription, AgentEntry, AgentState, Clear, Describe, LevelStanding, Qualify, SetAuthority, SnapshotTaken,
-    TakeSnapshot, Thaw, operator,
+    Acquaintance, AgentDescription, AgentEntry, AgentState, Clear, Describe, GetPeers, LevelStanding, Qualify,
+    SetAuthority, SnapshotTaken, TakeSnapshot, Thaw, operator,
 };
 use crate::mind::{GetMind, Mind};
 use crate::qualification::Qualification;
@@ -90,6 +90,11 @@ impl AgentHandle {
     /// What its levels came to in their last passes.
     pub async fn mind(&self) -> Result<Mind, AgentError> {
         self.ask(GetMind {}).await
+    }
+
+    /// What it has heard of other agents, and which of them it models.
+    pub async fn peers(&self) -> Result<Acquaintance, AgentError> {
+        self.ask(GetPeers {}).await
     }
 
     /// Freezes a level and every level above it until [`AgentHandle::thaw`]. It waits for no mailbox: when this returns,

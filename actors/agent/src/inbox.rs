@@ -72,6 +72,8 @@ pub(crate) struct Inbox {
     /// When the next message of each sender is due; what is due already is as good as not there.
     due: BTreeMap<AgentId, u64>,
     told: Option<u64>,
+    heard: u64,
+    refused: u64,
 }
 
 impl Inbox {
@@ -96,6 +98,7 @@ impl Inbox {
         let next = due.max(cycle).saturating_add(MESSAGE_CYCLES);
         self.due.insert(mail.from.clone(), next);
         self.mail.push(mail);
+        self.heard += 1;
         Ok(())
     }
 
@@ -104,13 +107,19 @@ impl Inbox {
         std::mem::take(&mut self.mail)
     }
 
-    /// Whether watchers are to be told of a refusal.
-    pub(crate) fn is_to_tell(&mut self, cycle: u64) -> bool {
+    /// A message was refused; whether watchers are to be told.
+    pub(crate) fn refused(&mut self, cycle: u64) -> bool {
+        self.refused += 1;
         let due = self.told.is_none_or(|told| cycle >= told.saturating_add(TELL_CYCLES));
         if due {
             self.told = Some(cycle);
         }
         due
+    }
+
+    /// How many messages were taken in and how many refused.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.heard, self.refused)
     }
 }
 
@@ -170,7 +179,8 @@ mod tests {
         assert_eq!(inbox.take_in(mail("one-more"), 50), Err(Unheard::Full));
         assert_eq!(inbox.take_in(mail("one-more"), 51), Ok(()));
         assert_eq!(inbox.due.len(), 1);
-        let told = (0..3_000).filter(|cycle| inbox.is_to_tell(*cycle));
+        let told = (0..3_000).filter(|cycle| inbox.refused(*cycle));
         assert_eq!(told.count(), 3);
+        assert_eq!(inbox.counts(), (MAX_SENDERS as u64 + 1, 3_000));
     }
 }

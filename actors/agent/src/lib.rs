@@ -79,5 +79,5 @@ pub use environment::{Command, Description, Dimension, Environment, EnvironmentE
 pub use error::AgentError;
 pub use handle::{AgentEvents, AgentHandle};
 pub use hosts::Hosts;
-pub use ports::{Letter, LocalPeers, Peers};
+pub use ports::{Letter, LocalPeers, Peers, Recipients};
 pub use runtime::{AgentRuntime, OpenEnvironment};

@@ -135,6 +135,12 @@ pub struct Say {
 }
 wire!(Say, "agent.peer" => Heard, Self { from: example_agent(), message: PeerMessage::Kept { id: 1 } });
 
+/// What the agent has heard of other agents, and which of them it models.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetPeers {}
+wire!(GetPeers, "agent.peers" => Acquaintance, Self {});
+
 /// The state of one actor of the tree; sent to a role such as `ops-1#l48/observe`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -203,6 +209,28 @@ pub struct LevelStanding {
     pub epoch: Epoch,
     /// Its last verified state.
     pub checkpoint: CheckpointId,
+}
+
+/// What the agent has heard of other agents, and which of them it models.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Acquaintance {
+    /// Messages taken in since the last start of its tree.
+    pub heard: u64,
+    /// Messages refused since then.
+    pub refused: u64,
+    /// The agents that Level 4.9 models, as of its last pass.
+    pub modelled: Vec<ModelledAgent>,
+}
+
+/// An agent that another one models.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ModelledAgent {
+    /// Which.
+    pub agent: AgentId,
+    /// How far it is trusted, 0 to 1; 0.5 at first.
+    pub trust: f64,
+    /// Share of its claims and promises that held; absent before one was checked.
+    pub reliability: Option<f64>,
 }
 
 /// What another agent said was taken in.

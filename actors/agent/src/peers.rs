@@ -5,7 +5,7 @@
 
 use crate::agent::Root;
 use crate::inbox::Unheard;
-use crate::messages::{Heard, Say};
+use crate::messages::{Acquaintance, Heard, ModelledAgent, Say};
 use crate::ports::Letter;
 use rungs_host::{Refusal, Request};
 use rungs_mind::l49::L49Output;
@@ -18,11 +18,29 @@ impl Root {
         let cycle = self.tree.shared.cycle();
         let heard = self.take_in(Mail { from, message }, cycle);
         if let Err(unheard) = &heard
-            && self.tree.inbox().is_to_tell(cycle)
+            && self.tree.inbox().refused(cycle)
         {
             self.warn(&format!("what another agent said is refused: {unheard}"));
         }
         request.reply.send(heard.map_err(Refusal::from));
+    }
+
+    /// What has been heard, and of whom.
+    pub(crate) fn acquaintance(&self) -> Acquaintance {
+        let (heard, refused) = self.tree.inbox().counts();
+        let output = self.tree.shared.autonomy();
+        let modelled = output.iter().flat_map(|output| &output.peers.peers);
+        Acquaintance {
+            heard,
+            refused,
+            modelled: modelled
+                .map(|peer| ModelledAgent {
+                    agent: peer.agent.clone(),
+                    trust: peer.trust,
+                    reliability: peer.reliability,
+                })
+                .collect(),
+        }
     }
 
     fn take_in(&self, mail: Mail, cycle: u64) -> Result<Heard, Unheard> {

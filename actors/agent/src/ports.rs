@@ -3,7 +3,7 @@
 
 use crate::messages::Say;
 use rungs_host::{Context, Endpoints, Format, Payload, groups};
-use rungs_mind::l49::peers::Recipients;
+pub use rungs_mind::l49::peers::Recipients;
 use rungs_types::peer::MAX_RECIPIENTS;
 use rungs_types::{Address, AgentId, PeerMessage};
 use std::sync::{Arc, Weak};

@@ -15,6 +15,7 @@ use crate::builder::NodeBuilder;
 use crate::control::Control;
 use crate::lateness::Lateness;
 use crate::node::Node;
+use crate::peers::Post;
 use anyhow::Context as _;
 use rungs_agent::{AgentRuntime, Hosts};
 use rungs_directory::{Directory, Member, StaticPlacement, actor::DirectoryActor};
@@ -123,6 +124,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         snapshots,
         events: events.clone(),
         endpoints: Arc::clone(&endpoints),
+        peers: Arc::new(Post::start(directory.clone())),
         environments: Arc::new(move |spec, agent| environments.build(spec, agent)),
         max_agents: MAX_AGENTS,
     };

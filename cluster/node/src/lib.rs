@@ -23,6 +23,7 @@ mod control;
 pub mod daemon;
 mod lateness;
 mod node;
+mod peers;
 pub mod prelude;
 mod user;
 

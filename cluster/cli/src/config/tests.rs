@@ -49,7 +49,7 @@ fn a_setting_can_give_what_the_file_lacks() {
 }
 
 /// Keys of a file, each with a value that is wrong: what follows the place in the error.
-const WRONG: [(&str, &str); 37] = [
+const WRONG: [(&str, &str); 38] = [
     // Not TOML.
     ("region = [", "unclosed array, expected `]`"),
     ("region eu", "key with no value, expected `=`"),
@@ -107,6 +107,7 @@ const WRONG: [(&str, &str); 37] = [
         "agents = [{ agent = \"a\", environment = \"moon\" }]",
         "unknown variant `moon`, expected one of `host`, `trace`, `playback`, `sim`, `scenario`, `custom`",
     ),
+    ("agents = [{ agent = \"a\", group = \"Web\" }]", "?"),
     (
         "agents = [{ agent = \"a\", highest = \"L7\" }]",
         "unknown variant `L7`, expected one of `L3`, `L4.5`, `L4.8`, `L4.9`, `L6`",

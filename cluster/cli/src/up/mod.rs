@@ -21,7 +21,7 @@ use rungs_shell::protocol::{ListAgents, NodeInfo, Shutdown};
 use rungs_shell::session::admin_of;
 use rungs_shell::table::Style;
 use rungs_shell::views::natural;
-use rungs_types::{AgentSpec, NodeName};
+use rungs_types::{AgentName, AgentSpec, NodeName};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -37,6 +37,8 @@ const LINE_PERIOD: Duration = Duration::from_secs(5);
 const LOOK_DEADLINE: Duration = Duration::from_secs(2);
 /// How long the nodes may take to be up.
 const START_DEADLINE: Duration = Duration::from_secs(30);
+/// The group of all agents.
+const GROUP: &str = "up";
 /// Process news that may wait to be shown.
 const NEWS_BUFFER: usize = 256;
 
@@ -98,6 +100,8 @@ fn agent(index: u32, rate_hz: f64) -> AgentSpec {
     AgentSpec {
         rate_hz,
         seed: u64::from(index),
+        // So that the agents of one cluster meet.
+        group: Some(AgentName::new(GROUP).expect("invariant: a constant that is a valid name")),
         ..AgentSpec::new(name)
     }
 }
