@@ -63,9 +63,7 @@ pub enum Command {
         level: Level,
     },
     /// Show what an agent's levels came to last: all of it in short, or one view.
-    #[command(
-        after_help = "Examples:\n  mind ops-1\n  mind ops-1 strategies\n  mind ops-1 values\n  mind ops-1 ass"
-    )]
+    #[command(after_help = "Examples:\n  mind ops-1\n  mind ops-1 strategies\n  mind ops-1 values\n  mind ops-1 ass")]
     Mind {
         /// The agent.
         agent: AgentId,

@@ -108,7 +108,14 @@ fn describe_actor(kind: &EventKind) -> (Tone, String) {
         }
         EventKind::Mode { mode, l48, l49 } => {
             let text = format!("resources {}: L4.8 may have {l48} authority, L4.9 {l49}", clean(mode));
-            (if *l49 == Authority::Full { Tone::Good } else { Tone::Warn }, text)
+            (
+                if *l49 == Authority::Full {
+                    Tone::Good
+                } else {
+                    Tone::Warn
+                },
+                text,
+            )
         }
         EventKind::Warning { summary } => (Tone::Warn, format!("warning: {}", long(summary))),
         _ => (Tone::Dim, String::new()),
@@ -191,7 +198,10 @@ mod tests {
             origin: Origin::L49,
             state: "failed: its time was over".into(),
         };
-        assert_eq!(describe(&set), (Tone::Warn, "goal l49-3 of L4.9 failed: its time was over".into()));
+        assert_eq!(
+            describe(&set),
+            (Tone::Warn, "goal l49-3 of L4.9 failed: its time was over".into())
+        );
         let mode = EventKind::Mode {
             mode: "warning".into(),
             l48: Authority::Half,

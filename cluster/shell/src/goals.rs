@@ -78,7 +78,15 @@ impl<'a> Branches<'a> {
             open: stack.goals.iter().filter(|entry| is_open(entry)).collect(),
             drawn: Vec::new(),
             table: Table::new(&[
-                "goal", "state", "priority", "share", "tasks", "actions", "set by", "waits for", "intent",
+                "goal",
+                "state",
+                "priority",
+                "share",
+                "tasks",
+                "actions",
+                "set by",
+                "waits for",
+                "intent",
             ]),
         }
     }
@@ -162,7 +170,11 @@ impl<'a> Branches<'a> {
             Cell::number(format!("{}/{}", entry.tasks_done, entry.tasks)),
             Cell::number(entry.actions),
             Cell::text(origin(&entry.origin)),
-            Cell::text(if waits.is_empty() { "-".to_owned() } else { waits.join(", ") }),
+            Cell::text(if waits.is_empty() {
+                "-".to_owned()
+            } else {
+                waits.join(", ")
+            }),
             Cell::text(&entry.intent).tone(Tone::Dim),
         ]);
     }
@@ -173,7 +185,8 @@ impl<'a> Branches<'a> {
         if closed.is_empty() {
             return;
         }
-        self.table.row([Cell::text("closed, the last one first").tone(Tone::Dim)]);
+        self.table
+            .row([Cell::text("closed, the last one first").tone(Tone::Dim)]);
         for entry in closed.iter().take(MAX_CLOSED) {
             self.row(entry, "  ");
         }
@@ -250,7 +263,10 @@ pub fn goal(shown: &Shown, style: Style) -> String {
         writeln!(out, "  {name:<13} {}", line(&text)).expect("a string takes all writes");
     };
     if let Some(own) = &shown.own {
-        fact("thought of", format!("at cycle {}, from {}: {}", own.cycle, own.origin, own.signal));
+        fact(
+            "thought of",
+            format!("at cycle {}, from {}: {}", own.cycle, own.origin, own.signal),
+        );
         let reduced = if own.reduced { " (its scope was reduced)" } else { "" };
         fact("verdict", format!("{}{reduced}", own.verdict));
         fact("now", own.fate.clone());
@@ -279,7 +295,10 @@ fn stands(set: &GoalDetail, fact: &mut impl FnMut(&str, String)) {
     if set.approved_at.is_some() && set.closed_at.is_none() {
         fact("holds", format!("for {} of 20 cycles", set.held_cycles));
     }
-    fact("used", format!("{} of {} actions", set.actions, set.spec.budget.actions));
+    fact(
+        "used",
+        format!("{} of {} actions", set.actions, set.spec.budget.actions),
+    );
     if let Some(cycle) = set.deadline_at {
         fact("deadline", format!("cycle {cycle}"));
     }
@@ -291,7 +310,11 @@ fn asked(spec: &GoalSpec, fact: &mut impl FnMut(&str, String)) {
         each.join(word)
     };
     let reached = [list(&spec.success.all, " and "), list(&spec.success.any, " or ")];
-    let parts: Vec<&str> = reached.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> = reached
+        .iter()
+        .map(String::as_str)
+        .filter(|part| !part.is_empty())
+        .collect();
     fact("reached when", parts.join(", and "));
     if let Some(cycles) = spec.deadline_cycles {
         fact("time", format!("{cycles} cycles from its approval"));
@@ -305,7 +328,10 @@ fn asked(spec: &GoalSpec, fact: &mut impl FnMut(&str, String)) {
         fact("needs", names(spec.skills.iter().map(|skill| skill.as_str()).collect()));
     }
     if !spec.weights.is_empty() {
-        let each = spec.weights.iter().map(|(value, weight)| format!("{value} {weight:.2}"));
+        let each = spec
+            .weights
+            .iter()
+            .map(|(value, weight)| format!("{value} {weight:.2}"));
         fact("serves", each.collect::<Vec<_>>().join(", "));
     }
 }
@@ -329,7 +355,9 @@ fn criteria(own: &OwnGoal, style: Style) -> String {
 }
 
 fn tasks(spec: &GoalSpec, set: Option<&GoalDetail>, style: Style) -> String {
-    let mut table = Table::new(&["task", "does", "state", "attempts", "failed", "deadline", "after", "when"]);
+    let mut table = Table::new(&[
+        "task", "does", "state", "attempts", "failed", "deadline", "after", "when",
+    ]);
     for (index, task) in spec.tasks.iter().enumerate() {
         let detail = set.and_then(|set| set.tasks.get(index));
         let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
@@ -340,7 +368,9 @@ fn tasks(spec: &GoalSpec, set: Option<&GoalDetail>, style: Style) -> String {
             Cell::text(&task.name),
             Cell::text(action(task.does)),
             Cell::text(detail.map_or("not set", |detail| &detail.state)),
-            Cell::number(or_none(detail.map(|detail| format!("{}/{}", detail.attempts, task.retries + 1)))),
+            Cell::number(or_none(
+                detail.map(|detail| format!("{}/{}", detail.attempts, task.retries + 1)),
+            )),
             Cell::number(or_none(detail.map(|detail| detail.failures.to_string()))),
             Cell::number(or_none(detail.and_then(|detail| Some(detail.deadline_at?.to_string())))),
             Cell::text(joined(after.join(", "))),

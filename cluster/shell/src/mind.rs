@@ -40,22 +40,54 @@ pub fn overview(mind: &Mind, style: Style) -> String {
         };
         table.row([Cell::text(view), cycle, text]);
     };
-    line("votes", mind.votes.as_ref().map(|part| (part.cycle, format!("for the {} course", part.posture))));
-    line("projection", mind.projection.as_ref().map(|part| (mind.cycle, courses_in_short(part))));
-    line("strategies", mind.strategies.as_ref().map(|part| (part.cycle, chosen(part))));
+    line(
+        "votes",
+        mind.votes
+            .as_ref()
+            .map(|part| (part.cycle, format!("for the {} course", part.posture))),
+    );
+    line(
+        "projection",
+        mind.projection
+            .as_ref()
+            .map(|part| (mind.cycle, courses_in_short(part))),
+    );
+    line(
+        "strategies",
+        mind.strategies.as_ref().map(|part| (part.cycle, chosen(part))),
+    );
     let allocation = |part: &Allocation| {
         let goals: f64 = part.goals.iter().map(|grant| grant.share).sum();
         let (guard, reserve) = (percent(part.guard), percent(part.reserve));
         format!("guard {guard}, reserve {reserve}, goals {}", percent(goals))
     };
-    line("allocation", mind.allocation.as_ref().map(|part| (part.cycle, allocation(part))));
-    line("scenarios", mind.scenarios.as_ref().map(|part| (part.cycle, likeliest(part))));
-    line("capabilities", mind.capabilities.as_ref().map(|model| {
-        let text = format!("{} skills, mean confidence {}", model.skills.len(), number(model.confidence, 2));
-        (model.cycle, text)
-    }));
-    line("values", mind.values.as_ref().map(|part| (part.cycle, drift_in_short(part))));
-    line("resources", mind.resources.as_ref().map(|part| (part.cycle, lasts(part))));
+    line(
+        "allocation",
+        mind.allocation.as_ref().map(|part| (part.cycle, allocation(part))),
+    );
+    line(
+        "scenarios",
+        mind.scenarios.as_ref().map(|part| (part.cycle, likeliest(part))),
+    );
+    line(
+        "capabilities",
+        mind.capabilities.as_ref().map(|model| {
+            let text = format!(
+                "{} skills, mean confidence {}",
+                model.skills.len(),
+                number(model.confidence, 2)
+            );
+            (model.cycle, text)
+        }),
+    );
+    line(
+        "values",
+        mind.values.as_ref().map(|part| (part.cycle, drift_in_short(part))),
+    );
+    line(
+        "resources",
+        mind.resources.as_ref().map(|part| (part.cycle, lasts(part))),
+    );
     line("trust", mind.trust.as_ref().map(|part| (part.cycle, known(part))));
     line("ass", mind.ass.as_ref().map(|part| (part.cycle, score_in_short(part))));
     let last = mind.vetoes.as_ref().map(|part| match part.vetoes.last() {
@@ -83,7 +115,10 @@ fn chosen(part: &Strategies) -> String {
 }
 
 fn likeliest(part: &Scenarios) -> String {
-    let most = part.scenarios.iter().max_by(|a, b| a.probability.total_cmp(&b.probability));
+    let most = part
+        .scenarios
+        .iter()
+        .max_by(|a, b| a.probability.total_cmp(&b.probability));
     most.map_or_else(
         || "none".to_owned(),
         |most| format!("{} with {}", most.scenario, percent(most.probability)),
@@ -91,7 +126,10 @@ fn likeliest(part: &Scenarios) -> String {
 }
 
 fn drift_in_short(part: &Values) -> String {
-    format!("drift {:.3} ({}), coherence {:.3}", part.total_drift, part.band, part.coherence)
+    format!(
+        "drift {:.3} ({}), coherence {:.3}",
+        part.total_drift, part.band, part.coherence
+    )
 }
 
 fn lasts(part: &Resources) -> String {
@@ -114,13 +152,26 @@ fn score_in_short(part: &AutonomyScore) -> String {
 }
 
 fn strategies(part: &Strategies, style: Style) -> String {
-    let changed = if part.chosen == part.before { "" } else { ", new in this pass" };
+    let changed = if part.chosen == part.before {
+        ""
+    } else {
+        ", new in this pass"
+    };
     let mut out = format!("cycle {}: {} in force{changed}\n", part.cycle, part.chosen);
     if part.candidates.is_empty() {
         return out + "nothing was compared: the law of the agent's own state is not known yet\n";
     }
     let mut table = Table::new(&[
-        "strategy", "score", "EV", "RA", "SI", "VaR", "CVaR", "goals done", "resource used", "chosen",
+        "strategy",
+        "score",
+        "EV",
+        "RA",
+        "SI",
+        "VaR",
+        "CVaR",
+        "goals done",
+        "resource used",
+        "chosen",
     ]);
     for row in &part.candidates {
         let tone = if row.selected { Tone::Good } else { Tone::Plain };
@@ -149,7 +200,10 @@ fn allocation(part: &Allocation, style: Style) -> String {
     let mut table = Table::new(&["who", "share", ""]);
     let guard = ("guard".to_owned(), part.guard);
     let reserve = ("reserve".to_owned(), part.reserve);
-    let goals = part.goals.iter().map(|grant| (format!("goal {}", grant.goal), grant.share));
+    let goals = part
+        .goals
+        .iter()
+        .map(|grant| (format!("goal {}", grant.goal), grant.share));
     for (who, share) in [guard].into_iter().chain(goals).chain([reserve]) {
         table.row([Cell::text(who), Cell::number(percent(share)), bar(share, 1.0)]);
     }
@@ -168,7 +222,11 @@ fn scenarios(part: &Scenarios, style: Style) -> String {
         ]);
     }
     let (eu, res) = (number(part.eu, 3), number(part.res, 3));
-    table.render(style) + &format!("EU {eu} (target < 0.15), RES {res} (< 0.40), runway {} cycles\n", number(part.rdf, 0))
+    table.render(style)
+        + &format!(
+            "EU {eu} (target < 0.15), RES {res} (< 0.40), runway {} cycles\n",
+            number(part.rdf, 0)
+        )
 }
 
 fn votes(part: &Votes, style: Style) -> String {
@@ -213,7 +271,16 @@ fn projection(part: &Projection, style: Style) -> String {
         return out + &courses_in_short(part) + "\n";
     }
     let mut table = Table::new(&[
-        "course", "cycles ahead", "score", "SEOF", "max C_L4", "min IIS", "CDI", "trust", "from cycle", "",
+        "course",
+        "cycles ahead",
+        "score",
+        "SEOF",
+        "max C_L4",
+        "min IIS",
+        "CDI",
+        "trust",
+        "from cycle",
+        "",
     ]);
     for row in &part.courses {
         table.row([
@@ -254,7 +321,10 @@ fn values(part: &Values, style: Style) -> String {
         "moderate" => Tone::Warn,
         _ => Tone::Bad,
     };
-    let drift = format!("total drift {:.3}: {} (mutations stop at 0.25)", part.total_drift, part.band);
+    let drift = format!(
+        "total drift {:.3}: {} (mutations stop at 0.25)",
+        part.total_drift, part.band
+    );
     let mut out = table.render(style) + &paint(&drift, tone, style.colour);
     let tone = if part.coherence < 0.80 { Tone::Bad } else { Tone::Good };
     let coherence = format!("coherence {:.3} (target >= 0.80)", part.coherence);
@@ -309,7 +379,15 @@ fn trust(part: &TrustTable, style: Style) -> String {
         return "no other agent is modelled\n".to_owned();
     }
     let mut table = Table::new(&[
-        "agent", "trust", "level", "seems", "treated as", "wants", "reliability", "keeps promises", "deal",
+        "agent",
+        "trust",
+        "level",
+        "seems",
+        "treated as",
+        "wants",
+        "reliability",
+        "keeps promises",
+        "deal",
     ]);
     for row in &part.peers {
         let tone = match row.level.as_str() {
@@ -355,7 +433,11 @@ fn score(part: &AutonomyScore, style: Style) -> String {
             Cell::number(format!("{:.2}", row.limit)).tone(Tone::Dim),
             Cell::number(format!("{:.2}", row.comfort)).tone(Tone::Dim),
             Cell::maybe(Some(row.ratio), 3),
-            if row.holds { bar(row.ratio, 1.0) } else { Cell::text("fails").tone(Tone::Bad) },
+            if row.holds {
+                bar(row.ratio, 1.0)
+            } else {
+                Cell::text("fails").tone(Tone::Bad)
+            },
         ]);
     }
     out += &table.render(style);

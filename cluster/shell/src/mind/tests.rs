@@ -12,7 +12,10 @@ fn what_no_level_came_to_yet_says_which_level() {
     assert_eq!(plain(&mind, MindView::Values), expected);
     let text = overview(&mind, Style::default());
     assert_eq!(text.lines().count(), 12, "{text}");
-    assert!(text.lines().skip(1).all(|line| line.ends_with("-  no pass yet")), "{text}");
+    assert!(
+        text.lines().skip(1).all(|line| line.ends_with("-  no pass yet")),
+        "{text}"
+    );
 }
 
 #[test]

@@ -41,7 +41,9 @@ impl Session {
             return self.print_json_or(out, &mind, |mind| mind::overview(mind, self.options.style));
         };
         let json = serde_json::to_value(&mind).map_err(std::io::Error::other)?;
-        self.print_json_or(out, &json[view.field()], |_| mind::view(&mind, view, self.options.style))
+        self.print_json_or(out, &json[view.field()], |_| {
+            mind::view(&mind, view, self.options.style)
+        })
     }
 
     pub(super) async fn goals(&self, agent: &AgentId, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
@@ -56,11 +58,7 @@ impl Session {
         self.print_json_or(out, &shown, |shown| goals::tree(shown, self.options.style))
     }
 
-    pub(super) async fn goal(
-        &self,
-        command: GoalCommand,
-        out: &mut (impl Write + Send),
-    ) -> Result<(), ShellError> {
+    pub(super) async fn goal(&self, command: GoalCommand, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
         match command {
             GoalCommand::Show { agent, goal } => self.show_goal(&agent, goal, out).await,
             GoalCommand::Submit { agent, what } => {
@@ -68,7 +66,10 @@ impl Session {
                 let set = self.ask(kernel_of(&agent), &SubmitGoal { spec }, NODE_DEADLINE).await?;
                 self.print_json_or(out, &set, |set| {
                     let goal = &set.goal;
-                    format!("{agent} has the goal {goal} ({}); see `goal show {agent} {goal}`\n", set.state)
+                    format!(
+                        "{agent} has the goal {goal} ({}); see `goal show {agent} {goal}`\n",
+                        set.state
+                    )
                 })
             }
             GoalCommand::Cancel { agent, goal, yes } => {
@@ -80,12 +81,7 @@ impl Session {
     }
 
     /// The kernel knows the goals that were set, Level 4.9 those that it thought of: some are known to both.
-    async fn show_goal(
-        &self,
-        agent: &AgentId,
-        goal: GoalId,
-        out: &mut (impl Write + Send),
-    ) -> Result<(), ShellError> {
+    async fn show_goal(&self, agent: &AgentId, goal: GoalId, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
         let set = GetGoal { goal: goal.clone() };
         let set = match self.ask(kernel_of(agent), &set, NODE_DEADLINE).await {
             Ok(set) => Some(set),
@@ -131,8 +127,15 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_goal_says_where_and_a_missing_file_its_name() {
-        let field = goal_spec(r#"{"goal": "calm", "purpose": "none"}"#).await.expect_err("no such field");
-        assert!(field.to_string().starts_with("the goal is not one: unknown field `purpose`"), "{field}");
+        let field = goal_spec(r#"{"goal": "calm", "purpose": "none"}"#)
+            .await
+            .expect_err("no such field");
+        assert!(
+            field
+                .to_string()
+                .starts_with("the goal is not one: unknown field `purpose`"),
+            "{field}"
+        );
         assert_eq!(field.exit_code(), 2);
         let file = goal_spec("no/such.json").await.expect_err("no such file");
         assert!(file.to_string().contains("no/such.json"), "{file}");
