@@ -44,8 +44,10 @@ pub enum Command {
         after_help = "Examples:\n  rungs exec nodes\n  rungs exec 'call ops-1 agent.status' --json\n  rungs exec 'inject panic ops-1#l48/observe'"
     )]
     Exec(Exec),
-    /// Show whether an agent's level 4.8 qualifies: each criterion against its target, and the score.
-    #[command(after_help = "Examples:\n  rungs qualify ops-1\n  rungs qualify ops-1 --json")]
+    /// Show whether a level of an agent qualifies: each criterion against its target, and the score.
+    #[command(
+        after_help = "Examples:\n  rungs qualify ops-1\n  rungs qualify ops-1 --level L4.9\n  rungs qualify ops-1 --json"
+    )]
     Qualify(Qualify),
     /// Run agents over recorded time series as fast as it goes; print how well they forecast, what they raised and how
     /// far they rose.
@@ -147,6 +149,9 @@ pub struct Exec {
 pub struct Qualify {
     /// The agent.
     pub agent: AgentId,
+    /// The level: L4.8 or L4.9.
+    #[arg(long, default_value = "L4.8")]
+    pub level: Level,
     /// The cluster.
     #[command(flatten)]
     pub connect: Connect,

@@ -112,7 +112,10 @@ async fn run(command: Command, nodes: &dyn RunNode) -> anyhow::Result<()> {
         }
         Command::Shell(connect) => shell(connect).await,
         Command::Exec(exec) => run_one(&exec.command, &exec.connect).await,
-        Command::Qualify(qualify) => run_one(&format!("qualify {}", qualify.agent), &qualify.connect).await,
+        Command::Qualify(qualify) => {
+            let line = format!("qualify {} {}", qualify.agent, qualify.level);
+            run_one(&line, &qualify.connect).await
+        }
         Command::Replay(replay) => tokio::task::block_in_place(|| replay::run(&replay)),
         Command::Bench(bench) => bench::run(bench).await,
         Command::BenchChild(child) => bench::child(child).await,

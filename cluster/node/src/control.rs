@@ -9,7 +9,7 @@ use rungs_host::{KindDescription, Refusal, TreeNode};
 use rungs_shell::NodeControl;
 use rungs_shell::event_line::highest;
 use rungs_shell::protocol::{AgentRow, FaultSpec, NodeReport, PeerReport, SetLog};
-use rungs_types::{Address, AgentId, ErrorCode};
+use rungs_types::{Address, AgentId, Authority, ErrorCode, Level};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -98,6 +98,9 @@ impl Control {
             freezes: status.freezes,
             late_cycles: status.late_cycles,
             waiting_for: status.waiting_for,
+            autonomy_waits_for: status.autonomy_waits_for,
+            ass: status.ass,
+            authorities: status.authority,
         }
     }
 
@@ -220,7 +223,11 @@ impl NodeControl for Control {
                     .ok_or_else(missing)
                     .map(|mut tree| {
                         tree.role = agent.to_string();
-                        tree.note = known.status().waiting_for;
+                        let status = known.status();
+                        tree.note = match status.waiting_for.is_empty() {
+                            true => status.autonomy_waits_for,
+                            false => status.waiting_for,
+                        };
                         tree
                     })
             }
@@ -252,8 +259,7 @@ impl NodeControl for Control {
     fn inject(&self, target: &Address, fault: FaultSpec) -> Result<(), Refusal> {
         let parts = self.parts()?;
         if parts.endpoints.get(target).is_none() {
-            let text = format!("{} has no {target}", parts.directory.node());
-            return Err(Refusal::new(ErrorCode::NotFound, &text));
+            return Err(absent(&parts, target));
         }
         let fault = match fault {
             FaultSpec::Panic => Fault::Panic,
@@ -282,6 +288,35 @@ impl NodeControl for Control {
         if let Ok(parts) = self.parts() {
             parts.request_stop();
         }
+    }
+}
+
+/// Why nobody is at an address: a phase of a level that is frozen does not run, and is nothing unknown.
+fn absent(parts: &Parts, target: &Address) -> Refusal {
+    let node = parts.directory.node();
+    let not_found = || Refusal::new(ErrorCode::NotFound, &format!("{node} has no {target}"));
+    let Address::Agent {
+        agent,
+        role: Some(role),
+    } = target
+    else {
+        return not_found();
+    };
+    let Some(known) = parts.hosts.get(agent) else {
+        return not_found();
+    };
+    // The phases of a level stand below its role, which is its name without the dot.
+    let level = Level::ALL.into_iter().find(|level| {
+        let prefix = level.to_string().to_lowercase().replace('.', "");
+        let below = role.as_str().strip_prefix(&prefix);
+        below.is_some_and(|rest| rest.starts_with('/'))
+    });
+    match level {
+        Some(level) if known.spec().highest >= level && known.authorities()[level.index()] == Authority::Frozen => {
+            let text = format!("{level} of {agent} is frozen, so that {target} does not run; see `agent {agent}`");
+            Refusal::new(ErrorCode::Refused, &text)
+        }
+        _ => not_found(),
     }
 }
 

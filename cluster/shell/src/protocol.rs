@@ -2,7 +2,7 @@
 //! agent itself, and starting and stopping agents to `@node/agents` (see `rungs_agent::messages`).
 
 use rungs_host::{KindDescription, TreeNode, Wire};
-use rungs_types::{Address, AgentId, NodeName};
+use rungs_types::{Address, AgentId, Authority, NodeName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -105,8 +105,25 @@ pub struct AgentRow {
     pub freezes: u32,
     /// Cycles that came late.
     pub late_cycles: u64,
-    /// What the highest level waits for; empty when it has full authority.
+    /// What L4.8 waits for; empty when it has full authority.
     pub waiting_for: String,
+    /// What L4.9 waits for, likewise; empty also of an agent without it.
+    pub autonomy_waits_for: String,
+    /// The Autonomy Stability Score; absent while L4.9 has not looked.
+    pub ass: Option<f64>,
+    /// The authority of each level, lowest first.
+    pub authorities: [Authority; 5],
+}
+
+impl AgentRow {
+    /// What the lowest level that is not at full authority waits for: those above it wait for that, too.
+    pub fn waits_for(&self) -> String {
+        match (self.waiting_for.is_empty(), self.autonomy_waits_for.is_empty()) {
+            (true, true) => String::new(),
+            (true, false) => format!("L4.9: {}", self.autonomy_waits_for),
+            (false, _) => self.waiting_for.clone(),
+        }
+    }
 }
 
 /// Asks what an actor of this node receives.

@@ -2,11 +2,11 @@
 
 use crate::capabilities::capabilities;
 use crate::protocol::{AgentRow, NodeReport};
-use crate::table::{Cell, Style, Table, Tone, paint};
+use crate::table::{Cell, Style, Table, Tone, clean, paint};
 use rungs_agent::messages::AgentDescription;
 use rungs_host::supervisor::NodeState;
 use rungs_host::{KindDescription, TreeNode};
-use rungs_types::{Address, AgentStatus, Authority, NodeName};
+use rungs_types::{Address, Authority, NodeName};
 use std::fmt::Write;
 
 /// Characters of "waits for ", under which the second and further things that a level waits for stand.
@@ -73,6 +73,7 @@ pub fn agents(rows: &[AgentRow], style: Style) -> String {
         "cycles/s",
         "EU",
         "RES",
+        "ASS",
         "err/pers",
         "freezes",
         "waits for",
@@ -84,7 +85,7 @@ pub fn agents(rows: &[AgentRow], style: Style) -> String {
             _ => Tone::Warn,
         };
         let waiting = if row.state == "running" {
-            row.waiting_for.clone()
+            row.waits_for()
         } else {
             row.state.clone()
         };
@@ -97,6 +98,7 @@ pub fn agents(rows: &[AgentRow], style: Style) -> String {
             Cell::number(format!("{:.1}", row.cycles_per_s)),
             Cell::maybe(row.eu, 3),
             Cell::maybe(row.res, 3),
+            Cell::maybe(row.ass, 3),
             Cell::maybe(row.forecast_ratio, 3),
             Cell::number(row.freezes).tone(if row.freezes > 0 { Tone::Warn } else { Tone::Plain }),
             Cell::text(waiting).tone(if row.state == "running" { Tone::Dim } else { Tone::Bad }),
@@ -140,7 +142,16 @@ pub fn agent(about: &AgentDescription, style: Style) -> String {
         }
     }
     out.push('\n');
-    out += &figures(&about.status).render(style);
+    out += &figures(about).render(style);
+    if let Some(veto) = about.autonomy.as_ref().and_then(|autonomy| autonomy.last_veto.as_ref()) {
+        let line = format!(
+            "last veto at cycle {}: {}, because {}",
+            veto.cycle,
+            clean(&veto.decision),
+            veto.by
+        );
+        writeln!(out, "{}", paint(&line, Tone::Warn, style.colour)).expect("a string takes all writes");
+    }
     if let Some(model) = &about.self_model {
         out.push('\n');
         out += &capabilities(model, style);
@@ -148,7 +159,8 @@ pub fn agent(about: &AgentDescription, style: Style) -> String {
     out
 }
 
-fn figures(status: &AgentStatus) -> Table {
+fn figures(about: &AgentDescription) -> Table {
+    let status = &about.status;
     let mut table = Table::new(&["figure", "value", "target"]);
     let mut figure = |name: &str, value: Cell, target: &str| {
         table.row([Cell::text(name), value, Cell::text(target).tone(Tone::Dim)]);
@@ -174,6 +186,23 @@ fn figures(status: &AgentStatus) -> Table {
         "< 1",
     );
     figure("interval coverage", Cell::maybe(status.coverage, 3), "0.90");
+    if let Some(autonomy) = &about.autonomy {
+        figure(
+            "audit of L4.8 SMS",
+            Cell::maybe(Some(autonomy.sms), 3),
+            ">= 0.80, see `qualify`",
+        );
+        figure(
+            "audit of L4.9 AMS",
+            Cell::maybe(autonomy.ams, 3),
+            ">= 0.80, see `qualify AGENT L4.9`",
+        );
+        figure(
+            "autonomy stability ASS",
+            Cell::maybe(autonomy.ass, 3),
+            ">= 0.20 to act, see `mind AGENT ass`",
+        );
+    }
     table
 }
 

@@ -4,6 +4,7 @@
 //! a second until Ctrl-C or the time is over → ask the nodes to stop, and end those that do not.
 
 pub mod processes;
+pub mod progress;
 pub mod rate;
 pub mod socket;
 pub mod view;
@@ -14,6 +15,7 @@ use crate::join::{self, Joined};
 use crate::local::{LocalCluster, Prepared, node_home};
 use anyhow::Context as _;
 use processes::{NODE_LOG, NodeProcess, ProcessEvent, Processes};
+use progress::Progress;
 use rungs_host::{EventFilter, EventStream, Format, Payload, Refusal, Watched, Wire};
 use rungs_mesh::{Ca, Role};
 use rungs_shell::event_line::event_line;
@@ -196,6 +198,7 @@ struct View {
     hints: Vec<String>,
     heading: String,
     news: News,
+    progress: Progress,
 }
 
 impl View {
@@ -231,6 +234,7 @@ impl View {
             hints,
             heading,
             news: News::default(),
+            progress: Progress::default(),
         }
     }
 
@@ -272,11 +276,14 @@ impl View {
         loop {
             tokio::select! {
                 _ = ticks.tick() => {
-                    let look = look(joined, self.began.elapsed(), self.limit).await;
+                    let look = self.look(joined).await;
                     self.show(&look)?;
                 }
                 event = events.recv(), if events_open => match event {
-                    Some(Watched::Event(event)) => self.tell(event_line(&event, self.colour))?,
+                    Some(Watched::Event(event)) => {
+                        self.progress.note(&event, self.began.elapsed());
+                        self.tell(event_line(&event, self.colour))?;
+                    }
                     Some(Watched::Lagged(lost)) => self.tell(format!("({lost} events lost)"))?,
                     None => events_open = false,
                 },
@@ -285,16 +292,24 @@ impl View {
                 _ = interrupt.received() => break,
             }
         }
-        let look = look(joined, self.began.elapsed(), self.limit).await;
+        let look = self.look(joined).await;
         self.show(&look)?;
         if !self.json {
             writeln!(
                 std::io::stdout(),
-                "stopping {}",
+                "{}\nstopping {}",
+                self.progress.summary(look.agents.len()),
                 counted(look.nodes.len() as u32, "node")
             )?;
         }
         Ok(())
+    }
+
+    async fn look(&self, joined: &Joined) -> Look {
+        Look {
+            progress: self.progress.clone(),
+            ..look(joined, self.began.elapsed(), self.limit).await
+        }
     }
 
     fn tell(&mut self, line: String) -> std::io::Result<()> {

@@ -1,10 +1,11 @@
 //! What `up` shows: a live table on a terminal, a line every five seconds when piped, one JSON object a line on
 //! request.
 
+use super::progress::Progress;
 use rungs_shell::protocol::{AgentRow, NodeReport};
 use rungs_shell::table::{Style, Tone, fit, paint};
 use rungs_shell::views;
-use rungs_types::NodeName;
+use rungs_types::{Authority, Level, NodeName};
 use std::collections::VecDeque;
 use std::fmt::Write;
 use std::time::Duration;
@@ -27,14 +28,14 @@ pub struct Look {
     pub nodes: Vec<(NodeName, Option<NodeReport>)>,
     /// All agents of the members that answered.
     pub agents: Vec<AgentRow>,
+    /// How far they came by themselves.
+    pub progress: Progress,
 }
 
 impl Look {
-    fn at_full(&self) -> usize {
-        self.agents
-            .iter()
-            .filter(|row| row.level == "L4.8" && row.authority == "full")
-            .count()
+    fn at_full(&self, level: Level) -> usize {
+        let full = |row: &&AgentRow| row.authorities[level.index()] == Authority::Full;
+        self.agents.iter().filter(full).count()
     }
 
     fn answering(&self) -> usize {
@@ -63,12 +64,16 @@ impl Look {
     pub fn line(&self) -> String {
         let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
         format!(
-            "{:>6}  nodes {}/{}  agents {}  L4.8 full {}  cycles/s {:.0}  EU {}  error/persistence {}  freezes {}",
+            "{:>6}  nodes {}/{}  agents {}  L4.8 full {}  L4.9 full {}  own goals {} set {} reached  cycles/s {:.0}  EU {}  error/persistence {}  \
+             freezes {}",
             views::span(self.elapsed.as_millis() as u64),
             self.answering(),
             self.nodes.len(),
             self.agents.len(),
-            self.at_full(),
+            self.at_full(Level::L48),
+            self.at_full(Level::L49),
+            self.progress.set,
+            self.progress.reached,
             self.cycles_per_s(),
             number(self.mean(|row| row.eu)),
             number(self.mean(|row| row.forecast_ratio)),
@@ -92,7 +97,7 @@ impl Look {
                 "node": row.node, "agent": row.agent, "level": row.level, "authority": row.authority,
                 "cycle": row.cycles, "cycles_per_s": row.cycles_per_s, "eu": row.eu, "res": row.res,
                 "forecast_ratio": row.forecast_ratio, "freezes": row.freezes, "state": row.state,
-                "waiting_for": row.waiting_for,
+                "waiting_for": row.waiting_for, "autonomy_waits_for": row.autonomy_waits_for, "ass": row.ass,
             });
             writeln!(out, "{object}").expect("a string takes all writes");
         }
@@ -167,6 +172,15 @@ mod tests {
             freezes: 1,
             late_cycles: 0,
             waiting_for: String::new(),
+            autonomy_waits_for: String::new(),
+            ass: None,
+            authorities: [
+                Authority::Full,
+                Authority::Full,
+                authority.parse().expect("valid"),
+                Authority::Frozen,
+                Authority::Frozen,
+            ],
         }
     }
 
@@ -176,6 +190,7 @@ mod tests {
             elapsed: Duration::from_millis(4200),
             limit: None,
             nodes: vec![(name("n1"), None)],
+            progress: Progress::default(),
             agents: vec![
                 row("ops-1", "full", Some(0.1)),
                 row("ops-2", "half", Some(0.3)),
@@ -186,8 +201,8 @@ mod tests {
 
     #[test]
     fn the_line_sums_up_the_cluster() {
-        let expected =
-            "  4.2s  nodes 0/1  agents 3  L4.8 full 1  cycles/s 30  EU 0.200  error/persistence -  freezes 3";
+        let expected = "  4.2s  nodes 0/1  agents 3  L4.8 full 1  L4.9 full 0  own goals 0 set 0 reached  cycles/s 30  EU 0.200  \
+             error/persistence -  freezes 3";
         assert_eq!(look().line(), expected);
     }
 

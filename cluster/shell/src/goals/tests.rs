@@ -29,15 +29,6 @@ fn stack(goals: Vec<GoalEntry>) -> Stack {
     }
 }
 
-fn drawn(stack: &Stack) -> Vec<String> {
-    let text = tree(stack, Style::default());
-    let first = |line: &str| line.trim_end().split("  1/2").next().unwrap_or_default().to_owned();
-    text.lines()
-        .skip(1)
-        .map(|line| first(line).split("   ").next().unwrap_or_default().into())
-        .collect()
-}
-
 #[test]
 fn goals_stand_in_their_tier_below_what_they_wait_for() {
     let goals = stack(vec![
@@ -49,10 +40,6 @@ fn goals_stand_in_their_tier_below_what_they_wait_for() {
         entry("old", "tactical", "succeeded", &["a"]),
     ]);
     let text = tree(&goals, Style::default());
-    let names: Vec<&str> = text
-        .lines()
-        .map(|line| line.split("  active").next().unwrap_or(""))
-        .collect();
     let starts = [
         "goal ",
         "strategic",
@@ -66,10 +53,9 @@ fn goals_stand_in_their_tier_below_what_they_wait_for() {
         "  old",
     ];
     for (line, start) in text.lines().zip(starts) {
-        let line = line.replace("  ├─", "  ├─");
         assert!(line.starts_with(start), "{start:?} in\n{text}");
     }
-    assert_eq!(text.lines().count(), starts.len(), "{names:?}");
+    assert_eq!(text.lines().count(), starts.len(), "{text}");
 }
 
 #[test]
@@ -80,13 +66,10 @@ fn a_circle_is_drawn_once() {
         entry("c", "tactical", "waiting", &["b"]),
         entry("d", "tactical", "waiting", &["c"]),
     ]);
-    let lines = drawn(&goals);
-    assert_eq!(lines.len(), 5, "{lines:?}");
+    let text = tree(&goals, Style::default());
+    assert_eq!(text.lines().count(), 6, "{text}");
     for goal in ["a", "b", "c", "d"] {
-        let of = lines
-            .iter()
-            .filter(|line| line.split_whitespace().any(|word| word == goal));
-        assert_eq!(of.count(), 1, "{goal} in {lines:?}");
+        assert_eq!(text.matches(&format!("reach {goal}\n")).count(), 1, "{goal} in\n{text}");
     }
 }
 

@@ -6,7 +6,7 @@ use crate::event_line::event_line;
 use crate::protocol::{FaultSpec, InjectFault, ListAgents, SetLog};
 use futures::future::join_all;
 use rungs_host::{EventFilter, Refusal, Watched};
-use rungs_types::{Address, ErrorCode, NodeName};
+use rungs_types::{ErrorCode, NodeName};
 use std::io::Write;
 use std::time::Duration;
 
