@@ -79,7 +79,11 @@ impl Desk {
     pub fn withdraw(&mut self, level: Level, checkpoint: CheckpointId) -> u32 {
         if let Some(origin) = origin_of(level) {
             // A freeze of Level 4.9 takes all of its goals back (MSCP Level 4.9, section 7.3).
-            let checkpoint = if level == Level::L49 { CheckpointId::default() } else { checkpoint };
+            let checkpoint = if level == Level::L49 {
+                CheckpointId::default()
+            } else {
+                checkpoint
+            };
             // One entry per origin: the oldest checkpoint covers the others.
             match self.withdrawn.iter_mut().find(|(other, _)| *other == origin) {
                 Some((_, since)) => *since = checkpoint.min(*since),
@@ -116,6 +120,11 @@ impl Desk {
     /// What the mode of the resources permits from now on.
     pub fn constrain(&mut self, constraints: Constraints) {
         self.constraints = constraints;
+    }
+
+    /// See [`Desk::constrain`].
+    pub fn constraints(&self) -> Constraints {
+        self.constraints
     }
 
     /// What the kernel goes by in a cycle: what L4.5 says, and of the advice of the current epoch the newest that takes

@@ -17,7 +17,6 @@ use crate::l49::resources::{Gauges, Survival, project};
 use crate::l49::ruling::{InForce, Ruling};
 use crate::l49::stability::{Decision, DecisionKind};
 use crate::lookahead::SelfModel;
-use crate::report::CycleReport;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rungs_types::GoalId;
@@ -29,12 +28,6 @@ use std::sync::Arc;
 pub const MAX_SANDBOXED: usize = 3;
 /// The reward of an aspirational goal: its priority is low.
 const ASPIRATIONAL_REWARD: f64 = 0.25;
-/// Stage of the existential guard that freezes the creation of goals.
-const GUARD_CRITICAL: u8 = 3;
-/// Mean of |z| for a standard normal z.
-const MEAN_ABSOLUTE: f64 = 0.797_884_560_802_865_4;
-/// Errors are cut off at this many standard deviations.
-const MAX_ERROR_SD: f64 = 5.0;
 
 /// A goal that phase 5 is asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -242,7 +235,7 @@ impl GenerateState {
         let (report, floor) = (&below.report, &below.floor);
         let skipped = report.facts.len().saturating_sub(floor.states.len());
         for (x, row) in floor.states.iter().zip(skipped..) {
-            self.model.observe(*x, 0.0, surprise(report, row));
+            self.model.observe(*x, 0.0, report.surprise(row));
         }
     }
 
@@ -254,10 +247,7 @@ impl GenerateState {
             survival: court.survival,
             gain: court.gain()?,
         });
-        let permitted = below.level48.stability.response == Response::Continue
-            && below.floor.structural_permitted
-            && below.floor.guard_stage < GUARD_CRITICAL
-            && below.floor.ethics_intact;
+        let permitted = below.level48.stability.response == Response::Continue && below.floor.permits_growth();
         if permitted {
             self.judge_sandboxed(court, output)?;
             let factor = court.input.in_force.modes.regime().l49.candidates();
@@ -419,20 +409,6 @@ fn has_place(spec: &GoalSpec, below: &Below, output: &GoalsOutput) -> bool {
     open + asked < spec.tier.cap()
         && below.open.len() + output.proposals.len() < crate::goals::MAX_OPEN
         && name_is_free(&spec.goal)
-}
-
-/// Mean |error| in forecast standard deviations over the dimensions observed in a row, / 0.798, - 1; `None` without one.
-fn surprise(report: &CycleReport, row: usize) -> Option<f64> {
-    let cells = row * report.dimensions..(row + 1) * report.dimensions;
-    let seen = report.observations.get(cells.clone())?;
-    let forecast = report.forecasts.get(cells.clone())?;
-    let sd = report.forecast_sd.get(cells)?;
-    let each = seen.iter().zip(forecast).zip(sd);
-    let errors = each
-        .map(|((seen, forecast), sd)| (seen - forecast).abs() / sd)
-        .filter(|z| z.is_finite());
-    let (sum, count) = errors.fold((0.0, 0.0), |(sum, count), z| (sum + z.min(MAX_ERROR_SD), count + 1.0));
-    (count > 0.0).then(|| sum / count / MEAN_ABSOLUTE - 1.0)
 }
 
 /// Where goals come from, for those who list them.
