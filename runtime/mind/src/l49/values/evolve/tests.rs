@@ -38,6 +38,6 @@ fn a_warning_of_the_guard_halves_mutations_and_the_critical_stage_freezes_them()
     close(admitted(Stage::Normal, 0), 0.04);
     close(admitted(Stage::Elevated, 0), 0.04);
     close(admitted(Stage::Warning, 0), 0.02);
-    assert_eq!(admitted(Stage::Critical, 0), []);
-    assert_eq!(admitted(Stage::Warning, 3), [], "not the guard's warning alone");
+    assert!(admitted(Stage::Critical, 0).is_empty());
+    assert!(admitted(Stage::Warning, 3).is_empty(), "not the guard's warning alone");
 }
