@@ -59,6 +59,11 @@ impl Desk {
         self.lock().constrain(constraints);
     }
 
+    /// See [`Desk::constrain`].
+    pub(crate) fn constraints(&self) -> Constraints {
+        self.lock().constraints()
+    }
+
     /// What the kernel goes by in a cycle.
     pub(crate) fn read(&self, cycle: u64, epoch: Epoch) -> (Floor, Option<Arc<Advice>>) {
         self.lock().read(cycle, epoch)

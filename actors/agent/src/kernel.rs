@@ -453,7 +453,11 @@ impl KernelActor {
         let shared = &self.tree.shared;
         let busy_nanos = shared.meter.read().busy_nanos;
         let stretch = state.start.body.stretch();
-        if let Some(share) = state.quota.look(state.began.elapsed(), busy_nanos, stretch) {
+        let parks = state.quota.look(state.began.elapsed(), busy_nanos, stretch);
+        if let Some(share) = state.quota.measured() {
+            self.tree.set_quota_share(share);
+        }
+        if let Some(share) = parks {
             let at = self.tree.at_cycle(state.start.cycle);
             shared.governor.fault(&Fault::Quota { share }, at);
         }

@@ -176,6 +176,8 @@ impl Level45Actor {
             .level
             .take()
             .ok_or("invariant: a level is lent to one job at a time")?;
+        // Looked up at each report rather than told, so that a level that was started again is constrained as before.
+        level.constrain(self.tree.desk.constraints().floor_degraded());
         let (read, tree) = (Arc::clone(&report), Arc::clone(&self.tree));
         self.tree.floor_track.queued();
         let job = move |_: &AtomicBool| {

@@ -7,6 +7,7 @@ use crate::kernel::KernelPart;
 use crate::level45::Level45Message;
 use crate::level48::Level48Message;
 use crate::level49::{Level49Message, PASSES_IN_FLIGHT};
+use crate::quota;
 use crate::runtime::AgentRuntime;
 use crate::shared::Shared;
 use crate::track::Track;
@@ -17,7 +18,7 @@ use rungs_mind::l45::Level45State;
 use rungs_mind::l49::Quotas;
 use rungs_mind::ladder::At;
 use rungs_types::{Address, EnvironmentSpec, Level, RolePath};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ pub(crate) struct Tree {
     pub(crate) above_48: Arc<Mailbox>,
     /// What other agents said, until Level 4.9 reads it.
     inbox: Mutex<Inbox>,
+    /// Bits of the share of the processor quota that is in use; of NaN before it is known.
+    quota_share: AtomicU64,
     cut_requested: AtomicBool,
     parts: Mutex<LastParts>,
 }
@@ -82,6 +85,7 @@ impl Tree {
             level49: Link::default(),
             above_48: Arc::new(Mailbox::bounded(PASSES_IN_FLIGHT, MAX_ABOVE_BYTES)),
             inbox: Mutex::default(),
+            quota_share: AtomicU64::new(f64::NAN.to_bits()),
             cut_requested: AtomicBool::new(false),
             parts: Mutex::default(),
         }
@@ -92,11 +96,22 @@ impl Tree {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is metered of the agent.
+    /// The share of the processor quota that is in use.
+    pub(crate) fn set_quota_share(&self, share: f64) {
+        self.quota_share.store(share.to_bits(), Ordering::Relaxed);
+    }
+
+    /// What is metered of the agent; nothing of one without a quota, so that it does the same wherever it is run.
     pub(crate) fn quotas(&self) -> Quotas {
+        let own_resources = matches!(self.shared.spec.environment, EnvironmentSpec::Sim { .. });
+        let metered = self.shared.spec.cpu_quota.map(|_| {
+            let share = f64::from_bits(self.quota_share.load(Ordering::Relaxed));
+            let known = Some(share).filter(|share| share.is_finite());
+            quota::left(known, self.shared.meter.read().state_bytes)
+        });
         Quotas {
-            own_resources: matches!(self.shared.spec.environment, EnvironmentSpec::Sim { .. }),
-            ..Quotas::default()
+            own_resources,
+            ..metered.unwrap_or_default()
         }
     }
 

@@ -8,8 +8,12 @@ use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64Mcg;
 use rungs_mind::budget::Unlimited;
 use rungs_mind::goals::{Change, GoalRecord, GoalTable};
+use rungs_mind::l45::frames::{Ballot, Decision, FRAMES, Resolution};
+use rungs_mind::l45::projection::SelfProjection;
 use rungs_mind::l48::{Bundle, Emit, Introspect, Observe, ObserveConfig, Orchestrator, Plan, Turn, Verify};
-use rungs_mind::report::{CycleFacts, CycleReport, FloorReport, GoalReport, REPORT_CYCLES, Resource, RhoState};
+use rungs_mind::report::{
+    CycleFacts, CycleReport, DivergenceBand, FloorReport, GoalReport, REPORT_CYCLES, Resource, RhoState, Votes,
+};
 use rungs_types::{CheckpointId, GoalId};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -25,6 +29,17 @@ const CONFIG: ObserveConfig = ObserveConfig {
 const WARM_REPORTS: u64 = 300;
 /// Reports of the world that are made in advance, so that making them is not measured.
 const REPORTS: usize = 600;
+
+/// A ballot on an archetype that all frames are for.
+const PASSED: Ballot = Ballot {
+    on: Decision::Archetype,
+    votes: [1.0; FRAMES],
+    yes: FRAMES as u32,
+    vetoed: false,
+    variance: 0.0,
+    resolution: Resolution::Proceed,
+    passed: true,
+};
 
 /// The level as its supervisor drives it.
 struct Level {
@@ -89,6 +104,16 @@ impl Level {
             contained: true,
             structural_permitted: true,
             sustained: [1_000, 500, 500, 20, 300, 200],
+            // Every course is open, so that as many candidates are compared as there can be.
+            divergence_band: DivergenceBand::Normal,
+            projection: SelfProjection {
+                aggressive_open: true,
+                ..SelfProjection::default()
+            },
+            votes: Votes {
+                posture: [Some(PASSED); 2],
+                ..Votes::default()
+            },
             ..FloorReport::default()
         };
         let Turn::Begin(mut baton) = self.orchestrator.on_report(Arc::new(report), Arc::new(floor)) else {

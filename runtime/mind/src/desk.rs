@@ -122,6 +122,11 @@ impl Desk {
         self.constraints = constraints;
     }
 
+    /// See [`Desk::constrain`].
+    pub fn constraints(&self) -> Constraints {
+        self.constraints
+    }
+
     /// What the kernel goes by in a cycle: what L4.5 says, and of the advice of the current epoch the newest that takes
     /// effect by then. Advice that a newer one has replaced is cleared away.
     pub fn read(&mut self, cycle: u64, epoch: Epoch) -> (Floor, Option<Arc<Advice>>) {

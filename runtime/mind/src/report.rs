@@ -2,6 +2,9 @@
 //!
 //! Kernel (L3) → L4.5 → L4.8: [`CycleReport`], [`FloorReport`]. L4.8 → kernel: [`Advice`].
 
+mod permits;
+mod surprise;
+
 use crate::goals::GoalRecord;
 use crate::l3::ActionKind;
 use crate::l3::graph::{TrialOrder, TrialReport};

@@ -61,6 +61,7 @@ fn live(plant: impl Fn(u64) -> Planted) -> Life {
     let spec = AgentSpec {
         seed: 1,
         particles: 20,
+        highest: Level::L48,
         ..AgentSpec::new("sim".parse().expect("a name"))
     };
     let mut stack = Stack::new(&spec, &surroundings).expect("valid");

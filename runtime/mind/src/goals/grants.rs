@@ -3,9 +3,11 @@
 //! A goal with a grant of 0.2 earns a fifth of a cycle in each cycle, and saves at most [`MAX_SAVED_CYCLES`]; an action
 //! costs one. A goal that the allocation does not name, and every goal while nobody allocates, is not limited: advice
 //! limits by its weight, so that half of it leaves half of the cycles free. While resources are critical, goals that do
-//! not serve survival have what the survival share leaves, whatever else they are granted.
+//! not serve survival have what the survival share leaves, whatever else they are granted. A goal that Level 4.5 has
+//! constrained has half of what it would have, and one that it has paused takes no turn at all.
 
 use super::record::GoalRecord;
+use super::relief::Relief;
 use crate::l48::plan::Allocation;
 use crate::l49::Constraints;
 use rungs_types::GoalId;
@@ -16,11 +18,24 @@ pub const MAX_SAVED_CYCLES: f64 = 5.0;
 /// What sums of shares may lack of a whole cycle.
 const ROUNDING: f64 = 1e-9;
 
-/// What each limited goal has saved.
+/// What each limited goal has saved, and what Level 4.5 has found.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Grants(Vec<(GoalId, f64)>);
+pub struct Grants {
+    saved: Vec<(GoalId, f64)>,
+    relief: Relief,
+}
 
 impl Grants {
+    /// From now on goals have this relief.
+    pub fn relieve(&mut self, relief: Relief) {
+        self.relief = relief;
+    }
+
+    /// The relief in force.
+    pub fn relief(&self) -> &Relief {
+        &self.relief
+    }
+
     /// One more cycle under this allocation, if there is one, of this weight in [0, 1], and under what the mode of the
     /// resources leaves to these open goals.
     pub fn cycle(&mut self, allocation: Option<&Allocation>, weight: f64, open: &[GoalRecord], limits: &Constraints) {
@@ -29,15 +44,12 @@ impl Grants {
             let grants = allocation.map_or(&[][..], |allocation| &allocation.goals);
             grants.iter().find(|grant| grant.goal == *goal).map(|grant| grant.share)
         };
-        let before = std::mem::take(&mut self.0);
+        let before = std::mem::take(&mut self.saved);
         for record in open {
             let goal = &record.spec.goal;
             let share = granted(goal).map(|share| weight * share + (1.0 - weight));
-            let factor = if left < 1.0 && !serves_survival(&record.spec) {
-                left
-            } else {
-                1.0
-            };
+            let left = if serves_survival(&record.spec) { 1.0 } else { left };
+            let factor = left * self.relief.share(goal);
             if share.is_none() && factor >= 1.0 {
                 continue;
             }
@@ -46,19 +58,24 @@ impl Grants {
                 .find(|(other, _)| other == goal)
                 .map_or(1.0, |(_, saved)| *saved);
             let earned = factor * share.unwrap_or(1.0);
-            self.0.push((goal.clone(), (saved + earned).min(MAX_SAVED_CYCLES)));
+            self.saved.push((goal.clone(), (saved + earned).min(MAX_SAVED_CYCLES)));
         }
+    }
+
+    /// No task of the goal is started, whatever it does.
+    pub fn rests(&self, goal: &GoalId) -> bool {
+        self.relief.rests(goal)
     }
 
     /// The goal may act now.
     pub fn permits(&self, goal: &GoalId) -> bool {
-        let saved = self.0.iter().find(|(other, _)| other == goal);
+        let saved = self.saved.iter().find(|(other, _)| other == goal);
         saved.is_none_or(|(_, saved)| *saved >= 1.0 - ROUNDING)
     }
 
     /// The goal has acted.
     pub fn spend(&mut self, goal: &GoalId) {
-        if let Some((_, saved)) = self.0.iter_mut().find(|(other, _)| other == goal) {
+        if let Some((_, saved)) = self.saved.iter_mut().find(|(other, _)| other == goal) {
             *saved = (*saved - 1.0).max(0.0);
         }
     }

@@ -1,5 +1,6 @@
 //! What the conditions of goals look at.
 
+use crate::l45::purpose::{Finding, MAX_FINDINGS};
 use crate::report::FloorReport;
 use rungs_types::goal::Quantity;
 
@@ -27,6 +28,10 @@ pub struct FloorSight {
     pub c_l4: f64,
     /// U.
     pub uncertainty: f64,
+    /// What is wrong with goals.
+    pub findings: [Option<Finding>; MAX_FINDINGS],
+    /// The agent may give itself goals: the guard and what else freezes growth permit it.
+    pub growth: bool,
 }
 
 impl From<&FloorReport> for FloorSight {
@@ -36,6 +41,8 @@ impl From<&FloorReport> for FloorSight {
             iis: floor.iis,
             c_l4: floor.c_l4,
             uncertainty: floor.uncertainty,
+            findings: floor.purpose.findings,
+            growth: floor.permits_growth(),
         }
     }
 }

@@ -54,6 +54,8 @@ pub enum Waiver {
     Circular,
     /// It made no progress for too long.
     Stale,
+    /// It did what this other goal does.
+    Merged(GoalId),
 }
 
 impl GoalState {
@@ -79,6 +81,7 @@ impl fmt::Display for GoalState {
             GoalState::Abandoned(Waiver::Prerequisite(goal)) => write!(f, "abandoned: {goal} did not succeed"),
             GoalState::Abandoned(Waiver::Circular) => f.write_str("abandoned: waited for itself"),
             GoalState::Abandoned(Waiver::Stale) => f.write_str("abandoned: no progress"),
+            GoalState::Abandoned(Waiver::Merged(into)) => write!(f, "abandoned: {into} does the same"),
             GoalState::Withdrawn => f.write_str("withdrawn"),
         }
     }

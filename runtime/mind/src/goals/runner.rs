@@ -10,6 +10,7 @@ use super::change::{Change, tally};
 use super::grants::Grants;
 use super::observed::{FloorSight, Observed, WorldSight};
 use super::record::{GoalRecord, GoalView, Waiver};
+use super::relief::{Relief, merges};
 use super::start::{Start, TaskOutcome, action_of};
 use super::table::{GoalTable, Submission, SubmitError};
 use crate::desk::Orders;
@@ -181,14 +182,16 @@ impl Runner {
     }
 
     /// Carries out what the levels above want of the goals: takes back, then sets, and keeps to the mode of the resources.
-    /// A goal that the table refuses is told of.
+    /// A goal that the table refuses is told of; while the floor does not permit growth, or has not spoken, it refuses all
+    /// that no user sets.
     pub fn obey(&mut self, orders: Orders) {
         self.constraints = orders.constraints;
         for (origin, checkpoint) in orders.withdrawn {
             self.withdraw(origin, checkpoint);
         }
+        let permitted = self.floor.is_some_and(|floor| floor.growth);
         for Injection { spec, checkpoint } in orders.injections {
-            if let Err(refused) = self.submit(&spec, checkpoint, true) {
+            if let Err(refused) = self.submit(&spec, checkpoint, permitted) {
                 let summary = format!("goal {} of {} is not set: {refused}", spec.goal, spec.origin);
                 self.news.push(EventKind::Warning { summary });
             }
@@ -211,6 +214,7 @@ impl Runner {
         }
         let own = self.state.own;
         self.strategy = advised.map_or(own, |(advice, weight)| advice.plan.choice.strategy.blend(&own, weight));
+        self.relieve();
         let weight = advised.map_or(0.0, |(_, weight)| weight);
         let allocation = advised.map(|(advice, _)| &advice.plan.allocation);
         self.grants
@@ -255,6 +259,23 @@ impl Runner {
                 }
             }
         }
+    }
+
+    /// Does what helps against what Level 4.5 has found: also without advice, as it is no matter of the levels above.
+    fn relieve(&mut self) {
+        let findings = self.floor.map(|floor| floor.findings).unwrap_or_default();
+        let merged = merges(&findings, self.state.table.open());
+        self.apply(merged);
+        let relief = Relief::of(&findings, self.state.table.open());
+        for (goal, state) in relief.told(self.grants.relief()) {
+            let open = self.state.table.get(&goal).filter(|record| record.state.is_open());
+            self.news.extend(open.map(|record| EventKind::Goal {
+                goal: record.spec.goal.clone(),
+                origin: record.spec.origin,
+                state: state.to_owned(),
+            }));
+        }
+        self.grants.relieve(relief);
     }
 
     /// The next task that is an action; knobs are turned on the way, each once.

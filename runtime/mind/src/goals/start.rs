@@ -115,14 +115,15 @@ pub fn action_of(task: &TaskAction) -> Option<Action> {
 impl GoalTable {
     /// The next task: of the goal of highest priority that can move, the first of its tasks that can. `None` if as many
     /// are under way as may be, if C_L4 has reached the risk cap, or while it is not known. A goal that has used its share
-    /// of cycles waits for more.
+    /// of cycles waits for more, and one that Level 4.5 has paused rests.
     pub fn next(&self, cycle: u64, observed: &Observed<'_>, limits: &Limits, grants: &Grants) -> Option<Start> {
         let calm = observed.floor.is_some_and(|floor| floor.c_l4 < limits.risk_cap);
         let under_way: usize = self.open.iter().map(GoalRecord::in_flight).sum();
         if !calm || under_way >= usize::from(limits.parallel_tasks) {
             return None;
         }
-        let mut active = self.running().into_iter().filter(|r| r.state == GoalState::Active);
+        let works = |record: &&GoalRecord| record.state == GoalState::Active && !grants.rests(&record.spec.goal);
+        let mut active = self.running().into_iter().filter(works);
         active.find_map(|record| {
             let mut tasks = record.each_task();
             let (index, spec, task) = tasks.find(|(_, spec, task)| {

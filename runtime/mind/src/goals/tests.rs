@@ -1,6 +1,7 @@
 use super::start::back_off;
 use super::*;
 use crate::l3::{Action, Outcomes};
+use crate::l45::purpose::MAX_FINDINGS;
 use proptest::prelude::*;
 use rungs_types::goal::{
     Comparison, Condition, GoalBudget, GoalSpec, Knob, KnobSetting, Origin, Quantity, Reward, Success, TaskAction,
@@ -15,6 +16,8 @@ const CALM: FloorSight = FloorSight {
     iis: Some(0.95),
     c_l4: 0.1,
     uncertainty: 0.1,
+    findings: [None; MAX_FINDINGS],
+    growth: true,
 };
 const LIMITS: Limits = Limits {
     parallel_tasks: 2,

@@ -4,6 +4,7 @@ mod foresight;
 mod state;
 
 pub use state::Level45State;
+pub(crate) use state::is_calm;
 
 use self::state::Around;
 
@@ -52,6 +53,8 @@ pub enum Level45Error {
 pub struct Level45 {
     config: Level45Config,
     ethics: EthicalKernel,
+    /// See [`Level45::constrain`]. Not part of the state: whoever constrains says so again after a restart.
+    degraded: bool,
     state: Level45State,
 }
 
@@ -63,6 +66,7 @@ impl Level45 {
         Ok(Self {
             config,
             ethics: EthicalKernel::default(),
+            degraded: false,
             state,
         })
     }
@@ -75,6 +79,7 @@ impl Level45 {
             None => Ok(Self {
                 config,
                 ethics: EthicalKernel::default(),
+                degraded: false,
                 state,
             }),
         }
@@ -95,6 +100,12 @@ impl Level45 {
     /// The whole state; [`Level45::restore`] goes on from it as if nothing had happened.
     pub fn snapshot(&self) -> Level45State {
         self.state.clone()
+    }
+
+    /// From now on it is degraded, or no more: no structural change is permitted and nothing is looked ahead beyond the
+    /// tactical horizon of 50 cycles, as the agent's resources are critical (MSCP Level 4.9, section 5.3).
+    pub fn constrain(&mut self, degraded: bool) {
+        self.degraded = degraded;
     }
 
     /// An operator says that the agent is to be someone else from now on: the identity reference is taken anew.
@@ -126,6 +137,7 @@ impl Level45 {
             resources: report.resources.as_slice(),
             ethics_intact: floor.ethics_intact,
             trial: report.trial,
+            degraded: self.degraded,
         };
         if report.dropped_cycles > 0 {
             self.state.sustained.lost();
@@ -138,6 +150,7 @@ impl Level45 {
             self.state.check_when_due(&cycle, &around, floor);
         }
         self.state.write(floor);
+        floor.structural_permitted &= !self.degraded;
     }
 }
 

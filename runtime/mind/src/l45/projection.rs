@@ -163,13 +163,20 @@ impl SelfProjection {
         };
     }
 
-    /// Projects all three courses in the same worlds, and gives what the frames vote on. `far` reaches the strategic
-    /// horizon. A course whose state or law is not a number has no outlook.
+    /// Nothing stands beyond so many horizons.
+    pub fn keep(&mut self, reach: usize) {
+        for path in &mut self.paths {
+            path.horizons.iter_mut().skip(reach).for_each(|outlook| *outlook = None);
+        }
+    }
+
+    /// Projects all three courses in the same worlds over the `reach` nearest horizons, and gives what the frames vote on.
+    /// What stands of the strategic horizon stays unless it is projected anew. A course whose state or law is not a number has no outlook.
     pub fn project(
         &mut self,
         at_cycle: u64,
         scene: &Scene<'_, impl Trajectories>,
-        far: bool,
+        reach: usize,
         rng: &mut Pcg64Mcg,
     ) -> Prospects {
         let mut prospects = Prospects::default();
@@ -178,7 +185,7 @@ impl SelfProjection {
             *rng = start.clone();
             let how = Projecting {
                 course: &posture.course(),
-                reach: if far { HORIZONS.len() } else { HORIZONS.len() - 1 },
+                reach,
                 trajectories: scene.trajectories,
                 halved: scene.halved,
             };
@@ -189,7 +196,11 @@ impl SelfProjection {
                 continue;
             };
             let [near, middle, distant] = found.horizons.map(|h| h.map(|h| Outlook::of(at_cycle, &h)));
-            let kept = if far { distant } else { path.horizons[2] };
+            let kept = if reach < HORIZONS.len() {
+                path.horizons[2]
+            } else {
+                distant
+            };
             path.horizons = [near, middle, kept.filter(|_| !found.tactical_alarm)];
             path.tactical_alarm = found.tactical_alarm;
             let nearer = found.horizons[..2].iter().flatten();

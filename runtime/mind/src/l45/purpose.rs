@@ -2,12 +2,13 @@
 //!
 //! At each check every open goal is looked at: how far it is aligned with the purpose, and whether it is ill in one of
 //! three ways ([`Pathology`]). PCS sums that up; when it is low, or the frames cannot agree, a reflection is due, and what
-//! it finds names the goals at fault and a remedy for each. What becomes of the findings is decided above.
+//! it finds names the goals at fault and a remedy for each. What becomes of them is the kernel's ([`crate::goals::Relief`]).
 //!
 //! Invariants:
 //! 1. A goal that a user assigned is never merged away, paused or pruned: the remedy for it is to constrain it.
 //! 2. A reflection that is due takes place within [`DUE_CYCLES`].
-//! 3. Without goals there is no PCS, and G of X is 1.
+//! 3. A finding stands as long as its goal is at fault, which each check looks at, and no longer.
+//! 4. Without goals there is no PCS, and G of X is 1.
 
 mod aim;
 mod pathology;
@@ -62,7 +63,7 @@ pub struct PurposeReport {
     pub due_at_cycle: Option<u64>,
     /// The cycle of the last reflection.
     pub reflected_at_cycle: Option<u64>,
-    /// What the last reflection found, the worst first.
+    /// What the last reflection found and is still so, the worst first.
     pub findings: [Option<Finding>; MAX_FINDINGS],
 }
 
@@ -162,6 +163,7 @@ impl Purpose {
         for track in &mut self.tracks {
             track.check(change);
         }
+        self.recede();
         self.report.goals = self.tracks.len() as u32;
         self.report.pcs = self.coherence();
         self.baseline = self.baseline.or(self.report.pcs);
@@ -213,6 +215,19 @@ impl Purpose {
             };
             self.report.alignments[d] = alignment;
             self.report.misaligned[d] = *cycles >= MISALIGNED_CYCLES;
+        }
+    }
+
+    /// What was found and is not so any more is no finding.
+    fn recede(&mut self) {
+        let found = std::mem::take(&mut self.report.findings);
+        for finding in found.iter().flatten() {
+            let index = self.tracks.iter().position(|track| track.aim.number == finding.goal);
+            let now = index.map_or_else(Default::default, |index| pathology::find(index, &self.tracks));
+            let same = |now: &&Finding| now.pathology.is_like(finding.pathology);
+            if let Some(now) = now.iter().flatten().find(same) {
+                keep(&mut self.report.findings, *now);
+            }
         }
     }
 

@@ -1,9 +1,22 @@
 //! What several tests of the level start from.
 
 use super::observe::{ObserveConfig, ObserveOutput};
-use crate::report::{CycleFacts, CycleReport, FloorReport, RhoState};
+use crate::l45::frames::{Ballot, Decision, FRAMES, Resolution};
+use crate::l45::projection::SelfProjection;
+use crate::report::{CycleFacts, CycleReport, DivergenceBand, FloorReport, RhoState, Votes};
 
-/// A floor on which all five invariants hold, and all six criteria have held for long.
+/// A ballot on an archetype that all frames are for.
+pub(crate) const PASSED: Ballot = Ballot {
+    on: Decision::Archetype,
+    votes: [1.0; FRAMES],
+    yes: FRAMES as u32,
+    vetoed: false,
+    variance: 0.0,
+    resolution: Resolution::Proceed,
+    passed: true,
+};
+
+/// A floor on which all five invariants hold, all six criteria have held for long, and every course is open.
 pub(crate) fn healthy_floor(cycle: u64) -> FloorReport {
     FloorReport {
         cycle,
@@ -16,6 +29,15 @@ pub(crate) fn healthy_floor(cycle: u64) -> FloorReport {
         contained: true,
         structural_permitted: true,
         sustained: [1_000, 500, 500, 20, 300, 200],
+        divergence_band: DivergenceBand::Normal,
+        projection: SelfProjection {
+            aggressive_open: true,
+            ..SelfProjection::default()
+        },
+        votes: Votes {
+            posture: [Some(PASSED); 2],
+            ..Votes::default()
+        },
         ..FloorReport::default()
     }
 }

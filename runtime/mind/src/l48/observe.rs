@@ -8,7 +8,7 @@ mod trajectories;
 pub use state::ObserveState;
 pub use summary::{ObserveSummary, RestoreError};
 pub use trajectories::BeliefTrajectories;
-pub(in crate::l48) use trajectories::domain_of;
+pub(crate) use trajectories::domain_of;
 
 use super::belief::Scratch;
 use super::causal::Causes;

@@ -9,16 +9,19 @@
 //! 1. No Lookahead touches anything outside itself; all candidates meet the same worlds, drawn from the same seeds.
 //! 2. The strategy changes at most once in [`DWELL_PASSES`], and not while structural change is not permitted: a change
 //!    that the verifier did not permit has not happened.
-//! 3. A step whose time is over leaves the phase as it was.
-//! 4. Until the law of the agent's own state is known, and where a number that a Lookahead needs is none, nothing is
+//! 3. No strategy is chosen whose course L4.5's projection and frames do not leave open; an aggressive one in force whose
+//!    course closes is left at once.
+//! 4. A step whose time is over leaves the phase as it was.
+//! 5. Until the law of the agent's own state is known, and where a number that a Lookahead needs is none, nothing is
 //!    compared and the strategy stays.
 
 pub mod allocator;
 pub mod comparator;
+mod courses;
 pub mod goal_stack;
 mod learned;
 pub mod reward;
-pub(in crate::l48) mod sight;
+pub(crate) mod sight;
 mod simulate;
 mod state;
 pub mod strategy;

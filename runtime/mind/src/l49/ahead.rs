@@ -13,9 +13,11 @@ use super::stability::Readings;
 use super::values::{DIMENSIONS, Derived, ValueDimension, ValueVector};
 use crate::budget::Budget;
 use crate::goals::GoalRecord;
+use crate::l48::observe::domain_of;
+use crate::l48::plan::sight::{ahead, waits_for};
 use crate::lookahead::{
-    Course, DecisionState, Domain, Dynamics, Goal, LookaheadError, LookaheadReport, MAX_DOMAINS, MAX_GOALS,
-    MAX_RESOURCES, ReportPool, ResourceState, Rollout, Trajectories,
+    Course, DecisionState, Domain, Dynamics, Goal, LookaheadError, LookaheadReport, MAX_GOALS, MAX_RESOURCES,
+    ReportPool, ResourceState, Rollout, Trajectories,
 };
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
@@ -97,22 +99,14 @@ impl Prospective {
     }
 
     fn open(record: &GoalRecord, cycle: u64, depends_on: u8) -> Self {
-        let progress = record.progress();
         let age = cycle.saturating_sub(record.approved_at.unwrap_or(cycle)).max(1) as f64;
-        let usual = 1.0 / f64::from(record.spec.tier.horizon_cycles());
-        let rate = if progress > 0.0 { progress / age } else { usual };
         let urgency = record
             .spec
             .deadline_cycles
             .map_or(0.0, |deadline| age / deadline as f64);
         Self {
-            goal: Goal {
-                progress,
-                rate_per_cycle: rate.min(1.0),
-                cost_per_cycle: [0.0; MAX_RESOURCES],
-                domain: domain(&record.spec),
-                depends_on,
-            },
+            // What it costs, the scene says: by what its resources are.
+            goal: ahead(record, cycle, &[], depends_on),
             share: record.spec.budget.share,
             terms: [1.0, UNKNOWN_RESILIENCE, value(&record.spec), urgency, 1.0].map(unit),
         }
@@ -145,10 +139,6 @@ fn value(spec: &GoalSpec) -> f64 {
 fn domain(spec: &GoalSpec) -> u8 {
     let group = spec.tasks.iter().find_map(|task| task.does.group());
     domain_of(group.unwrap_or(0))
-}
-
-fn domain_of(group: u16) -> u8 {
-    usize::from(group).min(MAX_DOMAINS - 1) as u8
 }
 
 impl Scene {
@@ -325,22 +315,6 @@ fn fill_domains(state: &mut DecisionState) {
     }
 }
 
-/// A bit for each goal among `taken` that must be complete before; one outside of it counts as the goal itself, so that
-/// nothing moves that waits for what is not looked at.
-fn waits_for(record: &GoalRecord, taken: &[GoalRecord]) -> u8 {
-    let itself = taken.iter().position(|other| other.spec.goal == record.spec.goal);
-    let unmet = record
-        .spec
-        .after
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| record.met & (1 << index) == 0);
-    unmet.fold(0, |bits, (_, before)| {
-        let place = taken.iter().position(|other| other.spec.goal == *before);
-        bits | place.or(itself).map_or(0, |index| 1 << index)
-    })
-}
-
 /// What a goal serves: its weights, scaled to sum to 1; those of `purpose` if it says nothing.
 pub fn served(spec: &GoalSpec, purpose: &[f64; DIMENSIONS]) -> [f64; DIMENSIONS] {
     let named = ValueDimension::ALL.map(|dimension| spec.weights.get(&dimension).copied().unwrap_or(0.0));
@@ -374,6 +348,7 @@ pub fn cosine(a: &[f64; DIMENSIONS], b: &[f64; DIMENSIONS]) -> f64 {
 mod tests {
     use super::*;
     use crate::l49::fixtures::{World, user_goal};
+    use crate::lookahead::MAX_DOMAINS;
     use rungs_types::CheckpointId;
     use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 //! supervisor would wire them.
 
 use super::below::{Below, Qualification, Quotas};
-use super::goals::{Generate, GoalOrigin, skill_name};
+use super::goals::{Generate, GoalOrigin};
 use super::output::L49Output;
 use super::peers::Relate;
 use super::resources::{Reading, Survive};
@@ -318,10 +318,7 @@ pub(super) fn user_goal(name: &str, dimension: ValueDimension, skills: &[Skill])
         after: Vec::new(),
         deadline_cycles: None,
         budget: GoalBudget::default(),
-        skills: skills
-            .iter()
-            .map(|skill| skill_name(*skill))
-            .collect::<Vec<SkillName>>(),
+        skills: skills.iter().map(|skill| skill.name()).collect::<Vec<SkillName>>(),
         reward: Reward::default(),
         weights: [(dimension, 1.0)].into(),
     }

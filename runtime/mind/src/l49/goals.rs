@@ -29,7 +29,7 @@ pub use book::{Book, Counters, Fate, GoalEntry, MAX_ENTRIES};
 pub use detect::{
     DECILE_SAMPLES, Detector, EXPLORATORY_DECILE, GAP_MAGNITUDE, GAP_TIME_TO_NEED_CYCLES, MIN_GAIN, MIN_PROBABILITY,
     NEEDED_CHANCE, NEGLECT_ALIGNMENT, NEGLECT_CYCLES, OPPORTUNITY_CYCLES, PURPOSE_ALIGNMENT, Surroundings,
-    group_variances, skill_confidence, skill_name,
+    group_variances, skill_confidence,
 };
 pub use generate::{Generate, GenerateState, Generating, GoalProposal, GoalsOutput, MAX_SANDBOXED};
 pub use matrix::{

@@ -49,7 +49,10 @@ impl Stack {
             }
             Action::Stabilize { on } => self.desk.set_floor(if on { Floor::Failed } else { Floor::Silent }),
             Action::Advise(advice) => self.desk.lay(advice),
-            Action::Constrain(constraints) => self.desk.constrain(constraints),
+            Action::Constrain(constraints) => {
+                self.level45.constrain(constraints.floor_degraded());
+                self.desk.constrain(constraints);
+            }
             Action::Act(output) => self.act_on(&output),
             Action::Emit(kind) => self.tell(cycle, kind),
             Action::Park { .. } | Action::RestartAgent { .. } => self.ended = true,

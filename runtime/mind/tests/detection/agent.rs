@@ -119,6 +119,7 @@ impl Life {
         let spec = AgentSpec {
             seed,
             particles: 50,
+            highest: Level::L48,
             ..AgentSpec::new("sim".parse().expect("a name"))
         };
         let world = World {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::goals::{Change, GoalTable};
+use crate::l45::purpose::{Finding, MAX_FINDINGS, Pathology, Remedy};
 use crate::l48::plan::Grant;
 use crate::l49::resources::SurvivalState;
 use rungs_types::CheckpointId;
@@ -14,7 +15,7 @@ fn open(goals: &[(&str, &str)]) -> Vec<GoalRecord> {
     let mut table = GoalTable::default();
     for (name, value) in goals {
         let spec = serde_json::json!({
-            "goal": name, "intent": "see more", "weights": { *value: 1.0 },
+            "goal": name, "origin": "l49", "intent": "see more", "weights": { *value: 1.0 },
             "success": { "all": [{ "of": "eu", "is": "at_most", "value": 0.0 }] },
             "tasks": [{ "name": "a", "does": { "sample_faster": { "group": 0 } } }],
         });
@@ -113,4 +114,33 @@ fn five_cycles_are_saved_and_no_more() {
     // Nothing is left over that would make a whole one of the next 0.95.
     grants.cycle(Some(&share), 1.0, &open, &Constraints::default());
     assert!(!grants.permits(&goal("a")));
+}
+
+#[test]
+fn a_constrained_goal_has_half_of_what_it_would_have() {
+    let actions = |share: Option<f64>, ill: bool| {
+        let open = open(&[("a", "growth")]);
+        let allocation = share.map(|share| allocation(&[("a", share)]));
+        let mut findings = [None; MAX_FINDINGS];
+        findings[0] = ill.then_some(Finding {
+            goal: open[0].number,
+            pathology: Pathology::SelfReinforcing,
+            measure: 0.7,
+            remedy: Remedy::Constrain,
+        });
+        let mut grants = Grants::default();
+        grants.relieve(Relief::of(&findings, &open));
+        let mut count = 0;
+        for _ in 0..100 {
+            grants.cycle(allocation.as_ref(), 1.0, &open, &Constraints::default());
+            if grants.permits(&goal("a")) {
+                grants.spend(&goal("a"));
+                count += 1;
+            }
+        }
+        count
+    };
+    // The first action is from what every goal begins with.
+    assert_eq!((actions(Some(0.2), false), actions(Some(0.2), true)), (21, 11));
+    assert_eq!((actions(None, false), actions(None, true)), (100, 51));
 }

@@ -1,5 +1,6 @@
 use super::*;
-use crate::goals::{GoalState, HOLD_CYCLES, TaskState};
+use crate::goals::{CONSTRAINED_SHARE, GoalState, HOLD_CYCLES, TaskState};
+use crate::l45::purpose::{Finding, MAX_FINDINGS, Pathology as Ill, Remedy as Cure};
 use rungs_types::TaskName;
 use rungs_types::goal::{Comparison, Condition, GoalBudget, KnobSetting, Quantity, Reward, Success, TaskSpec, Tier};
 use std::collections::BTreeMap;
@@ -322,4 +323,139 @@ fn the_default_duty_is_what_the_kernel_does_of_itself() {
     let duty = runner().begin(1, &[0.0], None);
     assert_eq!(duty.exploration_rate, Some(crate::setup::EXPLORATION_RATE));
     assert_eq!(duty.task, None);
+}
+
+/// What is wrong with the goal of this number.
+fn finding(goal: u64, pathology: Ill, remedy: Cure) -> Option<Finding> {
+    let measure = 0.9;
+    Some(Finding {
+        goal,
+        pathology,
+        measure,
+        remedy,
+    })
+}
+
+fn found(runner: &mut Runner, all: &[Option<Finding>]) {
+    let mut findings = [None; MAX_FINDINGS];
+    findings[..all.len()].copy_from_slice(all);
+    runner.hear(Some(FloorSight {
+        c_l4: 0.1,
+        findings,
+        ..FloorSight::default()
+    }));
+}
+
+fn states(runner: &mut Runner) -> Vec<(String, String)> {
+    let told = runner.take_news().into_iter().filter_map(|kind| match kind {
+        EventKind::Goal { goal, state, .. } => Some((goal.to_string(), state)),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn a_redundant_goal_is_given_up_for_the_other_and_a_users_goes_on_with_less() {
+    let mut runner = with_three_goals();
+    states(&mut runner);
+    // `b` does what `a` does, and so does the user's; `a` itself is as good as the user's.
+    let twin = |goal, with| finding(goal, Ill::Redundant { with }, Cure::Merge);
+    found(&mut runner, &[twin(2, 1), twin(3, 1), twin(1, 2)]);
+    runner.begin(1, &[0.0], None);
+    let closed = runner.report().closed;
+    let merged = GoalState::Abandoned(Waiver::Merged(GoalId::new("a").unwrap()));
+    assert_eq!(closed.len(), 1);
+    assert_eq!((closed[0].spec.goal.as_str(), &closed[0].state), ("b", &merged));
+    assert_eq!(open(&mut runner), ids(&["a", "u"]));
+    let told = [("b", "abandoned: a does the same"), ("u", "constrained")];
+    assert_eq!(
+        states(&mut runner),
+        told.map(|(goal, state)| (goal.to_owned(), state.to_owned()))
+    );
+    assert_eq!(runner.take_outcomes().goals_broken, 1);
+}
+
+#[test]
+fn a_goal_that_another_waits_for_is_not_merged_away() {
+    let mut runner = with_three_goals();
+    let waiting = GoalSpec {
+        goal: GoalId::new("w").unwrap(),
+        after: ids(&["b"]),
+        ..GoalSpec::clone(&goal(&[FASTER]))
+    };
+    runner.submit(&Arc::new(waiting), CheckpointId(0), true).unwrap();
+    found(&mut runner, &[finding(2, Ill::Redundant { with: 1 }, Cure::Merge)]);
+    runner.begin(1, &[0.0], None);
+    assert_eq!(open(&mut runner).len(), 4);
+    assert_eq!(
+        runner.grants.relief().share(&GoalId::new("b").unwrap()),
+        CONSTRAINED_SHARE
+    );
+}
+
+#[test]
+fn no_task_of_a_paused_goal_is_started_while_the_finding_stands() {
+    let mut runner = runner();
+    let own = GoalSpec {
+        origin: Origin::L49,
+        ..GoalSpec::clone(&goal(&[turn(Knob::RiskCap, 0.5), ASK]))
+    };
+    runner.submit(&Arc::new(own), CheckpointId(1), true).unwrap();
+    states(&mut runner);
+    let paused = finding(1, Ill::Destabilising, Cure::Pause);
+    for cycle in 1..=50 {
+        found(&mut runner, &[paused]);
+        assert_eq!(runner.begin(cycle, &[0.0], None).task, None, "{cycle}");
+        runner.end(Action::Hold, TaskTurn::None);
+    }
+    assert!(tasks(&runner).iter().all(|task| *task == TaskState::Waiting));
+    found(&mut runner, &[]);
+    assert_eq!(until_owed(&mut runner, 51), 52, "the knob at 51, the action after it");
+    let told = states(&mut runner);
+    let states: Vec<&str> = told.iter().map(|(_, state)| state.as_str()).collect();
+    assert_eq!(states, ["paused", "paused no more"]);
+}
+
+#[test]
+fn a_users_goal_is_never_paused() {
+    let mut runner = runner();
+    runner.submit(&goal(&[ASK]), CheckpointId(0), true).unwrap();
+    found(&mut runner, &[finding(1, Ill::Destabilising, Cure::Pause)]);
+    assert!(until_owed(&mut runner, 1) < 6);
+}
+
+#[test]
+fn goals_of_the_agents_own_are_set_only_while_growth_is_permitted() {
+    let set = |growth: Option<bool>| {
+        let mut runner = Runner::new(1, 2);
+        runner.hear(growth.map(|growth| FloorSight {
+            growth,
+            ..FloorSight::default()
+        }));
+        let own = GoalSpec {
+            origin: Origin::L49,
+            ..GoalSpec::clone(&goal(&[ASK]))
+        };
+        runner.obey(Orders {
+            injections: vec![Injection {
+                spec: Arc::new(own),
+                checkpoint: CheckpointId(1),
+            }],
+            ..Orders::default()
+        });
+        let users = runner.submit(
+            &Arc::new(GoalSpec {
+                goal: GoalId::new("u").unwrap(),
+                ..GoalSpec::clone(&goal(&[ASK]))
+            }),
+            CheckpointId(0),
+            false,
+        );
+        assert_eq!(users, Ok(true));
+        let refused = |kind: &EventKind| matches!(kind, EventKind::Warning { summary } if summary.ends_with("no new goals are permitted at the moment"));
+        (open(&mut runner).len(), runner.take_news().iter().any(refused))
+    };
+    assert_eq!(set(Some(true)), (2, false));
+    assert_eq!(set(Some(false)), (1, true));
+    assert_eq!(set(None), (1, true), "the floor has not spoken");
 }

@@ -15,7 +15,9 @@ use crate::l45::purpose::Aim;
 use crate::l45::recomposition::{Recomposition, Standing, Step};
 use crate::l45::seof;
 use crate::l45::world::{Watch, domain_of};
-use crate::lookahead::{DecisionState, Dynamics, Goal, LookaheadReport, MAX_GOALS, Projecting, SelfModel, project_on};
+use crate::lookahead::{
+    DecisionState, Dynamics, Goal, HORIZONS, LookaheadReport, MAX_GOALS, Projecting, SelfModel, project_on,
+};
 use crate::report::{DivergenceBand, FloorReport, Resource, Votes};
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
@@ -26,6 +28,8 @@ use std::sync::Arc;
 const SEED_STREAM: u64 = 0x5EED_F0E5_1647;
 /// Horizons that a structural vote looks at: the tactical and the operational one.
 const VOTE_REACH: usize = 2;
+/// What a degraded level looks at: the tactical one alone.
+const DEGRADED_REACH: usize = 1;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +65,8 @@ pub(super) struct View<'a> {
     pub(super) resources: &'a [Resource],
     pub(super) groups: &'a Arc<[u16]>,
     pub(super) trial: Option<TrialReport>,
+    /// Nothing is looked ahead beyond the tactical horizon.
+    pub(super) degraded: bool,
 }
 
 impl Foresight {
@@ -103,6 +109,9 @@ impl Foresight {
             self.votes.posture = [None; 2];
             self.checks_to_projection = 1;
             return escalate;
+        }
+        if view.degraded {
+            self.projection.keep(DEGRADED_REACH);
         }
         self.checks_to_projection -= 1;
         if self.checks_to_projection == 0 {
@@ -147,7 +156,12 @@ impl Foresight {
             trajectories,
             halved: view.halved,
         };
-        self.projection.project(view.cycle, &scene, far, &mut self.rng)
+        let reach = match far {
+            _ if view.degraded => DEGRADED_REACH,
+            true => HORIZONS.len(),
+            false => HORIZONS.len() - 1,
+        };
+        self.projection.project(view.cycle, &scene, reach, &mut self.rng)
     }
 
     /// The frames vote on both other courses; of those that pass the one with most support is the posture. Gives the most
@@ -257,7 +271,7 @@ impl Foresight {
         }
         let how = Projecting {
             course: &Posture::Current.course(),
-            reach: VOTE_REACH,
+            reach: if view.degraded { DEGRADED_REACH } else { VOTE_REACH },
             trajectories,
             halved: view.halved,
         };

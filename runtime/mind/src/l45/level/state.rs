@@ -73,6 +73,7 @@ pub(super) struct Around<'a> {
     pub(super) resources: &'a [Resource],
     pub(super) ethics_intact: bool,
     pub(super) trial: Option<TrialReport>,
+    pub(super) degraded: bool,
 }
 
 impl Level45State {
@@ -228,11 +229,12 @@ impl Level45State {
             iis: cycle.iis,
             divergence: uncertainty::band(cycle.uncertainty.divergence),
             halved: cycle.uncertainty.uncertainty >= uncertainty::HALVE_HORIZONS,
-            permitted: around.ethics_intact && cycle.permits_structure(),
+            permitted: around.ethics_intact && cycle.permits_structure() && !around.degraded,
             spectral: self.spectral,
             resources: around.resources,
             groups: around.groups,
             trial: around.trial,
+            degraded: around.degraded,
         };
         if self.foresight.check(&view, self.purpose.aims()) {
             self.purpose.escalate(cycle.number);
@@ -247,15 +249,18 @@ impl Level45State {
         }
         floor.contained &= self.breaches == 0;
         floor.sustained = self.sustained.counts();
-        floor.structural_permitted = floor.cycle > 0
-            && floor.ethics_intact
-            && Stage::from_byte(floor.guard_stage).permits_structure()
-            && floor.tier < BLOCKING_TIER
-            && floor.uncertainty < uncertainty::BLOCK_STRUCTURAL
-            && floor.c_l4 < growth::GROWTH_FROZEN;
+        floor.structural_permitted =
+            floor.cycle > 0 && floor.ethics_intact && floor.stage().permits_structure() && is_calm(floor);
         floor.purpose = *self.purpose.report();
         self.foresight.write(floor);
     }
+}
+
+/// Tier, uncertainty and growth permit structural change.
+pub(crate) fn is_calm(floor: &FloorReport) -> bool {
+    floor.tier < BLOCKING_TIER
+        && floor.uncertainty < uncertainty::BLOCK_STRUCTURAL
+        && floor.c_l4 < growth::GROWTH_FROZEN
 }
 
 impl Cycle {

@@ -548,3 +548,32 @@ fn horizons_are_halved_at_an_uncertainty_of_0_705_and_not_at_0_695() {
     let (uncertainty, halved) = at(0.62);
     assert!((uncertainty - 0.705).abs() < 1e-6 && halved, "{uncertainty}");
 }
+
+#[test]
+fn while_degraded_no_structure_changes_and_nothing_is_projected_beyond_fifty_cycles() {
+    let mut level = level();
+    let ahead = |floor: &FloorReport| floor.projection.paths.map(|path| path.horizons.map(|h| h.is_some()));
+    let floor = run(&mut level, 1_000, |_, _| {});
+    assert_eq!(ahead(&floor), [[true; 3]; 3]);
+    let goes_on = |level: &mut Level45, from: u64| {
+        let mut floor = FloorReport::default();
+        for first in (from..from + 1_000).step_by(10) {
+            floor = level.step(&report((first..first + 10).map(calm)));
+        }
+        floor
+    };
+    level.constrain(true);
+    let first = level.step(&report((1_001..=1_010).map(calm)));
+    assert_eq!(
+        (ahead(&first), first.structural_permitted),
+        ([[true, false, false]; 3], false)
+    );
+    let floor = goes_on(&mut level, 1_011);
+    assert_eq!(
+        (ahead(&floor), floor.structural_permitted),
+        ([[true, false, false]; 3], false)
+    );
+    level.constrain(false);
+    let floor = goes_on(&mut level, 2_011);
+    assert_eq!((ahead(&floor), floor.structural_permitted), ([[true; 3]; 3], true));
+}

@@ -31,7 +31,7 @@ fn project(projection: &mut SelfProjection, state: &DecisionState, far: bool, ha
         trajectories: TRAJECTORIES,
         halved,
     };
-    projection.project(1_000, &scene, far, &mut Pcg64Mcg::seed_from_u64(1))
+    projection.project(1_000, &scene, if far { 3 } else { 2 }, &mut Pcg64Mcg::seed_from_u64(1))
 }
 
 fn projected(c_l4: f64, iis: f64, far: bool) -> SelfProjection {

@@ -32,6 +32,13 @@ pub enum Pathology {
     Destabilising,
 }
 
+impl Pathology {
+    /// It is ill in the same way, whichever other goal that is about.
+    pub(super) fn is_like(self, other: Pathology) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&other)
+    }
+}
+
 /// What helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -237,6 +237,32 @@ fn frames_that_cannot_agree_make_a_reflection_due_and_it_names_the_worst_first()
 }
 
 #[test]
+fn a_finding_stands_as_long_as_its_goal_is_at_fault() {
+    let goals = [1, 2, 3].map(|number| goal(number, Origin::L49, faster(0..if number == 3 { 8 } else { 10 })));
+    let mut purpose = purpose_of(&goals);
+    purpose.escalate(0);
+    purpose.check(50, 0.1, 0.4);
+    let found = |purpose: &Purpose| -> Vec<(u64, Pathology)> {
+        let findings = purpose.report().findings.iter().flatten();
+        findings.map(|f| (f.goal, f.pathology)).collect()
+    };
+    let twin = |with| Pathology::Redundant { with };
+    assert_eq!(found(&purpose), [(2, twin(1)), (3, twin(1))]);
+    // Without the first, the third is like the second, which is like no earlier one.
+    purpose.take_goals(goals[1..].iter());
+    purpose.check(60, 0.1, 0.4);
+    assert_eq!(found(&purpose), [(3, twin(2))]);
+    purpose.take_goals(goals[2..].iter());
+    purpose.check(70, 0.1, 0.4);
+    assert_eq!(found(&purpose), []);
+    assert_eq!(
+        purpose.report().reflected_at_cycle,
+        Some(50),
+        "no reflection was needed for it"
+    );
+}
+
+#[test]
 fn a_dimension_whose_goals_are_aligned_below_07_for_two_hundred_cycles_is_misaligned() {
     let misaligned = |alignment, checks: u64| {
         let mut purpose = purpose_of(&[aligned_by(alignment)]);

@@ -21,7 +21,7 @@ impl<'a> BeliefTrajectories<'a> {
 }
 
 /// The domain of a group.
-pub(in crate::l48) fn domain_of(group: u16) -> u8 {
+pub(crate) fn domain_of(group: u16) -> u8 {
     usize::from(group).min(MAX_DOMAINS - 1) as u8
 }
 

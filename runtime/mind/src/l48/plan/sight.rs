@@ -151,7 +151,7 @@ fn targets(tasks: &[TaskSpec]) -> Vec<u32> {
 
 /// A goal as a Lookahead takes it: its progress goes on as fast as it did, or, before the first, as fast as its tier looks
 /// ahead; it uses of each resource its share of what the agent uses.
-pub(super) fn ahead(record: &GoalRecord, cycle: u64, resources: &[Resource], depends_on: u8) -> Goal {
+pub(crate) fn ahead(record: &GoalRecord, cycle: u64, resources: &[Resource], depends_on: u8) -> Goal {
     let progress = record.progress();
     let age = cycle.saturating_sub(record.approved_at.unwrap_or(cycle)).max(1) as f64;
     let usual = 1.0 / f64::from(record.spec.tier.horizon_cycles());
@@ -174,4 +174,20 @@ pub(super) fn ahead(record: &GoalRecord, cycle: u64, resources: &[Resource], dep
         domain: group.map_or(0, domain_of),
         depends_on,
     }
+}
+
+/// A bit for each goal among `taken` that must be complete before; one outside of it counts as the goal itself, so that
+/// nothing moves that waits for what is not looked at.
+pub(crate) fn waits_for(record: &GoalRecord, taken: &[GoalRecord]) -> u8 {
+    let itself = taken.iter().position(|other| other.spec.goal == record.spec.goal);
+    let unmet = record
+        .spec
+        .after
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| record.met & (1 << index) == 0);
+    unmet.fold(0, |bits, (_, before)| {
+        let place = taken.iter().position(|other| other.spec.goal == *before);
+        bits | place.or(itself).map_or(0, |index| 1 << index)
+    })
 }

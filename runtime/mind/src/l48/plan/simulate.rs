@@ -2,7 +2,7 @@
 
 use super::Planning;
 use super::comparator::Outcome;
-use super::sight::ahead;
+use super::sight::{ahead, waits_for};
 use super::strategy::Strategy;
 use crate::budget::Budget;
 use crate::goals::GoalRecord;
@@ -121,7 +121,9 @@ fn decision_state(input: &Planning<'_>) -> DecisionState {
         .map(|group| domain_of(*group))
         .max()
         .unwrap_or(0);
-    let last = goals(input).fold(last, |last, goal| last.max(ahead(goal, 0, &[], 0).domain));
+    let last = goals(input)
+        .iter()
+        .fold(last, |last, goal| last.max(ahead(goal, 0, &[], 0).domain));
     for domain in &mut state.domains[..=usize::from(last)] {
         *domain = Some(Domain::watching(skill));
     }
@@ -134,29 +136,14 @@ fn decision_state(input: &Planning<'_>) -> DecisionState {
     }
     let used = &input.report.resources[..input.report.resources.len().min(MAX_RESOURCES)];
     for (slot, goal) in state.goals.iter_mut().zip(goals(input)) {
-        *slot = Some(ahead(goal, input.floor.cycle, used, depends_on(goal, input)));
+        *slot = Some(ahead(goal, input.floor.cycle, used, waits_for(goal, goals(input))));
     }
     state
 }
 
-fn goals<'a>(input: &Planning<'a>) -> impl Iterator<Item = &'a GoalRecord> {
-    input.goals.iter().take(MAX_GOALS)
-}
-
-/// A bit for each goal of the Lookahead that must be complete before; one outside of it counts as the goal itself, so that
-/// nothing moves that waits for what is not looked at.
-fn depends_on(goal: &GoalRecord, input: &Planning<'_>) -> u8 {
-    let unmet = goal
-        .spec
-        .after
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| goal.met & (1 << index) == 0);
-    unmet.fold(0, |bits, (_, before)| {
-        let place = goals(input).position(|other| other.spec.goal == *before);
-        let itself = goals(input).position(|other| other.spec.goal == goal.spec.goal);
-        bits | place.or(itself).map_or(0, |index| 1 << index)
-    })
+/// The goals that enter a Lookahead.
+fn goals<'a>(input: &Planning<'a>) -> &'a [GoalRecord] {
+    &input.goals[..input.goals.len().min(MAX_GOALS)]
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::allocator::{Ask, allocate};
 use super::comparator::{Comparison, Row, compare};
+use super::courses::{is_open, retreat};
 use super::goal_stack::{GoalStack, Remedy, evaluate};
 use super::learned::{Learned, MAX_LEARNED, keep, note};
 use super::sight::sight;
@@ -10,7 +11,7 @@ use super::strategy::{Archetype, Strategy};
 use super::{Allocation, Choice, DWELL_PASSES, MAX_TRAJECTORIES, PlanOutput, Planning, SIMULATED_CYCLES};
 use crate::budget::{Budget, BudgetExceeded};
 use crate::l45::jacobian::SpectralReading;
-use crate::lookahead::{LookaheadError, MAX_GOALS, SelfModel, decision_state_hash, surprise};
+use crate::lookahead::{LookaheadError, MAX_GOALS, SelfModel, decision_state_hash};
 use crate::report::{CycleReport, FloorReport};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -78,6 +79,9 @@ impl PlanState {
         note(&mut self.learned, &self.in_force.strategy, input.floor.seof);
         self.since_change = self.since_change.saturating_add(1);
         let before = self.in_force;
+        if let Some(choice) = retreat(input.floor, &before).filter(|_| input.structural_permitted) {
+            self.put_in_force(choice);
+        }
         let compared = self.compare(input, budget)?;
         if input.structural_permitted && self.since_change >= DWELL_PASSES {
             self.choose(&compared.comparison);
@@ -102,13 +106,13 @@ impl PlanState {
         // The last states belong to the last rows; what was lost before them breaks no chain that it was not in.
         let skipped = report.facts.len().saturating_sub(floor.states.len());
         for (x, row) in floor.states.iter().zip(skipped..) {
-            self.model.observe(*x, 0.0, surprise(report, row));
+            self.model.observe(*x, 0.0, report.surprise(row));
         }
     }
 
     /// Compares the candidates, if the law is known.
     fn compare(&mut self, input: &Planning<'_>, budget: &dyn Budget) -> Result<Compared, BudgetExceeded> {
-        let mut candidates = self.candidates();
+        let mut candidates = self.candidates(input.floor);
         if input.reduced {
             halve(&mut candidates, &self.in_force);
         }
@@ -160,8 +164,9 @@ impl PlanState {
         })
     }
 
-    /// The three archetypes, what was learned, and one neighbour of the strategy in force: seven at most.
-    fn candidates(&mut self) -> Vec<Choice> {
+    /// The three archetypes, what was learned, and one neighbour of the strategy in force, as far as L4.5 leaves them open,
+    /// and the one in force: seven at most.
+    fn candidates(&mut self, floor: &FloorReport) -> Vec<Choice> {
         let archetypes = Archetype::ALL.into_iter().filter_map(|archetype| {
             let strategy = Strategy::of(archetype)?;
             Some(Choice { archetype, strategy })
@@ -170,11 +175,18 @@ impl PlanState {
             archetype: Archetype::Learned,
             strategy,
         };
-        let mut all: Vec<Choice> = archetypes.collect();
-        all.extend(self.learned.iter().map(|known| learned(known.strategy)));
+        let mut all: Vec<Choice> = archetypes.filter(|choice| is_open(floor, choice.archetype)).collect();
+        let learns = is_open(floor, Archetype::Learned);
+        all.extend(
+            self.learned
+                .iter()
+                .filter(|_| learns)
+                .map(|known| learned(known.strategy)),
+        );
         let neighbour = self.in_force.strategy.neighbour(self.neighbour);
         self.neighbour = (self.neighbour + 1) % (2 * Knob::ALL.len() as u32);
-        for choice in [self.in_force, learned(neighbour)] {
+        let neighbour = Some(learned(neighbour)).filter(|_| learns);
+        for choice in [Some(self.in_force), neighbour].into_iter().flatten() {
             if !all.iter().any(|other| other.strategy == choice.strategy) {
                 all.push(choice);
             }
@@ -192,11 +204,15 @@ impl PlanState {
         if selected.archetype == Archetype::Learned {
             keep(&mut self.learned, selected.strategy);
         }
-        self.before = self.in_force;
-        self.in_force = Choice {
+        self.put_in_force(Choice {
             archetype: selected.archetype,
             strategy: selected.strategy,
-        };
+        });
+    }
+
+    fn put_in_force(&mut self, choice: Choice) {
+        self.before = self.in_force;
+        self.in_force = choice;
         self.since_change = 0;
     }
 

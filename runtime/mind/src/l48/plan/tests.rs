@@ -2,9 +2,10 @@ use super::sight::{alignment, feasibility};
 use super::*;
 use crate::budget::Unlimited;
 use crate::goals::{Change, GoalTable};
-use crate::l48::fixtures::{CONFIG, calm_world, healthy_floor, report};
+use crate::l45::frames::Ballot;
+use crate::l48::fixtures::{CONFIG, PASSED, calm_world, healthy_floor, report};
 use crate::l48::observe::Observe;
-use crate::report::Resource;
+use crate::report::{DivergenceBand, Resource};
 use rungs_types::goal::{
     Comparison as Is, Condition, GoalBudget, GoalSpec, Origin, Quantity, Reward, Success, TaskAction, TaskSpec, Tier,
     ValueDimension,
@@ -53,6 +54,8 @@ struct Agent {
     permitted: bool,
     reduced: bool,
     c_l4: f64,
+    /// What L4.5 says beside what it measures.
+    shape: fn(&mut FloorReport),
 }
 
 impl Agent {
@@ -65,6 +68,7 @@ impl Agent {
             permitted: true,
             reduced: false,
             c_l4: 0.1,
+            shape: |_| {},
         }
     }
 
@@ -91,13 +95,14 @@ impl Agent {
             let wobble = 0.01 * (wave(cycle, 0) / 10.0 - 0.5);
             [1.0 - self.c_l4 + wobble, 1.0, 0.95, 0.1 - wobble, 1.0]
         };
-        let floor = FloorReport {
+        let mut floor = FloorReport {
             x: x(self.last),
             states: report.facts.iter().map(|facts| x(facts.cycle)).collect(),
             performance: Some(0.7),
             seof: 0.4,
             ..healthy_floor(self.last)
         };
+        (self.shape)(&mut floor);
         let world = self.observe.step(&report, true, &Unlimited).unwrap();
         let state = self.observe.state();
         let goals: Vec<GoalRecord> = self.goals.running().into_iter().cloned().collect();
@@ -163,6 +168,65 @@ fn the_archetypes_the_learned_and_a_neighbour_are_compared_and_never_more_than_s
         );
     }
     assert!(most >= 4);
+}
+
+#[test]
+fn no_archetype_is_a_candidate_that_projection_frames_or_divergence_close() {
+    let candidates = |shape: fn(&mut FloorReport)| {
+        let mut agent = Agent::new();
+        agent.shape = shape;
+        (0..DWELL_PASSES - 2).for_each(|_| drop(agent.pass()));
+        let ranked = agent.pass().comparison.ranked;
+        let has = |archetype| ranked.iter().any(|scored| scored.archetype == archetype);
+        Archetype::ALL.map(has)
+    };
+    assert_eq!(candidates(|_| {}), [true, true, true]);
+    assert_eq!(
+        candidates(|floor| floor.projection.aggressive_open = false),
+        [false, true, true]
+    );
+    assert_eq!(
+        candidates(|floor| {
+            for ballot in &mut floor.votes.posture {
+                *ballot = Some(Ballot {
+                    yes: 2,
+                    passed: false,
+                    ..PASSED
+                });
+            }
+        }),
+        [false, true, false]
+    );
+    // The balanced one is in force, and the conservative frame decides.
+    assert_eq!(
+        candidates(|floor| floor.divergence_band = DivergenceBand::Frozen),
+        [false, true, true]
+    );
+}
+
+#[test]
+fn an_aggressive_strategy_whose_course_closes_is_left_at_once() {
+    let aggressive = Choice {
+        archetype: Archetype::Aggressive,
+        strategy: Strategy::AGGRESSIVE,
+    };
+    let next = |shape: fn(&mut FloorReport), permitted| {
+        let mut agent = Agent::new();
+        (0..3).for_each(|_| drop(agent.pass()));
+        let mut state = PlanState::clone(&agent.plan.state());
+        (state.in_force, state.before) = (aggressive, aggressive);
+        agent.plan = Plan::from_state(Arc::new(state));
+        (agent.shape, agent.permitted) = (shape, permitted);
+        let output = agent.pass();
+        assert_eq!(output.before, aggressive);
+        output.chosen.archetype
+    };
+    let closed: fn(&mut FloorReport) = |floor| floor.projection.aggressive_open = false;
+    let frozen: fn(&mut FloorReport) = |floor| floor.divergence_band = DivergenceBand::Frozen;
+    assert_eq!(next(|_| {}, true), Archetype::Aggressive);
+    assert_eq!(next(closed, true), Archetype::Balanced);
+    assert_eq!(next(frozen, true), Archetype::Conservative);
+    assert_eq!(next(closed, false), Archetype::Aggressive, "nothing changes now");
 }
 
 #[test]

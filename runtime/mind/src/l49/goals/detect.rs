@@ -2,8 +2,8 @@
 
 use super::signal::Signal;
 use crate::goals::GoalRecord;
-use crate::l48::introspect::capability::Skill;
 use crate::l48::introspect::gap::Demand;
+use crate::l48::plan::SkillSight;
 use crate::l48::scenario;
 use crate::l49::ahead::{cosine, scaled, served};
 use crate::l49::below::Below;
@@ -210,7 +210,7 @@ fn gaps(below: &Below) -> Vec<Signal> {
     // The watch over each group is needed now.
     for gap in &below.level48.capability.gaps {
         if let (Demand::Watch { .. }, Some(skill)) = (gap.what, gap.weakest) {
-            note(skill_name(skill), NEEDED_CHANCE - gap.feasibility, 0);
+            note(skill.name(), NEEDED_CHANCE - gap.feasibility, 0);
         }
     }
     found.retain(|(_, magnitude, needed_in)| *magnitude > GAP_MAGNITUDE && *needed_in < GAP_TIME_TO_NEED_CYCLES);
@@ -239,9 +239,27 @@ fn time_to_need(record: &GoalRecord, below: &Below) -> u64 {
     left.max().unwrap_or(0)
 }
 
+/// What the purpose reflection of Level 4.5 says, if it has looked at goals: while they are aligned less than they should
+/// be, one for each dimension whose goals are out of line, the worst first. Else the level's own estimate.
+fn realignments(below: &Below) -> Vec<Signal> {
+    let purpose = &below.floor.purpose;
+    let Some(score) = purpose.alignment_score else {
+        return estimated_realignments(below);
+    };
+    let out_of_line = ValueDimension::ALL.into_iter().filter_map(|dimension| {
+        let alignment = purpose.alignments[dimension.index()]?;
+        purpose.misaligned[dimension.index()].then_some((dimension, alignment))
+    });
+    if score < PURPOSE_ALIGNMENT {
+        worst_first(out_of_line.collect())
+    } else {
+        Vec::new()
+    }
+}
+
 /// One for each dimension that the goals serve less than the purpose asks; none while the agent has no goals, or they
 /// go with its purpose as a whole. The least served first.
-fn realignments(below: &Below) -> Vec<Signal> {
+fn estimated_realignments(below: &Below) -> Vec<Signal> {
     let Some(together) = together(below) else {
         return Vec::new();
     };
@@ -258,7 +276,10 @@ fn realignments(below: &Below) -> Vec<Signal> {
         };
         (alignment < PURPOSE_ALIGNMENT).then_some((dimension, alignment))
     });
-    let mut found: Vec<_> = each.collect();
+    worst_first(each.collect())
+}
+
+fn worst_first(mut found: Vec<(ValueDimension, f64)>) -> Vec<Signal> {
     found.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
     let signal = |(dimension, alignment)| Signal::PurposeRealignment { dimension, alignment };
     found.into_iter().map(signal).collect()
@@ -311,17 +332,8 @@ pub fn group_variances(below: &Below) -> Vec<(u16, f64)> {
         .collect()
 }
 
-/// The name by which goals ask for a skill: as it is shown, with `-` between the words.
-pub fn skill_name(skill: Skill) -> SkillName {
-    let name = skill.to_string().replace(' ', "-");
-    SkillName::new(&name).expect("invariant: lower-case words, joined")
-}
-
 /// Calibrated confidence in a skill of this name; `None` of one that is not known.
 pub fn skill_confidence(below: &Below, name: &SkillName) -> Option<f64> {
-    let known = &below.level48.capability.capabilities;
-    let found = known.iter().find(|capability| skill_name(capability.skill) == *name);
-    found
-        .map(|capability| capability.confidence)
-        .filter(|confidence| (0.0..=1.0).contains(confidence))
+    let confidence = below.level48.capability.confidence(name);
+    confidence.filter(|confidence| (0.0..=1.0).contains(confidence))
 }

@@ -16,7 +16,7 @@ use crate::l49::below::{Below, Look};
 use crate::l49::resources::{Gauges, Survival, project};
 use crate::l49::ruling::{InForce, Ruling};
 use crate::l49::stability::{Decision, DecisionKind};
-use crate::lookahead::{SelfModel, surprise};
+use crate::lookahead::SelfModel;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rungs_types::GoalId;
@@ -28,8 +28,6 @@ use std::sync::Arc;
 pub const MAX_SANDBOXED: usize = 3;
 /// The reward of an aspirational goal: its priority is low.
 const ASPIRATIONAL_REWARD: f64 = 0.25;
-/// Stage of the existential guard that freezes the creation of goals.
-const GUARD_CRITICAL: u8 = 3;
 
 /// A goal that phase 5 is asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -237,7 +235,7 @@ impl GenerateState {
         let (report, floor) = (&below.report, &below.floor);
         let skipped = report.facts.len().saturating_sub(floor.states.len());
         for (x, row) in floor.states.iter().zip(skipped..) {
-            self.model.observe(*x, 0.0, surprise(report, row));
+            self.model.observe(*x, 0.0, report.surprise(row));
         }
     }
 
@@ -249,10 +247,7 @@ impl GenerateState {
             survival: court.survival,
             gain: court.gain()?,
         });
-        let permitted = below.level48.stability.response == Response::Continue
-            && below.floor.structural_permitted
-            && below.floor.guard_stage < GUARD_CRITICAL
-            && below.floor.ethics_intact;
+        let permitted = below.level48.stability.response == Response::Continue && below.floor.permits_growth();
         if permitted {
             self.judge_sandboxed(court, output)?;
             let factor = court.input.in_force.modes.regime().l49.candidates();

@@ -4,7 +4,7 @@
 //! the first quantity of its list that is measured, and can still get better. So the success of a goal never holds when
 //! it is set, and no goal is made where nothing could tell whether it was reached.
 
-use super::detect::{group_variances, skill_name};
+use super::detect::group_variances;
 use super::signal::Signal;
 use crate::l3::ActionKind;
 use crate::l48::introspect::capability::{General, Skill};
@@ -151,7 +151,7 @@ fn skills(actions: &[TaskAction]) -> Vec<SkillName> {
     let mut skills: Vec<Skill> = actions.iter().map(|action| skill_of(*action)).collect();
     skills.sort_unstable();
     skills.dedup();
-    skills.into_iter().map(skill_name).collect()
+    skills.into_iter().map(Skill::name).collect()
 }
 
 fn skill_of(action: TaskAction) -> Skill {
@@ -276,10 +276,7 @@ impl<'a> Sight<'a> {
     /// What practises a skill; `None` of one that no action uses.
     fn practise(&self, skill: &SkillName) -> Option<Recipe> {
         let known = &self.below.level48.capability.capabilities;
-        let skill = known
-            .iter()
-            .map(|known| known.skill)
-            .find(|known| skill_name(*known) == *skill)?;
+        let skill = Skill::named(skill).filter(|skill| known.iter().any(|known| known.skill == *skill))?;
         let group = self.uncertain;
         let act = match skill {
             Skill::Forecast { group } => return Some(self.serve(ValueDimension::Exploration, group)),

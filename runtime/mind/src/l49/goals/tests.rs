@@ -8,6 +8,7 @@ use crate::l49::resources::{Gauge, ResourceKind, Survival, SurvivalState, projec
 use crate::l49::values::{ValueDimension, ValueVector};
 use crate::lookahead::Trajectories;
 use rungs_types::{CheckpointId, SkillName, Tier};
+use std::sync::Arc;
 
 const NOWHERE: CheckpointId = CheckpointId(0);
 
@@ -315,6 +316,36 @@ fn goals_that_align_less_than_0_80_with_the_purpose_are_a_signal_for_each_dimens
 }
 
 #[test]
+fn what_purpose_reflection_says_goes_before_the_levels_own_estimate() {
+    let said = |score: Option<f64>, misaligned: &[(ValueDimension, f64)]| {
+        let (mut world, own) = leaning(0.0);
+        assert!(own < 0.80, "the estimate finds something");
+        let mut below = world.next();
+        let purpose = &mut Arc::make_mut(&mut below.floor).purpose;
+        purpose.alignment_score = score;
+        for (dimension, alignment) in misaligned {
+            purpose.alignments[dimension.index()] = Some(*alignment);
+            purpose.misaligned[dimension.index()] = true;
+        }
+        // Served and in line.
+        purpose.alignments[ValueDimension::Growth.index()] = Some(0.9);
+        detect(&Detector::default(), &below, &plenty(), None)
+    };
+    let signal = |dimension, alignment| Signal::PurposeRealignment { dimension, alignment };
+    let two = [(ValueDimension::Safety, 0.6), (ValueDimension::Stability, 0.5)];
+    assert_eq!(
+        said(Some(0.79), &two),
+        [
+            signal(ValueDimension::Stability, 0.5),
+            signal(ValueDimension::Safety, 0.6)
+        ]
+    );
+    assert_eq!(said(Some(0.80), &two), []);
+    assert_eq!(said(Some(0.79), &[]), [], "none for 200 cycles");
+    assert!(!said(None, &[]).is_empty(), "the level's own estimate");
+}
+
+#[test]
 fn a_value_is_neglected_once_its_goals_have_aligned_less_than_0_70_for_200_cycles() {
     for share in [0.0, 0.2, 0.3, 0.5, 0.8, aligned(0.695), aligned(0.705)] {
         let (mut world, alignment) = leaning(share);
@@ -428,7 +459,7 @@ fn every_signal() -> Vec<Signal> {
         })
         .collect();
     signals.extend(Skill::of_watcher(2).into_iter().map(|skill| Signal::CapabilityGap {
-        skill: skill_name(skill),
+        skill: skill.name(),
         magnitude: 0.4,
         time_to_need: 0,
     }));

@@ -26,9 +26,6 @@ const MIN_SCORE: f64 = 0.20;
 const TOLD_AFTER_CYCLES: u64 = 100;
 /// Most mutations whose SEOF is remembered.
 const MAX_WATCHED: usize = 9;
-/// Stages of the existential guard that halve mutation, and that freeze it.
-const GUARD_WARNING: u8 = 2;
-const GUARD_CRITICAL: u8 = 3;
 /// Subjects of decisions that take mutations back, beside the dimensions that are changed.
 const ROLL_BACK_SUBJECT: u64 = 100;
 const REVERT_SUBJECT: u64 = 200;
@@ -281,15 +278,14 @@ impl EvolveState {
 
     /// Every 200 cycles the mutations that the evidence asks for go into the sandbox, as far as they pass the pre-check.
     fn admit(&mut self, below: &Below) {
-        let (cycle, stage) = (below.cycle(), below.floor.guard_stage);
-        let permitted = below.floor.structural_permitted && below.floor.ethics_intact && stage < GUARD_CRITICAL;
-        if !permitted || !self.evidence.due(cycle) {
+        let cycle = below.cycle();
+        if !below.floor.permits_growth() || !self.evidence.due(cycle) {
             return;
         }
-        let halved = if stage >= GUARD_WARNING { 0.5 } else { 1.0 };
+        let share = below.floor.stage().mutation_share();
         for mutation in self.evidence.proposals(&self.monitor) {
             let mutation = Mutation {
-                delta: halved * mutation.delta,
+                delta: share * mutation.delta,
                 ..mutation
             };
             if let Ok(admission) = self.values.check(&mutation, cycle) {

@@ -39,8 +39,8 @@ impl OpenGoal {
 pub struct ClosedGoal {
     /// Its number in the kernel's table.
     pub number: u64,
-    /// What became of it; `None` of one that nobody wanted any more, that was reached before anything was done, or that
-    /// was withdrawn with its level.
+    /// What became of it; `None` of one that nobody wanted any more, that was reached before anything was done, that
+    /// was merged into another, or withdrawn with its level.
     pub succeeded: Option<bool>,
 }
 
@@ -52,7 +52,8 @@ impl ClosedGoal {
             GoalState::Succeeded => Some(true),
             GoalState::Failed(_) => Some(false),
             GoalState::Abandoned(Waiver::Prerequisite(_) | Waiver::Circular | Waiver::Stale) => Some(false),
-            GoalState::Abandoned(Waiver::Cancelled | Waiver::AlreadyHolds) | GoalState::Withdrawn => None,
+            GoalState::Abandoned(Waiver::Cancelled | Waiver::AlreadyHolds | Waiver::Merged(_))
+            | GoalState::Withdrawn => None,
         };
         Some(Self {
             number: record.number,

@@ -123,6 +123,7 @@ mod tests {
             divergence: DivergenceBand::default(),
             halved: false,
             permitted: true,
+            degraded: false,
             spectral: SpectralReading::default(),
             resources: &resources,
             groups: &groups,
