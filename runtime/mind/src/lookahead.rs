@@ -54,7 +54,7 @@ pub use rollout::{MAX_CYCLES, Rollout};
 pub use state::{
     DecisionState, Domain, Goal, MAX_DOMAINS, MAX_GOALS, MAX_RESOURCES, ResourceState, decision_state_hash,
 };
-pub use world::{DimensionLaw, Trajectories, UNSEEN_CYCLES, surprise};
+pub use world::{DimensionLaw, Trajectories, UNSEEN_CYCLES};
 
 use crate::budget::BudgetExceeded;
 use rungs_types::spec::MAX_DIMENSIONS;

@@ -53,14 +53,15 @@ impl Stage {
         self < Stage::Critical
     }
 
-    /// Clean cycles after which the stage goes down by one: 100, 200, 300.
+    /// Clean cycles after which the stage goes down by one: 100, 200, 300; from Normal there is no way down.
     fn clean_cycles(self) -> u32 {
-        CLEAN_CYCLES[usize::from(self.as_byte())]
+        let above_normal = usize::from(self.as_byte()).checked_sub(1);
+        above_normal.map_or(0, |stage| CLEAN_CYCLES[stage])
     }
 }
 
-/// Clean cycles after which each stage goes down by one (L4.5).
-const CLEAN_CYCLES: [u32; 4] = [0, 100, 200, 300];
+/// Clean cycles after which Elevated, Warning and Critical go down by one (L4.5).
+const CLEAN_CYCLES: [u32; 3] = [100, 200, 300];
 /// Share of mutation that a warning leaves (L4.5).
 pub const WARNING_MUTATION: f64 = 0.5;
 /// Depths of self-reference from which ROD is elevated, a warning, critical (L4.5).

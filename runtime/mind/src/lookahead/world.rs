@@ -3,7 +3,6 @@
 use super::state::MAX_DOMAINS;
 use super::{LookaheadError, require};
 use crate::numeric::normal::MEAN_ABSOLUTE;
-use crate::report::CycleReport;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64Mcg;
@@ -163,33 +162,16 @@ impl World {
         let total = errors.iter().fold((0.0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
         let share = 1.0 / self.count.max(1) as f64;
         Seen {
-            surprise: excess(total),
-            by_domain: errors.map(excess),
+            surprise: surprise(total),
+            by_domain: errors.map(surprise),
             blind_share: f64::from(blind) * share,
             eu: variance * share,
         }
     }
 }
 
-fn excess((sum, count): (f64, u32)) -> Option<f64> {
+fn surprise((sum, count): (f64, u32)) -> Option<f64> {
     (count > 0).then(|| sum / (f64::from(count) * MEAN_ABSOLUTE) - 1.0)
-}
-
-/// Mean |error| in forecast standard deviations over the dimensions observed in a row of a report, / 0.798, - 1; `None`
-/// without one. It is what [`SelfModel::observe`](super::SelfModel::observe) takes in.
-pub fn surprise(report: &CycleReport, row: usize) -> Option<f64> {
-    let cells = row * report.dimensions..(row + 1) * report.dimensions;
-    let seen = report.observations.get(cells.clone())?;
-    let forecast = report.forecasts.get(cells.clone())?;
-    let sd = report.forecast_sd.get(cells)?;
-    let errors = seen
-        .iter()
-        .zip(forecast)
-        .zip(sd)
-        .map(|((seen, forecast), sd)| (seen - forecast).abs() / sd)
-        .filter(|z| z.is_finite());
-    let (sum, count) = errors.fold((0.0, 0.0), |(sum, count), z| (sum + z.min(MAX_ERROR_SD), count + 1.0));
-    (count > 0.0).then(|| sum / count / MEAN_ABSOLUTE - 1.0)
 }
 
 impl Dimension {
@@ -229,27 +211,9 @@ mod tests {
     #[test]
     fn surprise_is_the_mean_error_over_its_expectation() {
         // sqrt(pi / 2) = 1.2533.
-        let found = excess((3.0, 2)).expect("two errors");
+        let found = surprise((3.0, 2)).expect("two errors");
         assert!((found - (1.5 * 1.253_314_137_315_500_3 - 1.0)).abs() < 1e-12);
-        assert_eq!(excess((0.0, 0)), None);
-    }
-
-    #[test]
-    fn the_surprise_of_a_row_is_that_of_what_was_observed_in_it() {
-        let report = |errors: &[f64]| CycleReport {
-            dimensions: errors.len(),
-            observations: errors.to_vec(),
-            forecasts: vec![0.0; errors.len()],
-            forecast_sd: vec![2.0; errors.len()],
-            ..CycleReport::default()
-        };
-        for (errors, deviations) in [(&[2.0, -4.0, f64::NAN][..], 1.5), (&[9.9], 4.95), (&[10.1], 5.0)] {
-            let found = surprise(&report(errors), 0).expect("an observation");
-            let expected = deviations * 1.253_314_137_315_500_3 - 1.0;
-            assert!((found - expected).abs() < 1e-12, "{errors:?}: {found}");
-        }
-        assert_eq!(surprise(&report(&[f64::NAN]), 0), None);
-        assert_eq!(surprise(&report(&[1.0]), 1), None, "there is one row");
+        assert_eq!(surprise((0.0, 0)), None);
     }
 
     #[test]

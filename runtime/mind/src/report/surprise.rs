@@ -1,9 +1,8 @@
 //! How far a row of a report is from what L3 had forecast.
 
 use super::CycleReport;
+use crate::numeric::normal::MEAN_ABSOLUTE;
 
-/// Mean of |z| for a standard normal z.
-const MEAN_ABSOLUTE: f64 = 0.797_884_560_802_865_4;
 /// Errors are cut off at this many standard deviations (L4.5).
 const MAX_ERROR_SD: f64 = 5.0;
 
@@ -39,5 +38,24 @@ mod tests {
         let expected = (0.5 + MAX_ERROR_SD) / 2.0 / MEAN_ABSOLUTE - 1.0;
         assert_eq!(report.surprise(0), Some(expected));
         assert_eq!((report.surprise(1), report.surprise(2)), (None, None));
+    }
+
+    #[test]
+    fn an_error_counts_at_most_five_deviations() {
+        for (error, deviations) in [(9.9, 4.95), (10.1, 5.0)] {
+            let report = CycleReport {
+                dimensions: 1,
+                observations: vec![error],
+                forecasts: vec![0.0],
+                forecast_sd: vec![2.0],
+                ..CycleReport::default()
+            };
+            let found = report.surprise(0).expect("an observation");
+            // sqrt(pi / 2) = 1.2533.
+            assert!(
+                (found - (deviations * 1.253_314_137_315_500_3 - 1.0)).abs() < 1e-12,
+                "{found}"
+            );
+        }
     }
 }
