@@ -10,6 +10,7 @@ fn spec(seed: u64) -> AgentSpec {
     AgentSpec {
         seed,
         particles: 50,
+        highest: Level::L48,
         ..AgentSpec::new("ops-1".parse().expect("a name"))
     }
 }
