@@ -125,7 +125,7 @@ mod tests {
             ("freeze ops-1 ", "L3 L4.5 L4.8 L4.9 L6"),
             ("authority ops-1 L4.8 ", "frozen shadow advisory half full"),
             ("tree ", "n1 ops-1"),
-            ("goal ", "show submit cancel help"),
+            ("goal ", "show submit cancel"),
             ("goal show ", "ops-1"),
             (
                 "mind ops-1 a",
