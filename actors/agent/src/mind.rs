@@ -49,7 +49,7 @@ impl Wire for GetOwnGoal {
 
     fn example() -> Self {
         Self {
-            goal: GoalId::new("l49-1").expect("invariant: a valid name"),
+            goal: GoalId::new("l49-gap-1").expect("invariant: a valid name"),
         }
     }
 }

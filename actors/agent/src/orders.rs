@@ -6,7 +6,7 @@
 use crate::agent::{Root, Rooted};
 use crate::level45::Cut;
 use crate::messages::*;
-use crate::mind::{Mind, OwnGoal, OwnGoals, VetoRow, Vetoes};
+use crate::mind::{AutonomyScore, Mind, OwnGoal, OwnGoals, VetoRow, Vetoes};
 use crate::qualification::Qualification;
 use crate::self_model::SelfModel;
 use rungs_host::supervisor::TreeNode;
@@ -187,18 +187,21 @@ impl Root {
             mind.scenarios = Some((&*output).into());
             mind.capabilities = self.self_model(state);
         }
+        let Some(part) = state.level49.as_ref().map(|relay| relay.part()) else {
+            return mind;
+        };
+        let frozen = shared.governor.reader().read(Level::L49).authority == Authority::Frozen;
+        mind.ass = Some(AutonomyScore::watched(part.orchestrator.live(), mind.cycle));
         let Some(output) = shared.autonomy() else {
             return mind;
         };
         mind.values = Some((&*output).into());
         mind.resources = Some((&*output).into());
         mind.trust = Some((&*output).into());
-        mind.ass = Some((&*output).into());
-        let bundle = state
-            .level49
-            .as_ref()
-            .and_then(|relay| relay.part().orchestrator.verified());
-        if let Some(bundle) = bundle {
+        if !frozen {
+            mind.ass = Some((&*output).into());
+        }
+        if let Some(bundle) = part.orchestrator.verified() {
             mind.own_goals = Some(OwnGoals::from(bundle.generate.book()));
             let vetoes = bundle.assess.vetoes().map(VetoRow::from).collect();
             mind.vetoes = Some(Vetoes { vetoes });

@@ -125,6 +125,13 @@ mod tests {
             ("freeze ops-1 ", "L3 L4.5 L4.8 L4.9 L6"),
             ("authority ops-1 L4.8 ", "frozen shadow advisory half full"),
             ("tree ", "n1 ops-1"),
+            ("goal ", "show submit cancel"),
+            ("goal show ", "ops-1"),
+            (
+                "mind ops-1 a",
+                "strategies allocation scenarios capabilities votes projection values resources trust ass vetoes",
+            ),
+            ("qualify ops-1 ", "L3 L4.5 L4.8 L4.9 L6"),
             ("inject ", "panic stall-await stall-spin delay drop"),
             ("inject stall spin ", "@n1/admin ops-1 ops-1#kernel user:greeter"),
             ("describe ", "@n1/admin ops-1 ops-1#kernel user:greeter"),

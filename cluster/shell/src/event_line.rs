@@ -104,7 +104,7 @@ fn describe_actor(kind: &EventKind) -> (Tone, String) {
                 "succeeded" => Tone::Good,
                 _ => Tone::Warn,
             };
-            (tone, format!("goal {goal} of {} {}", whose(*origin), long(state)))
+            (tone, format!("goal {goal} ({}) {}", whose(*origin), long(state)))
         }
         EventKind::Mode { mode, l48, l49 } => {
             let text = format!("resources {}: L4.8 may have {l48} authority, L4.9 {l49}", clean(mode));
@@ -124,10 +124,10 @@ fn describe_actor(kind: &EventKind) -> (Tone, String) {
 
 fn whose(origin: Origin) -> &'static str {
     match origin {
-        Origin::User => "a user",
-        Origin::L48 => "L4.8",
-        Origin::L49 => "L4.9",
-        Origin::L6 => "L6",
+        Origin::User => "of a user",
+        Origin::L48 => "of L4.8",
+        Origin::L49 => "of L4.9",
+        Origin::L6 => "of L6",
     }
 }
 
@@ -200,7 +200,7 @@ mod tests {
         };
         assert_eq!(
             describe(&set),
-            (Tone::Warn, "goal l49-3 of L4.9 failed: its time was over".into())
+            (Tone::Warn, "goal l49-3 (of L4.9) failed: its time was over".into())
         );
         let mode = EventKind::Mode {
             mode: "warning".into(),

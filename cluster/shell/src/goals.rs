@@ -1,6 +1,6 @@
 //! Goals, for a person: an agent's goals as a tree, and one goal with all that is known of it.
 
-use crate::table::{Cell, Style, Table, Tone, clean, paint};
+use crate::table::{Cell, Style, Table, Tone, one_line, paint};
 use rungs_agent::goals::{GoalDetail, GoalEntry};
 use rungs_agent::mind::{Allocation, GoalOrder, OwnGoal, OwnGoals};
 use rungs_types::GoalId;
@@ -51,7 +51,7 @@ pub fn tree(stack: &Stack, style: Style) -> String {
         let wrong = order.pathologies.iter().map(|line| ("wrong", line));
         let done = order.remedies.iter().map(|line| ("done about it", line));
         for (what, line) in wrong.chain(done) {
-            let line = format!("{what}: {}", clean(line));
+            let line = format!("{what}: {}", one_line(line));
             writeln!(out, "{}", paint(&line, Tone::Warn, style.colour)).expect("a string takes all writes");
         }
     }
@@ -258,9 +258,9 @@ pub fn goal(shown: &Shown, style: Style) -> String {
         (None, Some(own)) => &own.spec,
         (None, None) => return "no such goal\n".to_owned(),
     };
-    let mut out = format!("{}: {}\n", spec.goal, line(&spec.intent));
+    let mut out = format!("{}: {}\n", spec.goal, one_line(&spec.intent));
     let mut fact = |name: &str, text: String| {
-        writeln!(out, "  {name:<13} {}", line(&text)).expect("a string takes all writes");
+        writeln!(out, "  {name:<13} {}", one_line(&text)).expect("a string takes all writes");
     };
     if let Some(own) = &shown.own {
         fact(
@@ -429,11 +429,6 @@ fn condition(condition: &Condition) -> String {
 fn short(value: f64) -> String {
     let text = format!("{value:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// A text of another node as one line; an intent has at most 280 bytes, so it is not cut.
-fn line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

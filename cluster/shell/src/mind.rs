@@ -4,8 +4,8 @@ use crate::capabilities::capabilities;
 use crate::command::MindView;
 use crate::table::{Cell, Style, Table, Tone, paint};
 use rungs_agent::mind::{
-    Allocation, AutonomyScore, ConditionRow, Mind, Projection, Resources, Scenarios, Strategies, TrustTable, Values,
-    Vetoes, Votes,
+    Allocation, AutonomyScore, ConditionRow, Mind, Projection, Resources, Scenarios, Strategies, StrategyRow,
+    TrustTable, Values, Vetoes, Votes,
 };
 use std::fmt::Write;
 
@@ -57,7 +57,8 @@ pub fn overview(mind: &Mind, style: Style) -> String {
         mind.strategies.as_ref().map(|part| (part.cycle, chosen(part))),
     );
     let allocation = |part: &Allocation| {
-        let goals: f64 = part.goals.iter().map(|grant| grant.share).sum();
+        // The sum of nothing is -0.
+        let goals = part.goals.iter().fold(0.0, |sum, grant| sum + grant.share);
         let (guard, reserve) = (percent(part.guard), percent(part.reserve));
         format!("guard {guard}, reserve {reserve}, goals {}", percent(goals))
     };
@@ -171,7 +172,8 @@ fn strategies(part: &Strategies, style: Style) -> String {
         "CVaR",
         "goals done",
         "resource used",
-        "chosen",
+        "",
+        "against balanced",
     ]);
     for row in &part.candidates {
         let tone = if row.selected { Tone::Good } else { Tone::Plain };
@@ -181,19 +183,36 @@ fn strategies(part: &Strategies, style: Style) -> String {
             Cell::maybe(Some(row.ev), 3),
             Cell::maybe(Some(row.ra), 3),
             Cell::maybe(Some(row.si), 3),
-            Cell::maybe(Some(row.var), 3),
-            Cell::maybe(Some(row.cvar), 3),
+            Cell::number(signed(row.var, 4)),
+            Cell::number(signed(row.cvar, 4)),
             Cell::number(percent(row.goal_progress)),
             Cell::number(percent(row.resource_cost)),
-            Cell::text(if row.selected { "<-" } else { "" }).tone(tone),
+            Cell::text(if row.selected { "chosen" } else { "" }).tone(tone),
+            Cell::text(against_balanced(row, part)).tone(Tone::Dim),
         ]);
     }
     out += &table.render(style);
     let robust = part.robustness.map_or_else(|| "-".to_owned(), percent);
     out + &format!(
-        "within 10 % of the best in {robust} of the scenarios; {} trajectories of each candidate in each\n",
+        "within 10 % of the best in {robust} of the scenarios; trajectories of each candidate in each: {}\n",
         part.trajectories
     )
+}
+
+/// What a learned strategy does otherwise than the balanced one.
+fn against_balanced(row: &StrategyRow, part: &Strategies) -> String {
+    let balanced = part.candidates.iter().find(|other| other.strategy == "balanced");
+    let Some(balanced) = balanced.filter(|_| row.strategy == "learned") else {
+        return String::new();
+    };
+    let others = row
+        .settings
+        .iter()
+        .filter(|(knob, to)| balanced.settings.get(*knob) != Some(to));
+    let each: Vec<String> = others
+        .map(|(knob, to)| format!("{} {}", knob.replace('_', " "), decimals(*to)))
+        .collect();
+    each.join(", ")
 }
 
 fn allocation(part: &Allocation, style: Style) -> String {
@@ -238,8 +257,8 @@ fn votes(part: &Votes, style: Style) -> String {
     let mut table = Table::new(&heading);
     for frame in &part.frames {
         let votes = frame.votes.iter().map(|vote| {
-            let tone = if *vote > 0.0 { Tone::Good } else { Tone::Warn };
-            Cell::number(format!("{vote:+.2}")).tone(tone)
+            let tone = if *vote > 0.0 { Tone::Good } else { Tone::Plain };
+            Cell::number(signed(*vote, 2)).tone(tone)
         });
         let first = [Cell::text(&frame.frame), Cell::maybe(Some(frame.weight), 3)];
         table.row(first.into_iter().chain(votes));
@@ -287,7 +306,7 @@ fn projection(part: &Projection, style: Style) -> String {
             Cell::text(&row.course),
             Cell::number(row.horizon_cycles),
             Cell::maybe(Some(row.score), 3),
-            Cell::number(format!("{:+.3}", row.seof_trend)),
+            Cell::number(signed(row.seof_trend, 3)),
             Cell::maybe(Some(row.max_c_l4), 3),
             Cell::maybe(Some(row.min_iis), 3),
             Cell::maybe(Some(row.final_cdi), 3),
@@ -308,7 +327,7 @@ fn values(part: &Values, style: Style) -> String {
             Cell::maybe(Some(row.weight), 3),
             Cell::maybe(Some(row.baseline), 3).tone(Tone::Dim),
             Cell::maybe(Some(row.drift), 3),
-            Cell::number(format!("{:+.3}", 100.0 * row.velocity)),
+            Cell::number(signed(100.0 * row.velocity, 3)),
             if row.sustained {
                 Cell::text("moves too fast").tone(Tone::Warn)
             } else {
@@ -367,7 +386,7 @@ fn resources(part: &Resources, style: Style) -> String {
     }
     out += &table.render(style);
     out + &format!(
-        "restricted itself {} times, {} exhaustions not foreseen, forecast error {}\n",
+        "restrictions so far {}, exhaustions not foreseen {}, forecast error {}\n",
         part.adaptations,
         part.surprises,
         number(part.forecast_error, 3)
@@ -432,9 +451,9 @@ fn score(part: &AutonomyScore, style: Style) -> String {
             Cell::number(found(row)).tone(tone),
             Cell::number(format!("{:.2}", row.limit)).tone(Tone::Dim),
             Cell::number(format!("{:.2}", row.comfort)).tone(Tone::Dim),
-            Cell::maybe(Some(row.ratio), 3),
+            Cell::maybe(row.ratio, 3),
             if row.holds {
-                bar(row.ratio, 1.0)
+                bar(row.ratio.unwrap_or(0.0), 1.0)
             } else {
                 Cell::text("fails").tone(Tone::Bad)
             },
@@ -442,8 +461,9 @@ fn score(part: &AutonomyScore, style: Style) -> String {
     }
     out += &table.render(style);
     out += "below 0.20 it advises, below 0.05 it freezes\n";
-    let rate = part.veto_rate.map_or_else(|| "-".to_owned(), percent);
-    writeln!(out, "vetoed {rate} of the last decisions (target < 15 %)").expect("a string takes all writes");
+    if let Some(rate) = part.veto_rate.map(percent) {
+        writeln!(out, "vetoed {rate} of the last decisions (target < 15 %)").expect("a string takes all writes");
+    }
     if !part.persistent.is_empty() {
         let line = format!("vetoes again and again: {}", part.persistent.join(", "));
         writeln!(out, "{}", paint(&line, Tone::Warn, style.colour)).expect("a string takes all writes");
@@ -455,6 +475,7 @@ fn score(part: &AutonomyScore, style: Style) -> String {
 fn found(row: &ConditionRow) -> String {
     match row.found {
         Some(found) => format!("{found:.3}"),
+        None if row.ratio.is_none() => "holds".to_owned(),
         None if !row.holds => "not a number".to_owned(),
         None if row.comfort > row.limit => format!(">= {:.2}", row.comfort),
         None => format!("<= {:.2}", row.comfort),
@@ -474,6 +495,19 @@ fn vetoes(part: &Vetoes, style: Style) -> String {
 
 fn number(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
+}
+
+/// A number with its sign; what rounds to nothing has none.
+fn signed(value: f64, decimals: usize) -> String {
+    let text = format!("{value:+.decimals$}");
+    let nothing = text.chars().all(|c| !matches!(c, '1'..='9'));
+    if nothing { text[1..].to_owned() } else { text }
+}
+
+/// A number of at most three decimals.
+fn decimals(value: f64) -> String {
+    let text = format!("{value:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn percent(share: f64) -> String {

@@ -1,6 +1,6 @@
 //! Whether a level qualifies, for a person: each criterion against its target, by category, and what is in the way.
 
-use crate::table::{Cell, Style, Table, Tone, clean, paint};
+use crate::table::{Cell, Style, Table, Tone, one_line, paint};
 use rungs_agent::qualification::{CategoryRow, CriterionRow, Finding, Qualification};
 use std::fmt::Write;
 
@@ -21,13 +21,13 @@ pub fn qualification(found: &Qualification, style: Style) -> String {
         "{} at cycle {}: {verdict}, {} {:.3} ({:.2} needed)",
         found.level, found.cycle, found.score_name, found.score, found.needed
     );
-    let mut out = paint(&clean(&first), tone, style.colour);
+    let mut out = paint(&one_line(&first), tone, style.colour);
     out.push('\n');
     out += &table.render(style);
     let reasons = found.reasons.iter().map(|reason| ("not qualified", reason, Tone::Warn));
     let notes = found.notes.iter().map(|note| ("note", note, Tone::Dim));
     for (what, text, tone) in reasons.chain(notes) {
-        let line = format!("{what}: {}", clean(text));
+        let line = format!("{what}: {}", one_line(text));
         writeln!(out, "{}", paint(&line, tone, style.colour)).expect("a string takes all writes");
     }
     out

@@ -65,11 +65,16 @@ impl Cell {
     }
 }
 
+/// One line without control characters: what comes from other nodes must not move a terminal's cursor. For what has a
+/// bound already.
+pub fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// One line of at most [`MAX_CELL_CHARS`] characters without control characters: what comes from other nodes must not
 /// move a terminal's cursor.
 pub fn clean(text: &str) -> String {
-    let out: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    cut(&out, MAX_CELL_CHARS).into_owned()
+    cut(&one_line(text), MAX_CELL_CHARS).into_owned()
 }
 
 /// At most so many characters, the last a sign that there were more.

@@ -2,7 +2,7 @@
 
 use crate::capabilities::capabilities;
 use crate::protocol::{AgentRow, NodeReport};
-use crate::table::{Cell, Style, Table, Tone, clean, paint};
+use crate::table::{Cell, Style, Table, Tone, one_line, paint};
 use rungs_agent::messages::AgentDescription;
 use rungs_host::supervisor::NodeState;
 use rungs_host::{KindDescription, TreeNode};
@@ -146,11 +146,9 @@ pub fn agent(about: &AgentDescription, style: Style) -> String {
     if let Some(veto) = about.autonomy.as_ref().and_then(|autonomy| autonomy.last_veto.as_ref()) {
         let line = format!(
             "last veto at cycle {}: {}, because {}",
-            veto.cycle,
-            clean(&veto.decision),
-            veto.by
+            veto.cycle, veto.decision, veto.by
         );
-        writeln!(out, "{}", paint(&line, Tone::Warn, style.colour)).expect("a string takes all writes");
+        writeln!(out, "{}", paint(&one_line(&line), Tone::Warn, style.colour)).expect("a string takes all writes");
     }
     if let Some(model) = &about.self_model {
         out.push('\n');

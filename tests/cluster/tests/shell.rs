@@ -109,3 +109,58 @@ async fn an_agent_is_spawned_where_its_name_belongs_and_stopped_by_name() {
     assert_eq!(exit, Some(1), "{gone}");
     cluster.stop().await;
 }
+
+#[tokio::test]
+async fn a_goal_is_set_shown_and_cancelled_and_each_view_of_a_mind_is_there() {
+    let cluster = Cluster::start("goals", &["--nodes", "2", "--agents", "1", "--rate", "10"]).await;
+    let goal = r#"{"goal":"calm","intent":"never reached","success":{"all":[{"of":{"dimension":0},"is":"below","value":-1}]},
+        "tasks":[{"name":"tell","does":{"raise_incident":{"group":0}},"when":[{"of":{"dimension":0},"is":"below","value":-1}]}]}"#;
+    let set = cluster.json(&format!("goal submit ops-1 {goal}")).await;
+    assert_eq!(set["goal"], "calm", "{set}");
+    let listed = cluster.json("goals ops-1").await;
+    let names: Vec<&Value> = listed["goals"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|goal| &goal["goal"])
+        .collect();
+    assert!(names.contains(&&Value::from("calm")), "{listed}");
+    let shown = cluster.json("goal show ops-1 calm").await;
+    assert_eq!(shown["set"]["tasks"][0]["name"], "tell", "{shown}");
+    assert_eq!(shown["own"], Value::Null, "{shown}");
+    let cancelled = cluster.json("goal cancel ops-1 calm --yes").await;
+    assert_eq!(cancelled["state"], "abandoned: cancelled", "{cancelled}");
+    let mind = cluster.json("mind ops-1").await;
+    for view in [
+        "strategies",
+        "allocation",
+        "scenarios",
+        "capabilities",
+        "votes",
+        "projection",
+        "values",
+        "resources",
+        "trust",
+        "ass",
+        "vetoes",
+    ] {
+        assert!(mind.get(view).is_some(), "{view} in {mind}");
+        cluster.json(&format!("mind ops-1 {view}")).await;
+    }
+    let audit = cluster.json("qualify ops-1 L4.9").await;
+    assert_eq!(audit["level"], "L4.9", "{audit}");
+    for (order, code, expected) in [
+        ("goal show ops-1 calmer", 1, "not_found"),
+        ("goal cancel ops-1 calm --yes", 1, "not_found"),
+        ("goal submit ops-1 {\"goal\":\"x\"}", 2, "missing field"),
+        ("goal submit ops-1 no/such.json", 1, "no/such.json"),
+        ("mind ops-1 soul", 2, "possible values"),
+        ("qualify ops-1 L4.5", 1, "expected L4.8 or L4.9"),
+        ("watch nobody", 1, "not_found"),
+    ] {
+        let (exit, error) = cluster.refused(order).await;
+        assert_eq!(exit, Some(code), "{order}: {error}");
+        assert!(error.contains(expected), "{order}: {error}");
+    }
+    cluster.stop().await;
+}

@@ -3,7 +3,7 @@
 use super::told;
 use rungs_mind::l49::goals::{Book, GoalEntry, GoalOrigin};
 use rungs_mind::l49::resources::{Horizons, ResourceKind};
-use rungs_mind::l49::stability::{Condition, Decision, DecisionKind, Veto, VetoedBy};
+use rungs_mind::l49::stability::{Condition, Decision, DecisionKind, LiveVerdict, Veto, VetoedBy};
 use rungs_mind::l49::values::{ValueDimension, ValueVector};
 use rungs_mind::l49::{L49Output, Status};
 use rungs_types::{AgentId, GoalId};
@@ -190,9 +190,10 @@ pub struct AutonomyScore {
 pub struct ConditionRow {
     /// Which.
     pub condition: String,
-    /// The share of the way from the limit to the comfort point, in [0, 1].
-    pub ratio: f64,
-    /// What was found; absent where all that is known is that it is at the comfort point or better.
+    /// The share of the way from the limit to the comfort point, in [0, 1]; absent of one that holds while L4.9 makes no
+    /// passes.
+    pub ratio: Option<f64>,
+    /// What was found; absent where all that is known is that it holds, or is at the comfort point or better.
     pub found: Option<f64>,
     /// Where it fails.
     pub limit: f64,
@@ -351,7 +352,7 @@ impl From<&L49Output> for AutonomyScore {
             };
             ConditionRow {
                 condition: condition.to_string(),
-                ratio,
+                ratio: Some(ratio),
                 found,
                 limit: limit.limit,
                 comfort: limit.comfort,
@@ -372,6 +373,33 @@ impl From<&L49Output> for AutonomyScore {
             conditions: conditions.collect(),
             veto_rate: part.veto_rate,
             persistent: part.persistent.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl AutonomyScore {
+    /// The score of a level that makes no passes: its live state is watched all the same.
+    pub(crate) fn watched(verdict: &LiveVerdict, cycle: u64) -> Self {
+        let conditions = Condition::ALL.map(|condition| {
+            let violated = verdict.violations.iter().find(|v| v.condition == condition);
+            let limit = condition.limit();
+            ConditionRow {
+                condition: condition.to_string(),
+                ratio: violated.map(|_| 0.0),
+                found: violated.and_then(|violated| violated.found),
+                limit: limit.limit,
+                comfort: limit.comfort,
+                holds: violated.is_none(),
+            }
+        });
+        Self {
+            cycle,
+            status: "frozen".to_owned(),
+            ass: verdict.scores.ass,
+            literal: verdict.scores.literal,
+            conditions: conditions.into(),
+            veto_rate: None,
+            persistent: Vec::new(),
         }
     }
 }
@@ -414,6 +442,28 @@ fn decided(decision: &Decision) -> String {
 mod tests {
     use super::*;
     use rungs_mind::l49::stability::Violated;
+
+    #[test]
+    fn what_fails_is_told_of_a_level_that_makes_no_passes() {
+        let verdict = LiveVerdict {
+            violations: vec![Violated {
+                condition: Condition::Survival,
+                found: Some(12.0),
+                limit: 30.0,
+            }],
+            ..LiveVerdict::default()
+        };
+        let score = AutonomyScore::watched(&verdict, 70);
+        assert_eq!((score.cycle, score.ass, score.conditions.len()), (70, 0.0, 5));
+        let row = |index: usize| {
+            (
+                score.conditions[index].ratio,
+                score.conditions[index].found,
+                score.conditions[index].holds,
+            )
+        };
+        assert_eq!([row(0), row(3)], [(None, None, true), (Some(0.0), Some(12.0), false)]);
+    }
 
     #[test]
     fn a_veto_says_what_was_decided_and_which_condition_would_not_hold() {

@@ -2,10 +2,12 @@
 
 use super::told;
 use rungs_mind::l48::L48Output;
-use rungs_mind::l48::plan::{Pathology, PlanOutput, Remedy};
+use rungs_mind::l48::plan::{Pathology, PlanOutput, Remedy, Strategy};
 use rungs_types::GoalId;
+use rungs_types::goal::Knob;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The open goals as they are ranked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -53,6 +55,8 @@ pub struct Strategies {
 pub struct StrategyRow {
     /// Which sort of strategy.
     pub strategy: String,
+    /// Where its knobs are.
+    pub settings: BTreeMap<String, f64>,
     /// It came out first.
     pub selected: bool,
     /// The score (MSCP Level 4.8, Definition 7), in [0, 1].
@@ -171,6 +175,7 @@ impl From<&PlanOutput> for Strategies {
         let selected = compared.selected.map(usize::from);
         let candidates = compared.ranked.iter().enumerate().map(|(place, scored)| StrategyRow {
             strategy: scored.archetype.to_string(),
+            settings: settings(&scored.strategy),
             selected: selected == Some(place),
             score: scored.score,
             ev: scored.expected,
@@ -190,6 +195,11 @@ impl From<&PlanOutput> for Strategies {
             trajectories: plan.trajectories,
         }
     }
+}
+
+fn settings(strategy: &Strategy) -> BTreeMap<String, f64> {
+    let each = Knob::ALL.into_iter().map(|knob| (knob.to_string(), strategy.get(knob)));
+    each.collect()
 }
 
 impl From<&PlanOutput> for Allocation {

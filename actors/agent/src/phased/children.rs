@@ -25,7 +25,13 @@ impl<L: Phased> PhasedLevel<L> {
         state: &mut Leading<L>,
     ) -> Result<(), ActorProcessingErr> {
         let bundle = L::verified(&state.part.orchestrator).ok_or("invariant: a level has a first bundle")?;
-        let phases: Vec<(Slot<L>, ChildSpec)> = (0..L::PHASES.len()).map(|place| self.child(place, &bundle)).collect();
+        let phases: Vec<(Slot<L>, ChildSpec)> = (0..L::PHASES.len())
+            .map(|place| {
+                let starts = state.generations.get(&role(L::PHASES[place])).copied();
+                let (slot, child) = self.child(place, &bundle);
+                (slot, child.started_before(starts.unwrap_or(0)))
+            })
+            .collect();
         let (slots, children): (Vec<Slot<L>>, Vec<ChildSpec>) = phases.into_iter().unzip();
         // Last first: whoever hands on finds the next one there.
         for child in children.into_iter().rev() {

@@ -53,7 +53,7 @@ impl MindView {
 #[derive(Debug, Subcommand)]
 pub enum GoalCommand {
     /// Show a goal: who set it and why, the five criteria of one that the agent set itself, tasks, deadline, what happened.
-    #[command(after_help = "Example: goal show ops-1 l49-3")]
+    #[command(after_help = "Example: goal show ops-1 l49-gap-3")]
     Show {
         /// The agent.
         agent: AgentId,

@@ -1,5 +1,6 @@
 use super::*;
-use rungs_agent::mind::{BallotRow, FrameRow, PeerRow, ResourceRow, ScenarioRow, StrategyRow, ValueRow, VetoRow};
+use rungs_agent::mind::{BallotRow, FrameRow, PeerRow, ResourceRow, ScenarioRow, ValueRow, VetoRow};
+use std::collections::BTreeMap;
 
 fn plain(mind: &Mind, which: MindView) -> String {
     view(mind, which, Style::default())
@@ -20,8 +21,9 @@ fn what_no_level_came_to_yet_says_which_level() {
 
 #[test]
 fn strategies_stand_with_their_figures_and_the_chosen_one_is_marked() {
-    let row = |strategy: &str, selected, score| StrategyRow {
+    let row = |strategy: &str, selected, score, reserve| StrategyRow {
         strategy: strategy.into(),
+        settings: BTreeMap::from([("reserve_share".into(), reserve), ("risk_cap".into(), 0.6)]),
         selected,
         score,
         ev: 0.5,
@@ -35,20 +37,20 @@ fn strategies_stand_with_their_figures_and_the_chosen_one_is_marked() {
     let mind = Mind {
         strategies: Some(Strategies {
             cycle: 400,
-            chosen: "balanced".into(),
+            chosen: "learned".into(),
             before: "conservative".into(),
-            candidates: vec![row("balanced", true, 0.765), row("aggressive", false, 0.6)],
+            candidates: vec![row("learned", true, 0.765, 0.125), row("balanced", false, 0.6, 0.2)],
             robustness: Some(0.8),
             trajectories: 4,
         }),
         ..Mind::default()
     };
     let expected = "\
-cycle 400: balanced in force, new in this pass
-strategy    score     EV     RA     SI     VaR    CVaR  goals done  resource used  chosen
-balanced    0.765  0.500  0.900  0.000  -0.020  -0.031        25 %           10 %  <-
-aggressive  0.600  0.500  0.900  0.000  -0.020  -0.031        25 %           10 %
-within 10 % of the best in 80 % of the scenarios; 4 trajectories of each candidate in each
+cycle 400: learned in force, new in this pass
+strategy  score     EV     RA     SI      VaR     CVaR  goals done  resource used          against balanced
+learned   0.765  0.500  0.900  0.000  -0.0200  -0.0310        25 %           10 %  chosen  reserve share 0.125
+balanced  0.600  0.500  0.900  0.000  -0.0200  -0.0310        25 %           10 %
+within 10 % of the best in 80 % of the scenarios; trajectories of each candidate in each: 4
 ";
     assert_eq!(plain(&mind, MindView::Strategies), expected);
 }
@@ -191,7 +193,7 @@ cycles left of    baseline     adverse  optimistic      crisis
 compute         260 cycles  200 cycles      no end  130 cycles  runs out first
 memory                   -           -           -           -  not measured
 mutation        500 cycles  385 cycles      no end  250 cycles  does not count for survival
-restricted itself 1 times, 0 exhaustions not foreseen, forecast error -
+restrictions so far 1, exhaustions not foreseen 0, forecast error -
 ";
     assert_eq!(plain(&mind, MindView::Resources), expected);
 }
@@ -229,7 +231,7 @@ goals predicted - (target >= 0.60), |trust - reliability| 0.08 (< 0.15), 3 recom
 fn the_score_stands_with_its_five_ratios() {
     let row = |condition: &str, ratio, found, (limit, comfort), holds| ConditionRow {
         condition: condition.into(),
-        ratio,
+        ratio: Some(ratio),
         found,
         limit,
         comfort,
@@ -276,4 +278,39 @@ cycle  decision          because
     assert_eq!(plain(&mind, MindView::Vetoes), expected);
     let text = overview(&mind, Style::default());
     assert!(text.contains("ass             400  0.000, frozen"), "{text}");
+}
+
+#[test]
+fn a_level_that_makes_no_passes_shows_what_fails() {
+    let row = |condition: &str, found: Option<f64>, holds: bool| ConditionRow {
+        condition: condition.into(),
+        ratio: (!holds).then_some(0.0),
+        found,
+        limit: 30.0,
+        comfort: 200.0,
+        holds,
+    };
+    let part = AutonomyScore {
+        cycle: 70,
+        status: "frozen".into(),
+        ass: 0.0,
+        literal: 0.0,
+        conditions: vec![row("survival", Some(12.0), false), row("cascade", None, true)],
+        veto_rate: None,
+        persistent: Vec::new(),
+    };
+    let expected = "\
+ASS 0.000 at cycle 70 (frozen)
+condition   found  fails at  comfort  ratio
+survival   12.000     30.00   200.00  0.000  fails
+cascade     holds     30.00   200.00      -
+below 0.20 it advises, below 0.05 it freezes
+";
+    assert_eq!(score(&part, Style::default()), expected);
+}
+
+#[test]
+fn what_rounds_to_nothing_has_no_sign() {
+    let all = [signed(-0.0001, 2), signed(0.014, 2), signed(-0.2, 1), signed(0.0, 1)];
+    assert_eq!(all, ["0.00", "+0.01", "-0.2", "0.0"]);
 }

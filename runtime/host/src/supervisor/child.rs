@@ -84,6 +84,7 @@ pub struct ChildSpec {
     pub(super) stop_within: Duration,
     pub(super) start_within: Duration,
     pub(super) start: Start,
+    pub(super) started_before: u32,
 }
 
 impl std::fmt::Debug for ChildSpec {
@@ -105,7 +106,15 @@ impl ChildSpec {
             stop_within: DEFAULT_STOP_WITHIN,
             start_within: DEFAULT_START_WITHIN,
             start: Arc::new(move |context| Box::pin(start(context))),
+            started_before: 0,
         }
+    }
+
+    /// Shows these starts, too: those of children of this role that were removed.
+    #[must_use]
+    pub fn started_before(mut self, starts: u32) -> Self {
+        self.started_before = starts;
+        self
     }
 
     /// How long it may drain before it is killed. A child that supervises needs more than its own children.

@@ -31,6 +31,7 @@ struct Live {
     start_within: Duration,
     started: Option<Started>,
     last_exit: Option<Exit>,
+    started_before: u32,
 }
 
 /// The children of one supervising actor.
@@ -81,6 +82,7 @@ impl Children {
             start_within: spec.start_within,
             started: None,
             last_exit: None,
+            started_before: spec.started_before,
         };
         self.live.insert(spec.role, live);
         self.publish();
@@ -393,7 +395,9 @@ impl Children {
 
     fn publish(&self) {
         let rows = self.plan.children().iter().map(|child| {
-            let started = self.live.get(&child.role).and_then(|live| live.started.as_ref());
+            let live = self.live.get(&child.role);
+            let started = live.and_then(|live| live.started.as_ref());
+            let before = live.map_or(0, |live| live.started_before);
             Row {
                 role: child.role.clone(),
                 state: match child.state {
@@ -403,8 +407,8 @@ impl Children {
                     ChildState::Waiting { .. } => NodeState::Waiting,
                     ChildState::Parked => NodeState::Parked,
                 },
-                generation: child.generation,
-                restarts: child.restarts,
+                generation: child.generation.saturating_add(before),
+                restarts: child.restarts.saturating_add(u64::from(before)),
                 actor: started.map(|started| started.cell.get_id().pid()),
                 mailbox: started.and_then(|started| started.mailbox.clone()),
                 note: started.map(|started| started.note.clone()).unwrap_or_default(),
