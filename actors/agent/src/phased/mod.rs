@@ -106,6 +106,8 @@ pub(crate) struct Leading<L: Phased> {
     failed: BTreeMap<RolePath, Cause>,
     generations: BTreeMap<RolePath, u32>,
     passes: u64,
+    /// The last cycle that it was told of.
+    cycle: u64,
     _registered: Registered,
 }
 
@@ -159,6 +161,7 @@ impl<L: Phased> Actor for PhasedLevel<L> {
             failed: BTreeMap::new(),
             generations: BTreeMap::new(),
             passes: 0,
+            cycle: 0,
             _registered: self.tree.register(Some(&role(L::ROLE)), &self.mailbox, endpoint),
         })
     }
@@ -219,6 +222,7 @@ impl<L: Phased> PhasedLevel<L> {
         state: &mut Leading<L>,
     ) -> Result<(), ActorProcessingErr> {
         let cycle = L::cycle(&input);
+        state.cycle = cycle;
         let begun = L::begin(&mut state.part.orchestrator, input);
         if begun.lost {
             // The credit allows one input at a time, so this one came past it; it is not worth a pass.
@@ -357,7 +361,7 @@ fn describe<L: Phased>(state: &Leading<L>) -> RoleState {
     let waiting_for = L::waiting_for(&state.part.orchestrator);
     RoleState {
         role: L::ROLE.to_owned(),
-        cycle: L::verified(&state.part.orchestrator).map_or(0, |bundle| L::bundle_cycle(&bundle)),
+        cycle: state.cycle,
         steps: state.passes,
         detail: if waiting_for.is_empty() {
             "at full authority".to_owned()

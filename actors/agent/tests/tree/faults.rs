@@ -61,7 +61,7 @@ async fn a_panic_in_every_actor_in_turn_heals_and_leaves_the_other_agent_alone()
         );
         assert_eq!(other.status().late_cycles, 0);
         let described = agent.describe().await.expect("answers");
-        assert_eq!(described.actors.len(), 9, "{role}: {:?}", described.actors);
+        assert_eq!(described.actors.len(), 10, "{role}: {:?}", described.actors);
         // The other agent has told nothing but its state.
         while let Ok(Some(watched)) = tokio::time::timeout(Duration::ZERO, others.next()).await {
             let rungs_host::Watched::Event(event) = watched else {

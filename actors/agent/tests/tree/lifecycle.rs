@@ -31,10 +31,11 @@ async fn an_agent_cycles_and_its_levels_run() {
             "l48/verify",
             "l48/plan",
             "l48/introspect",
-            "l48/observe"
+            "l48/observe",
+            "l49"
         ]
     );
-    assert_eq!(description.levels.len(), 3);
+    assert_eq!(description.levels.len(), 4);
     let model = description.self_model.expect("level 4.8 has passed");
     assert!(
         model

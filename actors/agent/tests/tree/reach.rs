@@ -29,7 +29,7 @@ pub(crate) async fn call(node: &Node, to: &str, kind: &'static str, json: &str) 
     Ok(String::from_utf8(payload.bytes.to_vec()).expect("text"))
 }
 
-const ROLES: [&str; 10] = [
+const ROLES: [&str; 11] = [
     "",
     "#guard",
     "#kernel",
@@ -40,6 +40,7 @@ const ROLES: [&str; 10] = [
     "#l48/observe",
     "#l48/plan",
     "#l48/verify",
+    "#l49",
 ];
 
 #[tokio::test(start_paused = true)]
@@ -133,5 +134,5 @@ async fn every_message_has_an_example_that_decodes() {
         }
     }
     // The root, each role's state, the agents of the node, and the goals of the kernel.
-    assert_eq!(kinds, 11 + 9 + 4 + 4);
+    assert_eq!(kinds, 13 + 10 + 4 + 4);
 }
