@@ -133,5 +133,5 @@ async fn every_message_has_an_example_that_decodes() {
         }
     }
     // The root, each role's state, the agents of the node, and the goals of the kernel.
-    assert_eq!(kinds, 9 + 9 + 4 + 3);
+    assert_eq!(kinds, 11 + 10 + 4 + 3);
 }
