@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 
 /// Letters that may wait.
-pub(crate) const MAX_LETTERS: usize = 1_024;
+const MAX_LETTERS: usize = 1_024;
 /// Letters that are being sent at a time: a group's members may have to be asked for first.
 const AT_A_TIME: usize = 16;
 

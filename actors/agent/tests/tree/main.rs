@@ -6,6 +6,7 @@ mod faults;
 mod freeze;
 mod goals;
 mod lifecycle;
+mod peers;
 mod reach;
 mod snapshots;
 mod spin;

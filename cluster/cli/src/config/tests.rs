@@ -49,7 +49,7 @@ fn a_setting_can_give_what_the_file_lacks() {
 }
 
 /// Keys of a file, each with a value that is wrong: what follows the place in the error.
-const WRONG: [(&str, &str); 38] = [
+const WRONG: [(&str, &str); 39] = [
     // Not TOML.
     ("region = [", "unclosed array, expected `]`"),
     ("region eu", "key with no value, expected `=`"),
@@ -107,7 +107,14 @@ const WRONG: [(&str, &str); 38] = [
         "agents = [{ agent = \"a\", environment = \"moon\" }]",
         "unknown variant `moon`, expected one of `host`, `trace`, `playback`, `sim`, `scenario`, `custom`",
     ),
-    ("agents = [{ agent = \"a\", group = \"Web\" }]", "?"),
+    (
+        "agents = [{ agent = \"a\", group = 1 }]",
+        "invalid type: integer `1`, expected a string",
+    ),
+    (
+        "agents = [{ agent = \"a\", group = \"Web\" }]",
+        "a agent name has 'W' at position 1; expected a-z, 0-9, '-' or '_', first a letter or digit",
+    ),
     (
         "agents = [{ agent = \"a\", highest = \"L7\" }]",
         "unknown variant `L7`, expected one of `L3`, `L4.5`, `L4.8`, `L4.9`, `L6`",

@@ -300,3 +300,56 @@ async fn one_stream_has_the_events_of_all_nodes_also_of_one_that_comes_back() {
     assert_eq!(seen(&mut stream).await, [("n3".to_owned(), 4)]);
     drop(stream);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_to_a_group_goes_to_at_most_five_other_members_on_any_node() {
+    let (_network, nodes) = three().await;
+    let group: AgentId = "web".parse().expect("a name");
+    let count = Payload::of(&Count { text: String::new() }, Format::Binary).expect("encodes");
+    let (mut members, mut sender) = (Vec::new(), None);
+    for node in &nodes {
+        let owned = (0..).map(|index| format!("a-{index}")).filter(|text| {
+            let agent: AgentId = text.parse().expect("an agent");
+            node.directory.owner_of(&agent).as_ref() == Some(node.directory.node())
+        });
+        for name in owned.take(3) {
+            let agent: AgentId = name.parse().expect("an agent");
+            let membership = node.endpoints.groups().join(group.clone(), agent.clone());
+            sender.get_or_insert(agent);
+            members.push((node.target(&name).await, membership));
+        }
+    }
+    let sender = sender.expect("there are members");
+    let heard = |members: &[(TargetHandle, _)]| members.iter().map(|(target, _)| target.counted()).sum::<u64>();
+    let from = &nodes[2].directory;
+    assert_eq!(from.tell_group(&group, Some(&sender), &count).await, Ok(5));
+    tokio::time::sleep(SECOND).await;
+    assert_eq!((heard(&members), members[0].0.counted()), (5, 0), "not to the sender");
+    let before: Vec<u64> = members.iter().map(|(target, _)| target.counted()).collect();
+    // From another node, and by the address: the same to the same ones, and to the first five.
+    assert_eq!(
+        nodes[0].directory.tell_group(&group, Some(&sender), &count).await,
+        Ok(5)
+    );
+    tokio::time::sleep(SECOND).await;
+    let again: Vec<u64> = members.iter().map(|(target, _)| target.counted()).collect();
+    assert!(before.iter().zip(&again).all(|(before, again)| *again == 2 * before));
+    nodes[1]
+        .directory
+        .tell(address("group:web"), count.clone())
+        .await
+        .expect("told");
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(heard(&members), 15);
+    assert_eq!(
+        nodes[1].code("group:web").await,
+        ErrorCode::Refused,
+        "it answers nothing"
+    );
+    let nobody = from.tell(address("group:acme/web"), count.clone()).await;
+    assert_eq!(nobody.expect_err("nobody is in it").code, ErrorCode::NotFound);
+    // Whoever has left is left out once it is looked again.
+    members.truncate(3);
+    tokio::time::sleep(crate::groups::KNOWN_FOR).await;
+    assert_eq!(from.tell_group(&group, Some(&sender), &count).await, Ok(2));
+}
