@@ -1,16 +1,16 @@
 //! What an agent's levels came to, for a person: one table for each question.
 
+mod figures;
+
 use crate::capabilities::capabilities;
 use crate::command::MindView;
 use crate::table::{Cell, Style, Table, Tone, paint};
+use figures::{bar, cycles, decimals, number, percent, signed};
 use rungs_agent::mind::{
     Allocation, AutonomyScore, ConditionRow, Mind, Projection, Resources, Scenarios, Strategies, StrategyRow,
     TrustTable, Values, Vetoes, Votes,
 };
 use std::fmt::Write;
-
-/// Cycles that stand for "for ever".
-const NO_END_CYCLES: f64 = 10_000.0;
 
 /// One view.
 pub fn view(mind: &Mind, view: MindView, style: Style) -> String {
@@ -491,41 +491,6 @@ fn vetoes(part: &Vetoes, style: Style) -> String {
         table.row([Cell::number(row.cycle), Cell::text(&row.decision), Cell::text(&row.by)]);
     }
     table.render(style)
-}
-
-fn number(value: Option<f64>, decimals: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
-}
-
-/// A number with its sign; what rounds to nothing has none.
-fn signed(value: f64, decimals: usize) -> String {
-    let text = format!("{value:+.decimals$}");
-    let nothing = text.chars().all(|c| !matches!(c, '1'..='9'));
-    if nothing { text[1..].to_owned() } else { text }
-}
-
-/// A number of at most three decimals.
-fn decimals(value: f64) -> String {
-    let text = format!("{value:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.0} %", 100.0 * share)
-}
-
-fn cycles(left: f64) -> String {
-    if left >= NO_END_CYCLES {
-        "no end".to_owned()
-    } else {
-        format!("{left:.0} cycles")
-    }
-}
-
-/// A share of `full` as a bar of at most 20 characters.
-fn bar(value: f64, full: f64) -> Cell {
-    let share = (value / full).clamp(0.0, 1.0);
-    Cell::text("#".repeat((20.0 * share).round() as usize)).tone(Tone::Dim)
 }
 
 #[cfg(test)]
