@@ -16,7 +16,7 @@ use rungs_host::{Endpoint, Handle, Mailbox, Membership};
 use rungs_mind::l45::Level45State;
 use rungs_mind::l49::Quotas;
 use rungs_mind::ladder::At;
-use rungs_types::{Address, EnvironmentSpec, Level, RolePath};
+use rungs_types::{Address, Level, RolePath};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -95,7 +95,7 @@ impl Tree {
     /// What is metered of the agent.
     pub(crate) fn quotas(&self) -> Quotas {
         Quotas {
-            own_resources: matches!(self.shared.spec.environment, EnvironmentSpec::Sim { .. }),
+            own_resources: self.shared.spec.environment.is_simulated(),
             ..Quotas::default()
         }
     }
