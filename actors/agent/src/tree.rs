@@ -17,7 +17,7 @@ use rungs_host::{Endpoint, Handle, Mailbox, Membership};
 use rungs_mind::l45::Level45State;
 use rungs_mind::l49::Quotas;
 use rungs_mind::ladder::At;
-use rungs_types::{Address, EnvironmentSpec, Level, RolePath};
+use rungs_types::{Address, Level, RolePath};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -103,7 +103,7 @@ impl Tree {
 
     /// What is metered of the agent; nothing of one without a quota, so that it does the same wherever it is run.
     pub(crate) fn quotas(&self) -> Quotas {
-        let own_resources = matches!(self.shared.spec.environment, EnvironmentSpec::Sim { .. });
+        let own_resources = self.shared.spec.environment.is_simulated();
         let metered = self.shared.spec.cpu_quota.map(|_| {
             let share = f64::from_bits(self.quota_share.load(Ordering::Relaxed));
             let known = Some(share).filter(|share| share.is_finite());

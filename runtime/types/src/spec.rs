@@ -158,6 +158,11 @@ pub enum EnvironmentSpec {
 }
 
 impl EnvironmentSpec {
+    /// A world made for the agent: its finite resources are the agent's own. A machine's are not.
+    pub fn is_simulated(&self) -> bool {
+        matches!(self, Self::Sim { .. } | Self::Scenario(_))
+    }
+
     /// Checks every range and says which field is out of it. Whether a file exists or a name is registered shows when
     /// the environment is built.
     pub fn validate(&self) -> Result<(), SpecError> {

@@ -14,7 +14,7 @@ use crate::l49::values::Evolve;
 use crate::l49::{Aside, Baton, Below, Bundle, L49Output, Orchestrator, PhaseError, PhaseName, Qualification, Quotas};
 use crate::ladder::{Action, Fault, Request};
 use crate::qualify::{Audit49, Report};
-use rungs_types::{Authority, EnvironmentSpec, Level, RolePath};
+use rungs_types::{Authority, Level, RolePath};
 use std::sync::Arc;
 
 /// The phases of one generation.
@@ -122,7 +122,7 @@ impl Stack {
                 .map(Qualification::from)
                 .unwrap_or_default(),
             quotas: Quotas {
-                own_resources: matches!(self.spec.environment, EnvironmentSpec::Sim { .. }),
+                own_resources: self.spec.environment.is_simulated(),
                 ..Quotas::default()
             },
             group: self.spec.group.clone(),

@@ -10,6 +10,7 @@ fn spec(seed: u64) -> AgentSpec {
     AgentSpec {
         seed,
         particles: 50,
+        // What is said of Level 4.9 is in its own tests.
         highest: Level::L48,
         ..AgentSpec::new("ops-1".parse().expect("a name"))
     }
