@@ -79,7 +79,11 @@ impl Desk {
     pub fn withdraw(&mut self, level: Level, checkpoint: CheckpointId) -> u32 {
         if let Some(origin) = origin_of(level) {
             // A freeze of Level 4.9 takes all of its goals back (MSCP Level 4.9, section 7.3).
-            let checkpoint = if level == Level::L49 { CheckpointId::default() } else { checkpoint };
+            let checkpoint = if level == Level::L49 {
+                CheckpointId::default()
+            } else {
+                checkpoint
+            };
             // One entry per origin: the oldest checkpoint covers the others.
             match self.withdrawn.iter_mut().find(|(other, _)| *other == origin) {
                 Some((_, since)) => *since = checkpoint.min(*since),

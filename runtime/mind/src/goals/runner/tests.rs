@@ -1,7 +1,9 @@
 use super::*;
 use crate::goals::{GoalState, HOLD_CYCLES, TaskState};
 use rungs_types::TaskName;
-use rungs_types::goal::{Comparison, Condition, GoalBudget, KnobSetting, Quantity, Reward, Success, TaskSpec, Tier};
+use rungs_types::goal::{
+    Comparison, Condition, GoalBudget, Knob, KnobSetting, Quantity, Reward, Success, TaskSpec, Tier,
+};
 use std::collections::BTreeMap;
 
 fn goal(does: &[TaskAction]) -> Arc<GoalSpec> {
