@@ -51,6 +51,7 @@ mod grow;
 mod guard;
 pub mod handle;
 pub mod hosts;
+mod journal;
 mod keeper;
 mod kernel;
 mod level45;
