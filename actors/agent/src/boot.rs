@@ -1,4 +1,5 @@
-//! Booting an agent: its last snapshot and its environment become the states from which the actors of its tree start.
+//! Booting an agent: its last snapshot, its task log and its environment become the states from which the actors of its
+//! tree start.
 //!
 //! Nothing is decided about cognition here. What of a snapshot cannot be used is told and left out: an agent starts
 //! anew rather than not at all, unless its environment does not open.
@@ -6,6 +7,7 @@
 use crate::environment::{Description, Environment, EnvironmentError};
 use crate::error::AgentError;
 use crate::guard::GuardState;
+use crate::journal::{self, Journal};
 use crate::kernel::KernelStart;
 use crate::level45::Level45Start;
 use crate::level48::{Level48Cell, Level48Part};
@@ -13,7 +15,7 @@ use crate::level49::{Level49Cell, Level49Part};
 use crate::snapshot::{NEWEST_VERSION, Record};
 use crate::tree::Tree;
 use rungs_mind::body::Body;
-use rungs_mind::goals::Runner;
+use rungs_mind::goals::{Entry, Runner, RunnerState};
 use rungs_mind::l3;
 use rungs_mind::l45::{Level45, Level45Config, Level45Error};
 use rungs_mind::l48::Orchestrator;
@@ -54,12 +56,13 @@ pub(crate) async fn boot(tree: &Tree) -> Result<Boot, AgentError> {
     let description = environment.describe().clone();
     let mut warnings = Vec::new();
     let record = load(tree, &mut warnings).await?;
+    let journal = journal::open(tree, &mut warnings).await?;
     let builder = Builder {
         tree,
         description: &description,
         groups: description.dimensions.iter().map(|dimension| dimension.group).collect(),
     };
-    let kernel = builder.kernel(environment, &record, &mut warnings)?;
+    let kernel = builder.kernel(environment, &record, journal, &mut warnings)?;
     let floor = builder.floor(&record, &mut warnings)?;
     let level48 = match tree.shared.spec.highest >= Level::L48 {
         true => Some(builder.level48(&record, &mut warnings)?),
@@ -147,6 +150,7 @@ impl Builder<'_> {
         &self,
         environment: Box<dyn Environment>,
         record: &Record,
+        (journal, kept): (Journal, Vec<Entry>),
         warnings: &mut Vec<String>,
     ) -> Result<KernelStart, AgentError> {
         let spec = &self.tree.shared.spec;
@@ -162,7 +166,8 @@ impl Builder<'_> {
             Some((part, kernel)) => KernelStart {
                 kernel: Box::new(kernel),
                 body: body.restored(part.body),
-                goals: Runner::restored(part.goals, dimensions, groups, part.cycle),
+                journal: journal.after(part.goals.seq),
+                goals: Runner::resumed(part.goals, kept, dimensions, groups, part.cycle),
                 environment,
                 cycle: part.cycle,
                 late_cycles: part.late_cycles,
@@ -171,7 +176,8 @@ impl Builder<'_> {
             None => KernelStart {
                 kernel: Box::new(l3::Kernel::new(config).map_err(|error| self.not_started(error))?),
                 body,
-                goals: Runner::new(dimensions, groups),
+                goals: Runner::resumed(RunnerState::default(), kept, dimensions, groups, 0),
+                journal,
                 environment,
                 cycle: 0,
                 late_cycles: 0,

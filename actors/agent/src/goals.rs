@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Sets a goal; sent to `<agent>#kernel`. Whoever sends it is a user, whatever its origin says. The same goal twice is
-/// one, so that a caller who got no answer can ask again.
+/// Sets a goal; sent to `<agent>#kernel`. Whoever sends it is a user, whatever its origin says. It is answered when the
+/// goal is durable. The same goal twice is one, so that a caller who got no answer can ask again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubmitGoal {

@@ -27,6 +27,8 @@ pub(crate) struct Keeper {
     /// Floor and guard as they were last written: what is late for a cut is written as it was.
     floor: Option<Vec<u8>>,
     guard: Option<Vec<u8>>,
+    /// The last change of goals that is in the cut before; the snapshot before the last may be needed.
+    goals_before: u64,
 }
 
 impl Keeper {
@@ -44,6 +46,7 @@ impl Keeper {
             last: None,
             floor: record.floor.clone(),
             guard: record.guard.clone(),
+            goals_before: 0,
         }
     }
 
@@ -65,7 +68,20 @@ impl Keeper {
         record.guard = record.guard.or_else(|| self.guard.take());
         self.floor.clone_from(&record.floor);
         self.guard.clone_from(&record.guard);
-        self.write(record).await
+        let taken = self.write(record).await?;
+        self.trim_log(cut.kernel.goals.seq).await;
+        Ok(taken)
+    }
+
+    /// Lets the task log forget what both snapshots have.
+    async fn trim_log(&mut self, goals_now: u64) {
+        let up_to = std::mem::replace(&mut self.goals_before, goals_now);
+        let tasks = &self.tree.runtime.tasks;
+        let trim = tasks.trim(self.tree.shared.agent().clone(), up_to);
+        if let Err(error) = self.in_time(trim).await {
+            // It only stays longer; a log that cannot be written the kernel tells of.
+            tracing::warn!(%error, "a task log was not made shorter");
+        }
     }
 
     /// Writes the ladder and Level 4.8 as they are now; the rest stays as it was last written.

@@ -7,18 +7,20 @@
 //! 1. A cycle awaits nothing: it reads the authority cell and the desk, turns, acts, and hands reports on without
 //!    waiting for room. A level that is busy gets the report later, merged.
 //! 2. At most one tick is in the mailbox; those that came meanwhile are counted as late cycles and not made up for.
-//! 3. No action is carried out that the body's gate has not granted.
+//! 3. No action is carried out that the body's gate has not granted, nor one that does harm when it is repeated before
+//!    it is durable that it is about to be (`journal`).
 
 use crate::environment::{Command, Environment, EnvironmentError, Observed};
-use crate::goals::{self, CancelGoal, GetGoal, ListGoals, SubmitGoal};
+use crate::goals::{self, CancelGoal, GetGoal, GoalEntry, ListGoals, SubmitGoal};
 use crate::guard::GuardMessage;
+use crate::journal::Journal;
 use crate::level45::{Cut, Level45Message};
 use crate::messages::{GetRoleState, RoleState};
 use crate::quota::Quota;
 use crate::track::Track;
 use crate::tree::{Registered, Tree, role};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
-use rungs_host::{Delivered, EndpointBuilder, Handle, Mailbox, Request, Tick, Timer};
+use rungs_host::{Delivered, EndpointBuilder, Handle, Mailbox, Refusal, Reply, Request, Tick, Timer};
 use rungs_mind::body::{self, Body, BodyState, Perceived};
 use rungs_mind::goals::{Runner, RunnerState};
 use rungs_mind::l3::{self, Action, KernelState, PeriodChange};
@@ -67,6 +69,8 @@ pub(crate) struct KernelStart {
     pub(crate) body: Body,
     /// Its goals.
     pub(crate) goals: Runner,
+    /// Where goes what happens to them.
+    pub(crate) journal: Journal,
     /// What it watches and acts on.
     pub(crate) environment: Box<dyn Environment>,
     /// Cycles, late cycles and time before this start.
@@ -92,6 +96,8 @@ pub(crate) enum KernelMessage {
     Goals(Request<ListGoals>),
     /// One of them.
     Goal(Request<GetGoal>),
+    /// The task log has something for callers that wait.
+    Durable,
 }
 
 impl From<Request<GetRoleState>> for KernelMessage {
@@ -218,6 +224,11 @@ impl Actor for KernelActor {
             handle,
             _registered: self.tree.register(Some(&role(ROLE)), &self.mailbox, endpoint),
         };
+        let kernel = cycling.handle.clone();
+        cycling
+            .start
+            .journal
+            .on_change(move || kernel.signal(KernelMessage::Durable));
         self.pace(&mut cycling)?;
         Ok(cycling)
     }
@@ -236,11 +247,15 @@ impl Actor for KernelActor {
             }
             KernelMessage::Submit(request) => {
                 let set = goals::submit(&mut state.start.goals, request.message.spec);
-                request.reply.send(set);
+                self.answer(request.reply, set, state);
             }
             KernelMessage::Cancel(request) => {
                 let cancelled = goals::cancel(&mut state.start.goals, &request.message.goal);
-                request.reply.send(cancelled);
+                self.answer(request.reply, cancelled, state);
+            }
+            KernelMessage::Durable => {
+                let news = state.start.journal.look(&mut state.start.goals);
+                self.tell_of_journal(news, state);
             }
             KernelMessage::Goals(request) => request.reply.send(Ok(goals::list(&state.start.goals))),
             KernelMessage::Goal(request) => {
@@ -265,6 +280,8 @@ impl Actor for KernelActor {
     }
 
     async fn post_stop(&self, _: ActorRef<Self::Msg>, state: &mut Cycling) -> Result<(), ActorProcessingErr> {
+        state.start.goals.rest();
+        self.write_journal(state);
         self.tree.parts().kernel = Some(Box::new(part(state)));
         Ok(())
     }
@@ -310,7 +327,10 @@ impl KernelActor {
         let acts = (autonomy.authority >= Authority::Half).then_some(autonomy.epoch);
         start.goals.obey(self.tree.desk.take_orders(acts));
         let advised = advice.as_deref().map(|advice| (advice, standing.authority));
-        let duty = start.goals.begin(start.cycle, &state.row, advised);
+        start.goals.begin(start.cycle, &state.row, advised);
+        // What is owed may wait for what has just been written.
+        let news = start.journal.write(&mut start.goals);
+        let duty = start.goals.duty();
         let perceived = Perceived {
             cycle: start.cycle,
             row: &state.row,
@@ -322,16 +342,41 @@ impl KernelActor {
         };
         let step = start.body.turn_on_duty(&mut start.kernel, &perceived, duty);
         start.goals.end(step.action, step.task);
-        for kind in start.goals.take_news() {
+        for kind in start.goals.take_news().into_iter().chain(news) {
             shared.log.emit(start.cycle, kind);
         }
         shared.set_cycle(start.cycle);
         self.perform(step.action, state)?;
+        self.write_journal(state);
         if state.start.cycle.is_multiple_of(REPORT_CYCLES as u64) {
             self.report(state);
         }
         self.tell(state);
         Ok(())
+    }
+
+    /// Hands over what has happened to goals.
+    fn write_journal(&self, state: &mut Cycling) {
+        let news = state.start.journal.write(&mut state.start.goals);
+        self.tell_of_journal(news, state);
+    }
+
+    fn tell_of_journal(&self, news: Option<EventKind>, state: &Cycling) {
+        if let Some(kind) = news {
+            self.tree.shared.log.emit(state.start.cycle, kind);
+        }
+    }
+
+    /// Answers a caller: a refusal at once, and what was done when it is durable.
+    fn answer(&self, reply: Reply<GoalEntry>, done: Result<GoalEntry, Refusal>, state: &mut Cycling) {
+        match done {
+            Ok(entry) => {
+                let KernelStart { goals, journal, .. } = &mut state.start;
+                let news = journal.answer(goals, reply, entry);
+                self.tell_of_journal(news, state);
+            }
+            Err(refusal) => reply.send(Err(refusal)),
+        }
     }
 
     /// Fills the row; false when a recording has ended and there is nothing left to do.
@@ -473,6 +518,7 @@ impl KernelActor {
         });
         if state.told.elapsed() >= STATUS_PERIOD {
             state.told = Instant::now();
+            state.start.journal.retry();
             shared.log.emit(cycles, EventKind::Status(shared.status()));
             self.look_at_quota(state);
         }

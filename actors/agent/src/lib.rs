@@ -52,6 +52,7 @@ mod guard;
 pub mod handle;
 pub mod hosts;
 mod inbox;
+mod journal;
 mod keeper;
 mod kernel;
 mod level45;

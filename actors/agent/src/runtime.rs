@@ -7,7 +7,7 @@ use rungs_host::compute::ComputePool;
 use rungs_host::faults::Faults;
 use rungs_host::{Endpoints, EventHub, Timers};
 use rungs_mind::ladder::At;
-use rungs_store::Snapshots;
+use rungs_store::{Snapshots, TaskLogs};
 use rungs_types::{AgentId, EnvironmentSpec, NodeName};
 use std::sync::Arc;
 
@@ -31,6 +31,8 @@ pub struct AgentRuntime {
     pub faults: Arc<Faults>,
     /// Where snapshots go.
     pub snapshots: Snapshots,
+    /// Where goes what happens to goals between them.
+    pub tasks: TaskLogs,
     /// Who is told of events.
     pub events: EventHub,
     /// What is reachable by name.

@@ -31,7 +31,7 @@ use rungs_mesh::{Identity, Mesh, MeshConfig};
 use rungs_shell::protocol::ADMIN_ROLE;
 use rungs_shell::session::admin_of;
 use rungs_shell::{Admin, NodeControl, admin};
-use rungs_store::{FileSnapshots, Snapshots};
+use rungs_store::{FileSnapshots, FileTaskLogs, Snapshots, TaskLogs};
 use rungs_types::{AgentSpec, NodeId, NodeName, RolePath};
 use std::num::NonZero;
 use std::sync::{Arc, Weak};
@@ -109,6 +109,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
     let stop = watch::Sender::new(false);
     let compute = compute_pool(&faults, &stop)?;
     let snapshots = Snapshots::new(FileSnapshots::open(&builder.data.join("snapshots"))?);
+    let tasks = TaskLogs::new(FileTaskLogs::open(&builder.data.join("tasks"))?);
     let roles: Vec<String> = identity.roles().iter().map(|role| role.as_str().to_owned()).collect();
     let (transport, mesh) = connect(&mut builder, &name, identity, &clock, &timers, &endpoints, &events).await?;
     let members = members(&builder, &name);
@@ -122,6 +123,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         compute: compute.clone(),
         faults: Arc::clone(&faults),
         snapshots,
+        tasks,
         events: events.clone(),
         endpoints: Arc::clone(&endpoints),
         peers: Arc::new(Post::start(directory.clone())),

@@ -5,7 +5,8 @@
 //!
 //! Each cycle: [`GoalTable::decide`] says what follows from what is observed, [`GoalTable::next`] which task is to be
 //! started, [`GoalTable::settle`] what an outcome means. All three take `&self` and give [`Change`]s;
-//! [`GoalTable::apply`] cannot fail, so that a replay is a fold of it.
+//! [`GoalTable::apply`] cannot fail, so that a replay is a fold of it. The [`Runner`] numbers what it applies and hands it
+//! out to be kept; after a crash it goes on from its last state and what was kept since ([`Runner::resumed`]).
 //!
 //! Invariants:
 //! 1. A goal succeeds only if its condition was false when it was approved, and then held for 20 cycles in a row after
@@ -13,12 +14,14 @@
 //! 2. A task that is done is never started again, also not after a restart; one that was under way is started again only
 //!    if it is idempotent, and else counts as uncertain.
 //! 3. Outcomes of an attempt other than the one under way change nothing.
-//! 4. Open goals, remembered goals, attempts and waiting times are bounded; a goal that finds no place waits, and one that
+//! 4. A task whose repetition does harm is not begun before it is durable that it is about to be.
+//! 5. Open goals, remembered goals, attempts and waiting times are bounded; a goal that finds no place waits, and one that
 //!    is refused is refused aloud.
 
 mod change;
 mod decide;
 mod grants;
+mod journal;
 mod observed;
 mod places;
 mod record;
@@ -32,11 +35,12 @@ mod tests;
 
 pub use change::{Change, tally};
 pub use grants::{Grants, MAX_SAVED_CYCLES};
+pub use journal::{Entry, MAX_UNTAKEN, RunnerState};
 pub use observed::{FloorSight, Observed, WorldSight};
 pub use places::{Candidate, Places, give_places};
 pub use record::{Failure, GoalRecord, GoalState, GoalView, TaskRecord, TaskState, Waiver};
 pub use relief::{CONSTRAINED_SHARE, Relief, merges};
-pub use runner::{Runner, RunnerState};
+pub use runner::Runner;
 pub use start::{Limits, Start, TaskOutcome, TaskReport, action_of};
 pub use table::{GoalTable, RestoreError, Submission, SubmitError, TableState};
 

@@ -43,15 +43,7 @@ pub struct FileSnapshots {
 impl FileSnapshots {
     /// Opens the folder, makes it if need be, and locks it against other processes (and other stores of this one).
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        make_folder(root)?;
-        let path = root.join(LOCK_FILE);
-        let options = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        let lock = options.map_err(|error| StoreError::io("open", &path, error))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: root.to_owned() }),
-            Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", &path, error)),
-        }
+        let lock = lock_folder(root)?;
         Ok(Self {
             root: root.to_owned(),
             stripes: [const { Mutex::new(()) }; STRIPES],
@@ -235,12 +227,25 @@ fn write_synced(mut file: File, meta: SnapshotMeta, content: &[u8]) -> io::Resul
     file.sync_all()
 }
 
-fn make_folder(path: &Path) -> Result<(), StoreError> {
+/// Makes a folder if need be and locks it for as long as the result lives.
+pub(crate) fn lock_folder(root: &Path) -> Result<File, StoreError> {
+    make_folder(root)?;
+    let path = root.join(LOCK_FILE);
+    let options = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let lock = options.map_err(|error| StoreError::io("open", &path, error))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: root.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(StoreError::io("lock", &path, error)),
+    }
+}
+
+pub(crate) fn make_folder(path: &Path) -> Result<(), StoreError> {
     fs::create_dir_all(path).map_err(|error| StoreError::io("make", path, error))
 }
 
 /// Makes new, renamed and removed names in a folder durable.
-fn sync_folder(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     let synced = File::open(path).and_then(|folder| folder.sync_all());
     synced.map_err(|error| StoreError::io("sync", path, error))
 }

@@ -1,8 +1,9 @@
-//! Where a node keeps what must outlive an actor and a process. Now: snapshots of agents on the node's own disk.
+//! Where a node keeps what must outlive an actor and a process: snapshots of agents, and the logs of what has happened to
+//! their goals since, on the node's own disk.
 //!
 //! Start reading at [`snapshot`] (the trait, its promises and its errors), then [`files`] (how a snapshot becomes
 //! durable); [`memory`] is for tests and for nodes without a disk. [`offload`] is how actors call either: input and
-//! output block, and an actor must not.
+//! output block, and an actor must not. [`task_log`] is built alike.
 //!
 //! Every implementation passes the one conformance suite of this crate.
 
@@ -10,6 +11,7 @@ pub mod files;
 pub mod memory;
 pub mod offload;
 pub mod snapshot;
+pub mod task_log;
 
 #[cfg(test)]
 mod conformance;
@@ -18,3 +20,4 @@ pub use files::FileSnapshots;
 pub use memory::MemorySnapshots;
 pub use offload::Snapshots;
 pub use snapshot::{Latest, MAX_SNAPSHOT_BYTES, Reason, Refused, Snapshot, SnapshotMeta, SnapshotStore, StoreError};
+pub use task_log::{FileTaskLogs, LogEntry, MemoryTaskLogs, Tail, TaskLog, TaskLogStore, TaskLogs};

@@ -95,6 +95,32 @@ pub enum StoreError {
         /// Its size.
         bytes: usize,
     },
+    /// One entry of a task log has more than [`crate::task_log::MAX_ENTRY_BYTES`]; nothing was written.
+    #[error("an entry of {bytes} bytes; expected at most {}", crate::task_log::MAX_ENTRY_BYTES)]
+    EntryTooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// A task log has more than [`crate::task_log::MAX_LOG_BYTES`]; a snapshot that takes it over makes room.
+    #[error("the task log {} is full at {bytes} bytes; a snapshot makes room", path.display())]
+    LogFull {
+        /// The log.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// A task log is damaged before entries that were durable: what happened is not known any more.
+    #[error(
+        "the task log {} is damaged at byte {at}, before changes that were durable; restore it, or move it away to start \
+         from the last snapshot without what happened to goals since",
+        path.display()
+    )]
+    Damaged {
+        /// The log.
+        path: PathBuf,
+        /// Where.
+        at: u64,
+    },
     /// No room on the disk, or in the quota; the last snapshot is what it was.
     #[error("no room at {}", path.display())]
     Full {

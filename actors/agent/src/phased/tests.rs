@@ -19,7 +19,7 @@ use rungs_mind::l48::observe::ObserveConfig;
 use rungs_mind::l48::{Bundle, Emit, Introspect, Observe, Orchestrator, Plan, Turn, Verify};
 use rungs_mind::ladder::Ladder;
 use rungs_mind::report::{CycleReport, FloorReport};
-use rungs_store::{MemorySnapshots, Snapshots};
+use rungs_store::{MemorySnapshots, MemoryTaskLogs, Snapshots, TaskLogs};
 use rungs_types::{AgentSpec, Authority, CheckpointId, Level, NodeName};
 
 const DIMENSIONS: usize = 2;
@@ -111,6 +111,7 @@ impl Bench {
             compute: ComputePool::on_current_runtime(2, Arc::clone(&faults), |_| {}),
             faults,
             snapshots: Snapshots::new(MemorySnapshots::new()),
+            tasks: TaskLogs::inline(MemoryTaskLogs::new()),
             events: EventHub::default(),
             peers: Arc::new(LocalPeers::new(&endpoints)),
             endpoints,

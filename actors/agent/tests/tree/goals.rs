@@ -1,9 +1,12 @@
 //! Goals by name: set, listed, cancelled, carried out by the tree, and kept over a restart.
 
 use crate::reach::call;
-use crate::support::{Node, cycle, id, memory, paused_runtime, spec};
+use crate::support::{Node, cycle, id, memory, paused_runtime, paused_runtime_with, spec, until};
 use rungs_agent::goals::GoalEntry;
-use rungs_types::ErrorCode;
+use rungs_store::{LogEntry, MemoryTaskLogs, StoreError, Tail, TaskLogStore, TaskLogs};
+use rungs_types::{AgentId, ErrorCode, EventKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Never reached: its second task waits for what never holds.
 const NEVER: &str = r#"{"spec":{
@@ -73,4 +76,99 @@ async fn a_goal_that_cannot_be_is_refused_with_its_field() {
         .expect_err("refused");
     assert_eq!(refusal.code, ErrorCode::Malformed);
     assert!(refusal.to_string().contains("goal.tasks.does.group is 7"), "{refusal}");
+}
+
+/// Task logs on a disk that may be full.
+struct Disk {
+    inner: MemoryTaskLogs,
+    full: Arc<AtomicBool>,
+}
+
+impl TaskLogStore for Disk {
+    fn append(&self, agent: &AgentId, entries: &[LogEntry], sync: bool) -> Result<u64, StoreError> {
+        if self.full.load(Ordering::Acquire) {
+            return Err(StoreError::Full { path: "disk".into() });
+        }
+        self.inner.append(agent, entries, sync)
+    }
+
+    fn read(&self, agent: &AgentId, after: u64) -> Result<Tail, StoreError> {
+        self.inner.read(agent, after)
+    }
+
+    fn trim(&self, agent: &AgentId, up_to: u64) -> Result<(), StoreError> {
+        self.inner.trim(agent, up_to)
+    }
+
+    fn remove(&self, agent: &AgentId) -> Result<bool, StoreError> {
+        self.inner.remove(agent)
+    }
+}
+
+/// Its task does harm when it is repeated.
+const FASTER: &str = r#"{"spec":{
+    "goal": "faster", "intent": "see more",
+    "success": {"all": [{"of": {"dimension": 0}, "is": "above", "value": 1000.0}]},
+    "tasks": [{"name": "look", "does": {"sample_faster": {"group": 1}}}]
+}}"#;
+
+#[tokio::test(start_paused = true)]
+async fn on_a_full_disk_the_agent_cycles_on_tells_it_once_and_begins_nothing_that_does_harm() {
+    let full = Arc::new(AtomicBool::new(true));
+    let disk = Disk {
+        inner: MemoryTaskLogs::new(),
+        full: Arc::clone(&full),
+    };
+    let node = Node::start(paused_runtime_with(memory(), TaskLogs::inline(disk))).await;
+    let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+    let mut events = agent.events();
+    cycle(&agent, 50).await;
+    let refusal = call(&node, "ops-1#kernel", "goal.submit", FASTER)
+        .await
+        .expect_err("not durable");
+    assert_eq!(refusal.code, ErrorCode::Internal);
+    assert!(refusal.to_string().contains("no room at disk"), "{refusal}");
+    cycle(&agent, 150).await;
+    assert_eq!(agent.status().late_cycles, 0);
+    let goals = list(&node).await;
+    assert_eq!((goals[0].state.as_str(), goals[0].actions), ("active", 0));
+
+    full.store(false, Ordering::Release);
+    cycle(&agent, 200).await;
+    call(&node, "ops-1#kernel", "goal.submit", FASTER)
+        .await
+        .expect("durable now");
+    let goals = list(&node).await;
+    assert_eq!((goals[0].tasks_done, goals[0].actions), (1, 1));
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let about = |kind: &EventKind| matches!(kind, EventKind::Warning { summary } if summary.contains("durable"));
+        let event = until(&mut events, about).await;
+        told.push(format!("{:?}", event.kind));
+    }
+    assert!(
+        told[0].contains("is not durable") && told[1].contains("durable again"),
+        "{told:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kernel_that_dies_goes_on_with_what_its_task_log_has() {
+    let node = Node::paused().await;
+    let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+    cycle(&agent, 52).await;
+    call(&node, "ops-1#kernel", "goal.submit", NEVER)
+        .await
+        .expect("answers");
+    // The task is done within a few cycles: no snapshot has it when the kernel dies.
+    cycle(&agent, 65).await;
+    let before = list(&node).await;
+    assert_eq!((before[0].tasks_done, before[0].actions), (1, 1));
+    let mut events = agent.events();
+    crate::support::inject(&node, "ops-1#kernel", rungs_host::faults::Fault::Panic);
+    until(&mut events, |kind| matches!(kind, EventKind::Restarted { .. })).await;
+    let at = agent.cycle();
+    cycle(&agent, at + 60).await;
+    assert_eq!(list(&node).await[0].tasks_done, 1);
+    assert_eq!(list(&node).await[0].actions, 1, "what is done is not done again");
 }

@@ -8,7 +8,7 @@ use rungs_host::clock::Clock;
 use rungs_host::compute::ComputePool;
 use rungs_host::faults::{Fault, Faults};
 use rungs_host::{Endpoints, EventHub, Timers, Watched};
-use rungs_store::{MemorySnapshots, Snapshots};
+use rungs_store::{MemorySnapshots, MemoryTaskLogs, Snapshots, TaskLogs};
 use rungs_types::{AgentId, AgentSpec, Authority, Event, EventKind, Level, NodeName};
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,23 +79,28 @@ pub(crate) struct Node {
 
 /// A runtime whose level threads are the current runtime's, for paused time.
 pub(crate) fn paused_runtime(snapshots: Snapshots) -> Arc<AgentRuntime> {
+    paused_runtime_with(snapshots, TaskLogs::inline(MemoryTaskLogs::new()))
+}
+
+/// The same with other task logs.
+pub(crate) fn paused_runtime_with(snapshots: Snapshots, tasks: TaskLogs) -> Arc<AgentRuntime> {
     let faults = Faults::allowed();
     let compute = ComputePool::on_current_runtime(4, Arc::clone(&faults), |_| {});
-    runtime(snapshots, faults, compute)
+    runtime(snapshots, tasks, faults, compute)
 }
 
 /// A runtime with level threads of its own, for real time.
 pub(crate) fn threaded_runtime(threads: usize) -> Arc<AgentRuntime> {
     let faults = Faults::allowed();
     let compute = ComputePool::start(threads, Arc::clone(&faults), |_| {}).expect("threads");
-    runtime(memory(), faults, compute)
+    runtime(memory(), TaskLogs::inline(MemoryTaskLogs::new()), faults, compute)
 }
 
 pub(crate) fn memory() -> Snapshots {
     Snapshots::new(MemorySnapshots::new())
 }
 
-fn runtime(snapshots: Snapshots, faults: Arc<Faults>, compute: ComputePool) -> Arc<AgentRuntime> {
+fn runtime(snapshots: Snapshots, tasks: TaskLogs, faults: Arc<Faults>, compute: ComputePool) -> Arc<AgentRuntime> {
     let endpoints = Arc::new(Endpoints::new());
     Arc::new(AgentRuntime {
         node: NodeName::new("n1").expect("a name"),
@@ -104,6 +109,7 @@ fn runtime(snapshots: Snapshots, faults: Arc<Faults>, compute: ComputePool) -> A
         compute,
         faults,
         snapshots,
+        tasks,
         events: EventHub::default(),
         peers: Arc::new(LocalPeers::new(&endpoints)),
         endpoints,

@@ -14,7 +14,7 @@ use rungs_host::clock::Clock;
 use rungs_host::compute::ComputePool;
 use rungs_host::faults::Faults;
 use rungs_host::{Delivered, Endpoints, EventHub, Timers};
-use rungs_store::{MemorySnapshots, Snapshots};
+use rungs_store::{MemorySnapshots, MemoryTaskLogs, Snapshots, TaskLogs};
 use rungs_types::{AgentSpec, Authority, Level, NodeName};
 use serde::{Deserialize, Serialize};
 use std::num::NonZero;
@@ -111,6 +111,7 @@ impl AgentHost {
             compute: ComputePool::start(threads, Arc::clone(&faults), |_| {})?,
             faults: Arc::clone(&faults),
             snapshots: Snapshots::new(MemorySnapshots::new()),
+            tasks: TaskLogs::inline(MemoryTaskLogs::new()),
             events: EventHub::default(),
             peers: Arc::new(LocalPeers::new(&endpoints)),
             endpoints,

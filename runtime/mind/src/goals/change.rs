@@ -47,6 +47,20 @@ pub enum Change {
         /// Which task.
         task: u8,
     },
+    /// An attempt at a task whose repetition does harm begins as soon as this is durable.
+    Intend {
+        /// Which goal.
+        goal: GoalId,
+        /// Which task.
+        task: u8,
+    },
+    /// It does not begin after all.
+    Withhold {
+        /// Which goal.
+        goal: GoalId,
+        /// Which task.
+        task: u8,
+    },
     /// An attempt begins.
     Start {
         /// Which goal.
@@ -102,6 +116,29 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// Somebody relies on it from now on, so that it, and with it all before it, is written through to the disk. The
+    /// others are come to again when they are lost with the power.
+    pub fn is_relied_on(&self) -> bool {
+        match self {
+            Change::Set { .. }
+            | Change::Intend { .. }
+            | Change::Done { .. }
+            | Change::GiveUp { .. }
+            | Change::Close { .. } => true,
+            Change::Approve { .. }
+            | Change::Doubt { .. }
+            | Change::Hold { .. }
+            | Change::Settle { .. }
+            | Change::Ready { .. }
+            | Change::Withhold { .. }
+            | Change::Start { .. }
+            | Change::Retry { .. }
+            | Change::Order { .. } => false,
+        }
+    }
+}
+
 /// Counts what a change means for the identity of the agent: tasks and goals that went well or not.
 pub fn tally(change: &Change, outcomes: &mut Outcomes) {
     let count = match change {
@@ -139,6 +176,8 @@ impl GoalTable {
             }
             Change::Close { goal, state } => self.apply_close(goal, state, cycle),
             Change::Ready { goal, task }
+            | Change::Intend { goal, task }
+            | Change::Withhold { goal, task }
             | Change::Start { goal, task, .. }
             | Change::Done { goal, task }
             | Change::Retry { goal, task, .. }
@@ -195,7 +234,10 @@ fn apply_to_task(record: &mut GoalRecord, task: u8, change: &Change, cycle: u64)
     };
     match change {
         Change::Ready { .. } => own.ready_at = Some(cycle),
+        Change::Intend { .. } => own.intended = true,
+        Change::Withhold { .. } => own.intended = false,
         Change::Start { acts, .. } => {
+            own.intended = false;
             own.state = TaskState::InFlight { since: cycle };
             own.attempts = own.attempts.saturating_add(1);
             record.actions = record.actions.saturating_add(u32::from(*acts));
@@ -210,7 +252,10 @@ fn apply_to_task(record: &mut GoalRecord, task: u8, change: &Change, cycle: u64)
             own.not_before = *not_before;
         }
         Change::GiveUp { .. } => own.state = TaskState::Failed,
-        Change::Doubt { .. } => own.state = TaskState::Uncertain,
+        Change::Doubt { .. } => {
+            own.intended = false;
+            own.state = TaskState::Uncertain;
+        }
         _ => {}
     }
 }

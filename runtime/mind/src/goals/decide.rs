@@ -52,7 +52,9 @@ impl GoalTable {
     /// After a restart: what was under way is started again if that does no harm, and is uncertain otherwise.
     pub fn recover(&self, cycle: u64) -> Vec<Change> {
         let each = self.open.iter().flat_map(|record| {
-            let flying = record.each_task().filter(|(_, _, task)| is_flying(task));
+            let flying = record
+                .each_task()
+                .filter(|(_, _, task)| is_flying(task) || task.intended && task.state == TaskState::Waiting);
             flying.map(|(index, spec, _)| lost(record, index, spec, cycle, false))
         });
         each.collect()

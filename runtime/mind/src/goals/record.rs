@@ -128,6 +128,8 @@ pub struct TaskRecord {
     pub attempts: u32,
     /// Those of them that failed; one that a restart cut off did not.
     pub failures: u8,
+    /// An attempt at it begins as soon as that is known to be durable; after a restart it may have begun.
+    pub intended: bool,
     /// The cycle in which the tasks before it were done.
     pub ready_at: Option<u64>,
     /// The first cycle of the next attempt.

@@ -5,9 +5,12 @@
 //! Knobs are turned here: the strategy in force is the agent's own, with what tasks have turned, blended with the advised
 //! one by the weight of the advice.
 
+mod ahead;
+
 use super::MAX_CLOSED;
 use super::change::{Change, tally};
 use super::grants::Grants;
+use super::journal::RunnerState;
 use super::observed::{FloorSight, Observed, WorldSight};
 use super::record::{GoalRecord, GoalView, Waiver};
 use super::relief::{Relief, merges};
@@ -19,23 +22,14 @@ use crate::l48::plan::{Remedy, Strategy};
 use crate::l49::{Constraints, Injection};
 use crate::lookahead::UNSEEN_CYCLES;
 use crate::report::{Advice, GoalReport};
-use rungs_types::goal::{GoalSpec, Knob, Origin, TaskAction};
+use ahead::Ahead;
+use rungs_types::goal::{GoalSpec, Origin, TaskAction};
 use rungs_types::{Authority, CheckpointId, EventKind, GoalId};
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Changes of sampling that wait for their outcome.
 const MAX_AWAITED: usize = 64;
-
-/// What of the goals is stored.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct RunnerState {
-    /// The goals.
-    pub table: GoalTable,
-    /// The agent's own strategy, with what tasks have turned.
-    pub own: Strategy,
-}
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -65,6 +59,7 @@ pub struct Runner {
     constraints: Constraints,
     /// What of goals is to be told.
     news: Vec<EventKind>,
+    ahead: Ahead,
 }
 
 impl Runner {
@@ -74,8 +69,15 @@ impl Runner {
     }
 
     /// Goes on where [`Runner::snapshot`] was taken, at this cycle: what was under way is repeated where that does no harm.
+    /// Nobody keeps its changes; see [`Runner::resumed`].
     pub fn restored(state: RunnerState, dimensions: usize, groups: usize, cycle: u64) -> Self {
-        let mut runner = Self {
+        let mut runner = Self::at_rest(state, dimensions, groups, cycle);
+        runner.recover();
+        runner
+    }
+
+    fn at_rest(state: RunnerState, dimensions: usize, groups: usize, cycle: u64) -> Self {
+        Self {
             strategy: state.own,
             state,
             groups,
@@ -93,10 +95,8 @@ impl Runner {
             closed: Vec::new(),
             constraints: Constraints::default(),
             news: Vec::new(),
-        };
-        let changes = runner.state.table.recover(cycle);
-        runner.apply(changes);
-        runner
+            ahead: Ahead::unkept(),
+        }
     }
 
     /// All that is stored.
@@ -219,14 +219,10 @@ impl Runner {
         let allocation = advised.map(|(advice, _)| &advice.plan.allocation);
         self.grants
             .cycle(allocation, weight, self.state.table.open(), &self.constraints);
-        let limits = self.strategy.limits();
-        let changes = self.state.table.decide(cycle, &self.observed(), &limits);
+        let changes = self.state.table.decide(cycle, &self.observed(), &self.limits());
         self.apply(changes);
-        self.owed = self.next();
-        Duty {
-            task: self.owed.as_ref().and_then(|start| action_of(&start.does)),
-            exploration_rate: Some(self.constraints.exploration() * self.strategy.get(Knob::ExplorationRate)),
-        }
+        self.choose();
+        self.duty()
     }
 
     /// Other advice than in the last cycle, or none any more: what the world model says, the order of the goals, and what
@@ -281,16 +277,15 @@ impl Runner {
     /// The next task that is an action; knobs are turned on the way, each once.
     fn next(&mut self) -> Option<Start> {
         loop {
-            let limits = self.strategy.limits();
+            let limits = self.limits();
             let start = self
                 .state
                 .table
                 .next(self.cycle, &self.observed(), &limits, &self.grants)?;
-            let TaskAction::Turn(setting) = start.does else {
+            if !matches!(start.does, TaskAction::Turn(_)) {
                 return Some(start);
-            };
+            }
             self.apply([start.change()]);
-            self.state.own = self.state.own.with(setting);
             self.settle(&start, TaskOutcome::Done);
         }
     }
@@ -301,11 +296,11 @@ impl Runner {
         let start = match (owed, task) {
             (Some(start), TaskTurn::Granted) => {
                 self.grants.spend(&start.goal);
-                self.apply([start.change()]);
+                self.start(&start);
                 Some(start)
             }
             (Some(start), TaskTurn::Refused) => {
-                self.apply([start.change()]);
+                self.start(&start);
                 self.settle(&start, TaskOutcome::Failed);
                 None
             }
@@ -339,22 +334,27 @@ impl Runner {
     }
 
     fn settle(&mut self, start: &Start, outcome: TaskOutcome) {
-        let limits = self.strategy.limits();
+        let limits = self.limits();
         let change = self.state.table.settle(&start.report(outcome), self.cycle, &limits);
         self.apply(change);
     }
 
     fn apply(&mut self, changes: impl IntoIterator<Item = Change>) {
         for change in changes {
-            tally(&change, &mut self.outcomes);
-            self.state.table.apply(&change, self.cycle);
-            self.news.extend(self.state.table.news(&change));
-            if let Change::Close { goal, .. } = &change {
-                if self.closed.len() == MAX_CLOSED {
-                    self.closed.remove(0);
-                }
-                self.closed.extend(self.state.table.get(goal).cloned());
+            self.apply_at(&change, self.cycle);
+        }
+    }
+
+    fn apply_at(&mut self, change: &Change, cycle: u64) {
+        tally(change, &mut self.outcomes);
+        self.state.apply(change, cycle);
+        self.ahead.note(self.state.seq, cycle, change);
+        self.news.extend(self.state.table.news(change));
+        if let Change::Close { goal, .. } = change {
+            if self.closed.len() == MAX_CLOSED {
+                self.closed.remove(0);
             }
+            self.closed.extend(self.state.table.get(goal).cloned());
         }
     }
 

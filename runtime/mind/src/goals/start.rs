@@ -19,6 +19,8 @@ pub struct Limits {
     pub retry_budget: u8,
     /// C_L4 from which no task is started.
     pub risk_cap: f64,
+    /// What happens cannot be made durable at the moment: no task is started whose repetition does harm.
+    pub harmless_only: bool,
 }
 
 impl Limits {
@@ -129,7 +131,8 @@ impl GoalTable {
             let (index, spec, task) = tasks.find(|(_, spec, task)| {
                 let waiting = task.state == TaskState::Waiting && task.ready_at.is_some();
                 let granted = action_of(&spec.does).is_none() || grants.permits(&record.spec.goal);
-                waiting && granted && task.not_before <= cycle && may_start(record, spec, observed, limits)
+                let safe = !limits.harmless_only || spec.does.is_idempotent();
+                waiting && safe && granted && task.not_before <= cycle && may_start(record, spec, observed, limits)
             })?;
             Some(Start {
                 goal: record.spec.goal.clone(),

@@ -23,6 +23,7 @@ const LIMITS: Limits = Limits {
     parallel_tasks: 2,
     retry_budget: 5,
     risk_cap: 0.6,
+    harmless_only: false,
 };
 
 fn id(name: &str) -> GoalId {

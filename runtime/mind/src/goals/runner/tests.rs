@@ -2,7 +2,9 @@ use super::*;
 use crate::goals::{CONSTRAINED_SHARE, GoalState, HOLD_CYCLES, TaskState};
 use crate::l45::purpose::{Finding, MAX_FINDINGS, Pathology as Ill, Remedy as Cure};
 use rungs_types::TaskName;
-use rungs_types::goal::{Comparison, Condition, GoalBudget, KnobSetting, Quantity, Reward, Success, TaskSpec, Tier};
+use rungs_types::goal::{
+    Comparison, Condition, GoalBudget, Knob, KnobSetting, Quantity, Reward, Success, TaskSpec, Tier,
+};
 use std::collections::BTreeMap;
 
 fn goal(does: &[TaskAction]) -> Arc<GoalSpec> {

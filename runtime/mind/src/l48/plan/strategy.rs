@@ -123,6 +123,7 @@ impl Strategy {
             parallel_tasks: self.get(Knob::ParallelTasks) as u8,
             retry_budget: self.get(Knob::RetryBudget) as u8,
             risk_cap: self.get(Knob::RiskCap),
+            harmless_only: false,
         }
     }
 

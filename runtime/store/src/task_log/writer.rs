@@ -1,0 +1,295 @@
+//! [`TaskLogs`]: how actors use a [`TaskLogStore`], which blocks. An actor hands entries over without waiting; a few
+//! threads write what waits of an agent in one go, with at most one sync, and say how far it is durable.
+//!
+//! Invariants:
+//! 1. Of one log, one call at a time, in the order in which the entries were handed over.
+//! 2. What failed stays and is tried again with the next entries or at [`TaskLog::retry`]; what waits is bounded, and what
+//!    finds no room is dropped with all before it, which the numbers show.
+//! 3. A log is opened only when nothing of an earlier opening is being written.
+
+use super::{LogEntry, Tail, TaskLogStore};
+use crate::offload::STORE_DEADLINE;
+use crate::snapshot::StoreError;
+use rungs_types::AgentId;
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use tokio::sync::watch;
+
+/// Entries of one agent that wait for the disk.
+pub const MAX_PENDING_ENTRIES: usize = 4096;
+/// Threads that write at the same time.
+const MAX_WRITERS: usize = 4;
+
+/// A cheap, cloneable way to a store.
+#[derive(Clone)]
+pub struct TaskLogs(Arc<Shared>);
+
+struct Shared {
+    store: Box<dyn TaskLogStore>,
+    /// The store does not block: it is called by whoever has something for it.
+    inline: bool,
+    queue: Mutex<Queue>,
+    logs: Mutex<BTreeMap<AgentId, Weak<Log>>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    ready: VecDeque<Arc<Log>>,
+    writers: usize,
+}
+
+/// The log of one agent, of the one actor that appends to it.
+pub struct TaskLog(Arc<Log>);
+
+struct Log {
+    shared: Arc<Shared>,
+    agent: AgentId,
+    pending: Mutex<Pending>,
+    durable: AtomicU64,
+    /// What the store said last, if it failed.
+    failure: Mutex<Option<Arc<StoreError>>>,
+    busy: watch::Sender<bool>,
+    wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    wake_wanted: AtomicBool,
+}
+
+#[derive(Default)]
+struct Pending {
+    entries: Vec<LogEntry>,
+    sync: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each change under these locks is one step.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl TaskLogs {
+    /// A way to a store that blocks.
+    pub fn new(store: impl TaskLogStore) -> Self {
+        Self::with(store, false)
+    }
+
+    /// A way to a store that never blocks: what is handed over is durable, as far as it ever is, at once.
+    pub fn inline(store: impl TaskLogStore) -> Self {
+        Self::with(store, true)
+    }
+
+    fn with(store: impl TaskLogStore, inline: bool) -> Self {
+        Self(Arc::new(Shared {
+            store: Box::new(store),
+            inline,
+            queue: Mutex::default(),
+            logs: Mutex::default(),
+        }))
+    }
+
+    /// Opens an agent's log for the one actor that appends to it, with the entries that are there.
+    pub async fn open(&self, agent: AgentId) -> Result<(TaskLog, Tail), StoreError> {
+        let before = lock(&self.0.logs).get(&agent).and_then(Weak::upgrade);
+        if let Some(before) = before {
+            let mut busy = before.busy.subscribe();
+            let idle = tokio::time::timeout(STORE_DEADLINE, busy.wait_for(|busy| !busy)).await;
+            idle.map_err(|_| StoreError::TimedOut(STORE_DEADLINE))?
+                .map_err(|_| StoreError::Ended)?;
+        }
+        let of = agent.clone();
+        let tail = self.call(move |store| store.read(&of, 0)).await?;
+        let log = Arc::new(Log {
+            shared: Arc::clone(&self.0),
+            agent: agent.clone(),
+            pending: Mutex::default(),
+            durable: AtomicU64::new(0),
+            failure: Mutex::default(),
+            busy: watch::Sender::new(false),
+            wake: OnceLock::new(),
+            wake_wanted: AtomicBool::new(false),
+        });
+        lock(&self.0.logs).insert(agent, Arc::downgrade(&log));
+        Ok((TaskLog(log), tail))
+    }
+
+    /// See [`TaskLogStore::trim`].
+    pub async fn trim(&self, agent: AgentId, up_to: u64) -> Result<(), StoreError> {
+        self.call(move |store| store.trim(&agent, up_to)).await
+    }
+
+    /// See [`TaskLogStore::remove`].
+    pub async fn remove(&self, agent: AgentId) -> Result<bool, StoreError> {
+        self.call(move |store| store.remove(&agent)).await
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&dyn TaskLogStore) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if self.0.inline {
+            return act(self.0.store.as_ref());
+        }
+        let shared = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || act(shared.store.as_ref()));
+        let late = |_| Err(StoreError::TimedOut(STORE_DEADLINE));
+        let done = tokio::time::timeout(STORE_DEADLINE, async { done.await.unwrap_or(Err(StoreError::Ended)) });
+        done.await.unwrap_or_else(late)
+    }
+}
+
+impl TaskLog {
+    /// Is called, on any thread, when the log has become durable further or the store has failed, once after each
+    /// [`TaskLog::want_wake`]. Only the first one counts.
+    pub fn on_change(&self, wake: impl Fn() + Send + Sync + 'static) {
+        // A second one is not expected, and would be of the same actor.
+        drop(self.0.wake.set(Box::new(wake)));
+    }
+
+    /// The next change is to be told; say so before handing over what is waited for.
+    pub fn want_wake(&self) {
+        self.0.wake_wanted.store(true, Ordering::Release);
+    }
+
+    /// Hands entries over; `sync`: they, and all before, are to be made durable. Waits for nothing.
+    pub fn append(&self, entries: Vec<LogEntry>, sync: bool) {
+        if entries.is_empty() && !sync {
+            return;
+        }
+        let log = &self.0;
+        let mut pending = lock(&log.pending);
+        if pending.entries.len() + entries.len() > MAX_PENDING_ENTRIES {
+            tracing::warn!(agent = %log.agent, dropped = pending.entries.len(), "the task log does not keep up");
+            pending.entries.clear();
+        }
+        pending.entries.extend(entries);
+        pending.sync |= sync;
+        self.start(pending);
+    }
+
+    /// Tries again what has failed.
+    pub fn retry(&self) {
+        let pending = lock(&self.0.pending);
+        if pending.sync || !pending.entries.is_empty() {
+            self.start(pending);
+        }
+    }
+
+    /// Sees to it that somebody writes what waits.
+    fn start(&self, pending: MutexGuard<'_, Pending>) {
+        if self.0.busy.send_replace(true) {
+            return;
+        }
+        drop(pending);
+        if self.0.shared.inline {
+            while self.0.write() {}
+        } else {
+            enqueue(&self.0);
+        }
+    }
+
+    /// The number up to which this opening has made the log durable.
+    pub fn durable(&self) -> u64 {
+        self.0.durable.load(Ordering::Acquire)
+    }
+
+    /// Why the store did not do as asked last time; `None` if it did.
+    pub fn failure(&self) -> Option<Arc<StoreError>> {
+        lock(&self.0.failure).clone()
+    }
+}
+
+/// Gives a log with something to write to a thread.
+fn enqueue(log: &Arc<Log>) {
+    let shared = &log.shared;
+    let mut queue = lock(&shared.queue);
+    queue.ready.push_back(Arc::clone(log));
+    if queue.writers < MAX_WRITERS {
+        queue.writers += 1;
+        let shared = Arc::clone(shared);
+        tokio::task::spawn_blocking(move || write_all(&shared));
+    }
+}
+
+/// Writes until there is nothing to write. One batch of each log in turn: none waits for another's flood.
+fn write_all(shared: &Shared) {
+    loop {
+        let log = {
+            let mut queue = lock(&shared.queue);
+            let Some(log) = queue.ready.pop_front() else {
+                queue.writers -= 1;
+                return;
+            };
+            log
+        };
+        if log.write() {
+            lock(&shared.queue).ready.push_back(log);
+        }
+    }
+}
+
+impl Log {
+    /// Writes what waits; whether more has come meanwhile. Only for whoever has set `busy`.
+    fn write(&self) -> bool {
+        let Pending { entries, sync } = std::mem::take(&mut *lock(&self.pending));
+        let store = &self.shared.store;
+        // A defect of the store is an error of this batch, and no end of the thread that counts as a writer.
+        let append = || store.append(&self.agent, &entries, sync);
+        let appended = catch_unwind(AssertUnwindSafe(append)).unwrap_or(Err(StoreError::Ended));
+        let mut pending = lock(&self.pending);
+        let more = match appended {
+            Ok(durable) => {
+                self.durable.fetch_max(durable, Ordering::AcqRel);
+                *lock(&self.failure) = None;
+                pending.sync || !pending.entries.is_empty()
+            }
+            Err(error) => {
+                *lock(&self.failure) = Some(Arc::new(error));
+                let later = std::mem::take(&mut pending.entries);
+                if entries.len() + later.len() <= MAX_PENDING_ENTRIES {
+                    pending.entries = entries;
+                }
+                pending.entries.extend(later);
+                pending.sync |= sync;
+                false
+            }
+        };
+        if !more {
+            self.busy.send_replace(false);
+        }
+        drop(pending);
+        if self.wake_wanted.swap(false, Ordering::AcqRel)
+            && let Some(wake) = self.wake.get()
+        {
+            wake();
+        }
+        more
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let mut logs = lock(&self.shared.logs);
+        // Unless it was opened again.
+        if logs.get(&self.agent).is_some_and(|log| log.strong_count() == 0) {
+            logs.remove(&self.agent);
+        }
+    }
+}
+
+impl std::fmt::Debug for TaskLogs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskLogs")
+            .field("inline", &self.0.inline)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for TaskLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskLog")
+            .field("agent", &self.0.agent)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

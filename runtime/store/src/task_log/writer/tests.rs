@@ -1,0 +1,145 @@
+use super::*;
+use crate::task_log::MemoryTaskLogs;
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc;
+
+fn agent() -> AgentId {
+    "a".parse().expect("an agent")
+}
+
+fn entry(seq: u64) -> LogEntry {
+    LogEntry { seq, bytes: vec![7] }
+}
+
+/// A store that appends when it is told to, or fails.
+struct Told {
+    inner: MemoryTaskLogs,
+    orders: Mutex<mpsc::Receiver<bool>>,
+    appends: Arc<AtomicUsize>,
+}
+
+impl TaskLogStore for Told {
+    fn append(&self, agent: &AgentId, entries: &[LogEntry], sync: bool) -> Result<u64, StoreError> {
+        let works = lock(&self.orders).recv().unwrap_or(true);
+        self.appends.fetch_add(1, Ordering::AcqRel);
+        if !works {
+            return Err(StoreError::Busy);
+        }
+        self.inner.append(agent, entries, sync)
+    }
+
+    fn read(&self, agent: &AgentId, after: u64) -> Result<Tail, StoreError> {
+        self.inner.read(agent, after)
+    }
+
+    fn trim(&self, agent: &AgentId, up_to: u64) -> Result<(), StoreError> {
+        self.inner.trim(agent, up_to)
+    }
+
+    fn remove(&self, agent: &AgentId) -> Result<bool, StoreError> {
+        self.inner.remove(agent)
+    }
+}
+
+fn told() -> (mpsc::Sender<bool>, Arc<AtomicUsize>, TaskLogs) {
+    let (sender, receiver) = mpsc::channel();
+    let appends = Arc::new(AtomicUsize::new(0));
+    let store = Told {
+        inner: MemoryTaskLogs::new(),
+        orders: Mutex::new(receiver),
+        appends: Arc::clone(&appends),
+    };
+    (sender, appends, TaskLogs::new(store))
+}
+
+async fn idle(log: &TaskLog) {
+    let mut busy = log.0.busy.subscribe();
+    busy.wait_for(|busy| !busy).await.expect("lives");
+}
+
+#[tokio::test]
+async fn what_waits_is_written_in_one_go_and_the_actor_is_told_once() {
+    let (orders, appends, logs) = told();
+    let (log, tail) = logs.open(agent()).await.expect("opens");
+    assert_eq!(tail, Tail::default());
+    let wakes = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&wakes);
+    log.on_change(move || drop(counted.fetch_add(1, Ordering::AcqRel)));
+    log.want_wake();
+    for seq in 1..=100 {
+        log.append(vec![entry(seq)], seq == 50);
+    }
+    assert_eq!(log.durable(), 0, "the disk has not answered");
+    drop(orders);
+    idle(&log).await;
+    assert_eq!(log.durable(), 100);
+    // The first when it came, and the rest, of whatever threads saw first.
+    assert!(appends.load(Ordering::Acquire) <= 3, "{appends:?}");
+    assert_eq!(wakes.load(Ordering::Acquire), 1);
+    assert_eq!(logs.open(agent()).await.expect("opens").1.entries.len(), 100);
+}
+
+#[tokio::test]
+async fn what_failed_is_kept_told_and_tried_again() {
+    let (orders, _, logs) = told();
+    let (log, _) = logs.open(agent()).await.expect("opens");
+    orders.send(false).expect("there");
+    log.append(vec![entry(1)], true);
+    idle(&log).await;
+    assert!(log.failure().is_some());
+    assert_eq!(log.durable(), 0);
+    orders.send(false).expect("there");
+    log.append(vec![entry(2)], false);
+    idle(&log).await;
+    orders.send(true).expect("there");
+    log.retry();
+    idle(&log).await;
+    assert_eq!((log.durable(), log.failure().is_none()), (2, true));
+    // Nothing waits: nobody is called.
+    log.retry();
+    idle(&log).await;
+}
+
+#[tokio::test]
+async fn what_waits_is_bounded() {
+    let (orders, _, logs) = told();
+    let (log, _) = logs.open(agent()).await.expect("opens");
+    for seq in 1..=3 * MAX_PENDING_ENTRIES as u64 {
+        log.append(vec![entry(seq)], false);
+        assert!(lock(&log.0.pending).entries.len() <= MAX_PENDING_ENTRIES);
+    }
+    drop(orders);
+    idle(&log).await;
+    let found = logs.open(agent()).await.expect("opens").1.entries;
+    assert!(found.len() <= 2 * MAX_PENDING_ENTRIES);
+    assert_eq!(found.last().expect("there").seq, 3 * MAX_PENDING_ENTRIES as u64);
+}
+
+#[tokio::test]
+async fn a_log_that_is_still_being_written_is_not_opened_again() {
+    let (orders, _, logs) = told();
+    let (log, _) = logs.open(agent()).await.expect("opens");
+    log.append(vec![entry(1)], true);
+    drop(log);
+    let again = logs.open(agent());
+    tokio::pin!(again);
+    let early = tokio::select! {
+        biased;
+        opened = &mut again => Some(opened.is_ok()),
+        () = tokio::task::yield_now() => None,
+    };
+    assert_eq!(early, None);
+    orders.send(true).expect("there");
+    assert_eq!(again.await.expect("opens").1.entries, [entry(1)]);
+}
+
+#[test]
+fn a_store_that_does_not_block_answers_at_once() {
+    let logs = TaskLogs::inline(MemoryTaskLogs::new());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    let (log, _) = runtime.block_on(logs.open(agent())).expect("opens");
+    log.append(vec![entry(1), entry(2)], true);
+    assert_eq!(log.durable(), 2);
+}
