@@ -21,10 +21,13 @@ pub const MAX_GROUPS: usize = 256;
 /// For how long they are.
 pub const KNOWN_FOR: Duration = Duration::from_secs(5);
 
+/// The members of a group, and when they were asked for.
+type Asked = (Arc<BTreeSet<AgentId>>, Instant);
+
 /// The members of groups on other nodes, as of the last look-up.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    groups: Mutex<HashMap<AgentId, (Arc<BTreeSet<AgentId>>, Instant)>>,
+    groups: Mutex<HashMap<AgentId, Asked>>,
     /// One look-up at a time: who waits for it mostly finds what it looked for.
     look_up: tokio::sync::Mutex<()>,
 }

@@ -348,7 +348,7 @@ impl From<&L49Output> for AutonomyScore {
             let found = match violated {
                 Some(violated) => violated.found,
                 // Within the margin the ratio says where exactly; beyond the comfort point it does not.
-                None => (ratio < 1.0).then(|| limit.limit + ratio * (limit.comfort - limit.limit)),
+                None => (ratio < 1.0).then_some(limit.limit + ratio * (limit.comfort - limit.limit)),
             };
             ConditionRow {
                 condition: condition.to_string(),

@@ -64,7 +64,9 @@ async fn what_waits_is_written_in_one_go_and_the_actor_is_told_once() {
     assert_eq!(tail, Tail::default());
     let wakes = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&wakes);
-    log.on_change(move || drop(counted.fetch_add(1, Ordering::AcqRel)));
+    log.on_change(move || {
+        counted.fetch_add(1, Ordering::AcqRel);
+    });
     log.want_wake();
     for seq in 1..=100 {
         log.append(vec![entry(seq)], seq == 50);
