@@ -10,6 +10,11 @@
 //! 3. No action is carried out that the body's gate has not granted, nor one that does harm when it is repeated before
 //!    it is durable that it is about to be (`journal`).
 
+mod message;
+
+pub(crate) use message::KernelMessage;
+use message::Pulse;
+
 use crate::environment::{Command, Environment, EnvironmentError, Observed};
 use crate::goals::{self, CancelGoal, GetGoal, GoalEntry, ListGoals, SubmitGoal};
 use crate::guard::GuardMessage;
@@ -17,10 +22,9 @@ use crate::journal::Journal;
 use crate::level45::{Cut, Level45Message};
 use crate::messages::{GetRoleState, RoleState};
 use crate::quota::Quota;
-use crate::track::Track;
 use crate::tree::{Registered, Tree, role};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
-use rungs_host::{Delivered, EndpointBuilder, Handle, Mailbox, Refusal, Reply, Request, Tick, Timer};
+use rungs_host::{Delivered, EndpointBuilder, Handle, Mailbox, Refusal, Reply, Tick, Timer};
 use rungs_mind::body::{self, Body, BodyState, Perceived};
 use rungs_mind::goals::{Runner, RunnerState};
 use rungs_mind::l3::{self, Action, KernelState, PeriodChange};
@@ -31,7 +35,6 @@ use rungs_mind::report::REPORT_CYCLES;
 use rungs_types::{Authority, EventKind, Level};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -79,80 +82,6 @@ pub(crate) struct KernelStart {
     pub(crate) late_cycles: u64,
     /// See [`KernelPart::elapsed_us`].
     pub(crate) elapsed: Duration,
-}
-
-/// What the kernel receives.
-#[derive(Debug)]
-pub(crate) enum KernelMessage {
-    /// The next cycle is due.
-    Tick,
-    /// Its state, for people.
-    State(Request<GetRoleState>),
-    /// A user sets a goal.
-    Submit(Box<Request<SubmitGoal>>),
-    /// A user cancels one.
-    Cancel(Request<CancelGoal>),
-    /// The goals, for people.
-    Goals(Request<ListGoals>),
-    /// One of them.
-    Goal(Request<GetGoal>),
-    /// The task log has something for callers that wait.
-    Durable,
-}
-
-impl From<Request<GetRoleState>> for KernelMessage {
-    fn from(request: Request<GetRoleState>) -> Self {
-        Self::State(request)
-    }
-}
-
-impl From<Request<SubmitGoal>> for KernelMessage {
-    fn from(request: Request<SubmitGoal>) -> Self {
-        Self::Submit(Box::new(request))
-    }
-}
-
-impl From<Request<CancelGoal>> for KernelMessage {
-    fn from(request: Request<CancelGoal>) -> Self {
-        Self::Cancel(request)
-    }
-}
-
-impl From<Request<ListGoals>> for KernelMessage {
-    fn from(request: Request<ListGoals>) -> Self {
-        Self::Goals(request)
-    }
-}
-
-impl From<Request<GetGoal>> for KernelMessage {
-    fn from(request: Request<GetGoal>) -> Self {
-        Self::Goal(request)
-    }
-}
-
-/// Ticks on their way: one in the mailbox, the others counted.
-#[derive(Debug, Default)]
-struct Pulse {
-    in_mailbox: AtomicBool,
-    missed: AtomicU64,
-}
-
-impl Pulse {
-    fn beat(&self, tick: Tick, track: &Track, kernel: &Handle<KernelMessage>) {
-        self.missed.fetch_add(tick.missed, Ordering::AcqRel);
-        if self.in_mailbox.swap(true, Ordering::AcqRel) {
-            self.missed.fetch_add(1, Ordering::AcqRel);
-        } else {
-            track.with(0);
-            kernel.signal(KernelMessage::Tick);
-        }
-    }
-
-    /// The tick is taken out of the mailbox; how many were missed since the last.
-    fn take(&self) -> u64 {
-        self.in_mailbox.store(false, Ordering::Release);
-        self.missed.swap(0, Ordering::AcqRel)
-    }
 }
 
 /// See the module.

@@ -1,0 +1,81 @@
+//! What the kernel receives: its ticks, and what operators and goals want of it.
+
+use crate::goals::{CancelGoal, GetGoal, ListGoals, SubmitGoal};
+use crate::messages::GetRoleState;
+use crate::track::Track;
+use rungs_host::{Handle, Request, Tick};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// What the kernel receives.
+#[derive(Debug)]
+pub(crate) enum KernelMessage {
+    /// The next cycle is due.
+    Tick,
+    /// Its state, for people.
+    State(Request<GetRoleState>),
+    /// A user sets a goal.
+    Submit(Box<Request<SubmitGoal>>),
+    /// A user cancels one.
+    Cancel(Request<CancelGoal>),
+    /// The goals, for people.
+    Goals(Request<ListGoals>),
+    /// One of them.
+    Goal(Request<GetGoal>),
+    /// The task log has something for callers that wait.
+    Durable,
+}
+
+impl From<Request<GetRoleState>> for KernelMessage {
+    fn from(request: Request<GetRoleState>) -> Self {
+        Self::State(request)
+    }
+}
+
+impl From<Request<SubmitGoal>> for KernelMessage {
+    fn from(request: Request<SubmitGoal>) -> Self {
+        Self::Submit(Box::new(request))
+    }
+}
+
+impl From<Request<CancelGoal>> for KernelMessage {
+    fn from(request: Request<CancelGoal>) -> Self {
+        Self::Cancel(request)
+    }
+}
+
+impl From<Request<ListGoals>> for KernelMessage {
+    fn from(request: Request<ListGoals>) -> Self {
+        Self::Goals(request)
+    }
+}
+
+impl From<Request<GetGoal>> for KernelMessage {
+    fn from(request: Request<GetGoal>) -> Self {
+        Self::Goal(request)
+    }
+}
+
+/// Ticks on their way: one in the mailbox, the others counted.
+#[derive(Debug, Default)]
+pub(super) struct Pulse {
+    in_mailbox: AtomicBool,
+    missed: AtomicU64,
+}
+
+impl Pulse {
+    pub(super) fn beat(&self, tick: Tick, track: &Track, kernel: &Handle<KernelMessage>) {
+        self.missed.fetch_add(tick.missed, Ordering::AcqRel);
+        if self.in_mailbox.swap(true, Ordering::AcqRel) {
+            self.missed.fetch_add(1, Ordering::AcqRel);
+        } else {
+            track.with(0);
+            kernel.signal(KernelMessage::Tick);
+        }
+    }
+
+    /// The tick is taken out of the mailbox; how many were missed since the last.
+    pub(super) fn take(&self) -> u64 {
+        self.in_mailbox.store(false, Ordering::Release);
+        self.missed.swap(0, Ordering::AcqRel)
+    }
+}
