@@ -52,7 +52,9 @@ pub const MAX_CALIBRATION_ERROR: f64 = 0.08;
 pub const MAX_EU: f64 = 0.20;
 /// The criteria whose failure counts once the level acts: its own goals may be in each other's way, and a world that is
 /// uncertain for a while is no instability of the agent.
-const COUNTS_WHILE_ACTING: [usize; 2] = [0, 5];
+const COUNTS_WHILE_ACTING: [usize; 2] = [0, STABLE];
+/// The place of "no instability".
+const STABLE: usize = 5;
 
 /// Which criteria hold now.
 pub fn criteria(below: &Below) -> [bool; CRITERIA] {
@@ -158,6 +160,8 @@ pub struct Standing {
     mode_ceiling: Authority,
     /// It has been at Full since it last began at the check.
     proven: bool,
+    /// An operator put it where it is: that stands in for the check of the criteria.
+    placed: bool,
     /// Frozen by an operator.
     held: bool,
     /// Stays down until an operator clears it.
@@ -173,6 +177,7 @@ impl Default for Standing {
             ceiling: Authority::Full,
             mode_ceiling: Authority::Full,
             proven: false,
+            placed: false,
             held: false,
             suspended: false,
         }
@@ -215,6 +220,9 @@ impl Standing {
     fn follow_criteria(&mut self, now: &[bool; CRITERIA], cycle: u64) -> Option<&'static str> {
         let all = now.iter().all(|holds| *holds);
         let serious = COUNTS_WHILE_ACTING.iter().any(|index| !now[*index]);
+        if self.placed {
+            return self.follow_stability(now, cycle);
+        }
         let (stage, reason) = match self.stage {
             Stage::Checking { .. } if self.recovery.stage() != RecoveryStage::Full => return None,
             Stage::Checking { checks } => {
@@ -238,6 +246,15 @@ impl Standing {
         }
         self.stage = stage;
         Some(reason)
+    }
+
+    /// Of a level that an operator has put where it is, only instability takes authority away.
+    fn follow_stability(&mut self, now: &[bool; CRITERIA], cycle: u64) -> Option<&'static str> {
+        let acts = matches!(self.stage, Stage::Half { .. } | Stage::Full);
+        (acts && !now[STABLE]).then(|| {
+            self.stage = Stage::Advisory { since: cycle };
+            "instability"
+        })
     }
 
     /// The check of the live state at `cycle`: of a pass, or of what the levels below say while the level is frozen.
@@ -295,6 +312,7 @@ impl Standing {
 
     /// The level freezes at `cycle`; `held` = until an operator thaws it.
     pub fn freeze(&mut self, cycle: u64, held: bool) {
+        self.placed = false;
         self.held |= held;
         self.recovery.apply(&StageChange {
             to: RecoveryStage::Monitoring { since: cycle },
@@ -337,6 +355,7 @@ impl Standing {
             self.recovery.apply(&to(RecoveryStage::Full));
         }
         self.proven |= authority == Authority::Full;
+        self.placed = authority != Authority::Frozen;
     }
 
     /// Why the level is not at full authority, in a few words; empty when it is.

@@ -144,6 +144,8 @@ fn at(authority: Authority) -> Standing {
         Authority::Half => Stage::Half { since: 0 },
         _ => Stage::Full,
     };
+    // It came there by itself.
+    standing.placed = false;
     standing
 }
 
@@ -257,4 +259,21 @@ fn nothing_advances_while_a_condition_is_violated_or_a_ceiling_holds() {
     standing.on_regime(&Regime::of(SurvivalState::Constrained));
     assert_eq!(drive(&mut standing, 1_000, 2_000, &ALL, &healthy()), []);
     assert_eq!(standing.stage(), Stage::Half { since: 0 });
+}
+
+#[test]
+fn where_an_operator_puts_it_the_level_stays_without_the_criteria_and_falls_back_when_unstable() {
+    let mut standing = Standing::default();
+    standing.place(100, Authority::Full);
+    let (mut cycle, nothing_but_stable) = (110, [false, false, false, false, false, true]);
+    while cycle < 2_000 {
+        assert_eq!(standing.on_criteria(&nothing_but_stable, cycle), None);
+        cycle += 10;
+    }
+    assert_eq!((standing.authority(), standing.runs()), (Authority::Full, true));
+    let change = standing.on_criteria(&[true, true, true, true, true, false], cycle);
+    assert_eq!(change.map(|change| change.to), Some(Authority::Advisory));
+    // After a freeze the criteria count again.
+    standing.freeze(cycle, false);
+    assert!(!standing.placed);
 }
