@@ -31,6 +31,8 @@ const FIT_EVERY: u32 = 10;
 const MAX_Z: f64 = 1e3;
 /// The variance that a dimension counts which was not seen for 50 cycles.
 const UNSEEN_VARIANCE: f64 = 1.0;
+/// Intervals between observations after which the next one is overdue.
+const OVERDUE_INTERVALS: f64 = 2.0;
 
 /// One dimension.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,6 +44,8 @@ pub(super) struct Dimension {
     pub(super) interval: RunningMean,
     pub(super) model: Model,
     pub(super) belief: Belief,
+    /// Variance of the belief after the last observation.
+    pub(super) posterior: f64,
     pub(super) surprises: Surprises,
     pub(super) forecaster: Forecaster,
     pub(super) last_seen: Option<u64>,
@@ -64,6 +68,7 @@ impl Dimension {
             interval: RunningMean::new(INTERVAL_HORIZON),
             model: Model::PRIOR,
             belief: Belief::new(1, particles, rng),
+            posterior: UNSEEN_VARIANCE,
             surprises: Surprises::default(),
             forecaster: Forecaster::default(),
             last_seen: None,
@@ -105,6 +110,7 @@ impl Dimension {
         let health = self
             .belief
             .observe_direct(&transition, self.model.noise, now, scratch, rng);
+        self.posterior = self.belief.variance()[0];
         self.shocks += u64::from(health.shock);
         Some(Seen { standardised, health })
     }
@@ -131,12 +137,23 @@ impl Dimension {
         }
     }
 
-    /// The posterior variance that counts at `cycle`: that of the belief, or 1 where it was not seen for 50 cycles.
+    /// The posterior variance that counts at `cycle`.
+    ///
+    /// It counts observations, as the model does: what the last one left, until another is overdue, from then on what
+    /// the model says of the time since; 1 where nothing was seen for 50 cycles. Taken between two observations of a
+    /// sensor that is slower than a cycle, it would say how slow the sensor is, not how well the quantity is known:
+    /// whatever changes from one observation to the next would count as entirely unknown most of the time.
     pub(super) fn variance_at(&self, cycle: u64) -> f64 {
-        match self.last_seen {
-            Some(last) if cycle.saturating_sub(last) < STALE_CYCLES => self.belief.variance()[0],
-            _ => UNSEEN_VARIANCE,
+        let unseen = match self.last_seen {
+            Some(last) if cycle.saturating_sub(last) < STALE_CYCLES => cycle.saturating_sub(last),
+            _ => return UNSEEN_VARIANCE,
+        };
+        let overdue = unseen as f64 / self.interval_cycles() - OVERDUE_INTERVALS;
+        if overdue <= 0.0 {
+            return self.posterior;
         }
+        let since = self.model.transition.over(overdue);
+        since.phi * since.phi * self.posterior + since.variance
     }
 
     /// The posterior mean in the environment's units; NaN before the first observation.
@@ -169,16 +186,43 @@ impl Dimension {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::l48::ar::Transition;
     use rand::SeedableRng;
+
+    /// Seen once, in cycle 7, with one cycle from observation to observation.
+    fn seen() -> Dimension {
+        let mut rng = Pcg64Mcg::seed_from_u64(1);
+        let mut dimension = Dimension::new(50, &mut rng);
+        assert_eq!(dimension.variance_at(7), 1.0);
+        dimension.observe(3.0, 7, &mut Scratch::default(), &mut rng);
+        assert_eq!(dimension.posterior, dimension.belief.variance()[0]);
+        dimension
+    }
 
     #[test]
     fn what_was_not_seen_for_fifty_cycles_is_as_uncertain_as_can_be() {
-        let mut rng = Pcg64Mcg::seed_from_u64(1);
-        let (mut dimension, mut scratch) = (Dimension::new(50, &mut rng), Scratch::default());
-        assert_eq!(dimension.variance_at(7), 1.0);
-        dimension.observe(3.0, 7, &mut scratch, &mut rng);
-        let seen = dimension.belief.variance()[0];
-        assert!(seen < 1.0);
-        assert_eq!([7, 56, 57].map(|cycle| dimension.variance_at(cycle)), [seen, seen, 1.0]);
+        // In the long run the prior's variance is 0.9.
+        let dimension = seen();
+        let at = [56, 57].map(|cycle| dimension.variance_at(cycle));
+        assert!(at[0] < 1.0 && at[1] == 1.0, "{at:?}");
+    }
+
+    #[test]
+    fn between_two_observations_nothing_is_less_certain_until_one_is_overdue() {
+        let mut dimension = seen();
+        dimension.posterior = 0.25;
+        dimension.model.transition = Transition {
+            phi: 0.5,
+            mean: 0.0,
+            variance: 0.6,
+        };
+        for _ in 0..3 {
+            dimension.interval.push(4.0);
+        }
+        // Every four cycles: due in cycle 11, overdue from 15 on. In the long run the variance is 0.6 / 0.75 = 0.8, and
+        // an interval after that it is 0.25 / 4 + 0.8 * 3 / 4.
+        let at = [7, 15, 19].map(|cycle| dimension.variance_at(cycle));
+        assert_eq!(at[..2], [0.25, 0.25]);
+        assert!((at[2] - 0.6625).abs() < 1e-12, "{at:?}");
     }
 }

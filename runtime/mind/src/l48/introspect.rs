@@ -27,6 +27,7 @@ use crate::report::CycleReport;
 use calibration::target;
 use capability::{Capability, Corrected, Domain, Matrix, Outcome, Skill};
 use dependency::{Dependencies, Impact};
+use evidence::Sums;
 use evidence::trials::Trials;
 use gap::{Demand, Gap, Requirement};
 use rungs_types::Epoch;
@@ -92,6 +93,8 @@ pub struct IntrospectState {
     weaknesses: WeaknessMap,
     detector: Detector,
     trials: Trials,
+    /// What is still to be judged of each group's forecasts.
+    forecasts: Vec<Sums>,
     epoch: Epoch,
     /// What prevailed at the last report.
     scenario: scenario::Kind,
@@ -105,6 +108,7 @@ impl IntrospectState {
             weaknesses: WeaknessMap::default(),
             detector: Detector::new(Arc::clone(&groups)),
             trials: Trials::new(usize::from(count)),
+            forecasts: vec![Sums::default(); usize::from(count)],
             epoch: Epoch::default(),
             scenario: scenario::Kind::Baseline,
             groups,
@@ -115,7 +119,10 @@ impl IntrospectState {
     /// then.
     pub fn is_for(&self, groups: &[u16]) -> bool {
         let trials = Trials::new(usize::from(group_count(groups)));
-        *self.groups == *groups && self.detector.is_for(groups) && self.trials.groups() == trials.groups()
+        *self.groups == *groups
+            && self.detector.is_for(groups)
+            && self.trials.groups() == trials.groups()
+            && self.forecasts.len() == usize::from(group_count(groups))
     }
 }
 
@@ -229,7 +236,12 @@ impl IntrospectState {
             outcomes.extend(self.trials.interrupt(input.world.cycle, self.scenario));
         }
         self.scenario = evidence::prevailing(input.world);
-        outcomes.extend(evidence::outcomes(&self.groups, input.report, input.world));
+        outcomes.extend(evidence::outcomes(
+            &self.groups,
+            &mut self.forecasts,
+            input.report,
+            input.world,
+        ));
         outcomes.extend(self.trials.step(&self.groups, input.report, input.world, self.scenario));
         outcomes.extend(input.outcomes);
         outcomes

@@ -22,8 +22,8 @@ pub(in crate::l48) struct DimensionSummary {
     interval: RunningMean,
     /// phi, mean and variance of the transition, and the noise.
     model: [f32; 4],
-    /// Mean and variance.
-    belief: [f32; 2],
+    /// Mean and variance, and the variance after the last observation.
+    belief: [f32; 3],
     surprises: SurprisesSummary,
     forecaster: ForecasterSummary,
     /// Cycles since it was seen.
@@ -42,7 +42,7 @@ impl Dimension {
             history: Steps::of(&recent),
             interval: self.interval,
             model: [phi, mean, variance, self.model.noise].map(narrow),
-            belief: [self.belief.mean()[0], self.belief.variance()[0]].map(narrow),
+            belief: [self.belief.mean()[0], self.belief.variance()[0], self.posterior].map(narrow),
             surprises: self.surprises.summary(),
             forecaster: self.forecaster.summary(),
             unseen: self.last_seen.map(|last| cycle.saturating_sub(last)),
@@ -75,8 +75,9 @@ impl Dimension {
         if seen == Some(None) || seen.is_some() == values.is_empty() {
             return Err(Refused("the last observation"));
         }
-        let [mean, variance] = summary.belief.map(f64::from);
-        if !(mean.abs() <= MAX_STATE && (0.0..=MAX_STATE * MAX_STATE * (1.0 + ROUNDING)).contains(&variance)) {
+        let [mean, variance, posterior] = summary.belief.map(f64::from);
+        let spread = 0.0..=MAX_STATE * MAX_STATE * (1.0 + ROUNDING);
+        if !(mean.abs() <= MAX_STATE && spread.contains(&variance) && spread.contains(&posterior)) {
             return Err(Refused("the belief"));
         }
         let forecaster = Forecaster::from_summary(&summary.forecaster, &values, &scale)?;
@@ -88,6 +89,7 @@ impl Dimension {
             interval,
             model: model(summary.model)?,
             belief: Belief::from_moments(mean, variance, particles, rng),
+            posterior,
             surprises: Surprises::from_summary(summary.surprises)?,
             forecaster,
             last_seen: seen.flatten(),

@@ -1,7 +1,8 @@
 //! Evidence: what of a report counts as a success or failure of which skill.
 //!
-//! - Forecasting a group: a report succeeds if at least [`INSIDE_SHARE`] of the group's values were inside their 90 %
-//!   interval and the mean error was below that of persistence. A persistence that was never wrong is no evidence.
+//! - Forecasting a group: a report - or as many as it takes for five values, where sensors are slower - succeeds if at
+//!   least [`INSIDE_SHARE`] of the group's values were inside their 90 % interval and the mean error was below that of
+//!   persistence. Where persistence was not wrong there is no evidence of errors.
 //! - Actions promise something, and are judged once it must have come about ([`trials`]).
 //! - Logical reasoning: a report succeeds if what the agent expected its actions to do to itself was wrong by less than
 //!   0.02 in the mean, the bound of L3's convergence. Resource management: if the runway is above 100 cycles (Definition
@@ -14,11 +15,12 @@ use super::capability::{General, Outcome, Skill};
 use crate::l48::observe::{ObserveOutput, Score};
 use crate::l48::scenario;
 use crate::report::CycleReport;
+use serde::{Deserialize, Serialize};
 
 /// Share of a report's values that are to be inside their 90 % interval: with ten values one more than expected may be
 /// outside.
 pub const INSIDE_SHARE: f64 = 0.8;
-/// Values of a report before which it says nothing of a forecast.
+/// Values before which nothing is said of a forecast.
 pub const MIN_VALUES: u32 = 5;
 /// Mean error of the self-prediction below which it came true (mind, L3: converged).
 pub const REASONING_ERROR: f64 = 0.02;
@@ -42,35 +44,52 @@ pub fn prevailing(world: &ObserveOutput) -> scenario::Kind {
     best.map_or(scenario::Kind::Baseline, |scenario| scenario.kind)
 }
 
-/// How well a group was forecast in a report.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+/// How well a group was forecast.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sums {
     /// Values that were forecast with an interval.
     pub judged: u32,
     /// Those inside it.
     pub inside: u32,
-    /// Sum of absolute errors.
+    /// Sum of absolute errors where persistence was wrong.
     pub error: f64,
     /// Sum of absolute errors of persistence.
     pub persistence: f64,
 }
 
 impl Sums {
-    /// Those of one group; `groups` has the group of each dimension.
+    /// Those of one group in a report; `groups` has the group of each dimension.
     pub fn of(group: u16, groups: &[u16], scores: &[Score]) -> Self {
         let mut sums = Self::default();
+        sums.add(group, groups, scores);
+        sums
+    }
+
+    /// Takes in what a report says of the group.
+    fn add(&mut self, group: u16, groups: &[u16], scores: &[Score]) {
         let of_group = |score: &&Score| groups.get(usize::from(score.dimension)) == Some(&group);
         for score in scores.iter().filter(of_group) {
             let error = (score.observed - score.forecast).abs();
             let persistence = (score.observed - score.persistence).abs();
             if error.is_finite() && persistence.is_finite() && score.half_width.is_finite() {
-                sums.judged += 1;
-                sums.inside += u32::from(error <= score.half_width);
-                sums.error += error;
-                sums.persistence += persistence;
+                self.judged += 1;
+                self.inside += u32::from(error <= score.half_width);
+                if persistence > 0.0 {
+                    self.error += error;
+                    self.persistence += persistence;
+                }
             }
         }
-        sums
+    }
+
+    /// Whether the forecast did what it is for, as soon as there are enough values: those of the next reports then
+    /// count anew.
+    fn judge(&mut self, group: u16, groups: &[u16], scores: &[Score]) -> Option<bool> {
+        self.add(group, groups, scores);
+        if self.judged < MIN_VALUES {
+            return None;
+        }
+        std::mem::take(self).succeeded()
     }
 
     /// Share of values outside their interval; `None` of too few.
@@ -86,8 +105,8 @@ impl Sums {
     }
 }
 
-/// The outcomes of a report that are known at once.
-pub fn outcomes(groups: &[u16], report: &CycleReport, world: &ObserveOutput) -> Vec<Outcome> {
+/// The outcomes of a report that are known at once; `forecasts` has what is still to be judged of each group's.
+pub fn outcomes(groups: &[u16], forecasts: &mut [Sums], report: &CycleReport, world: &ObserveOutput) -> Vec<Outcome> {
     let scenario = prevailing(world);
     let mut outcomes = Vec::new();
     let mut add = |skill: Skill, succeeded: bool, times: u32| {
@@ -99,9 +118,8 @@ pub fn outcomes(groups: &[u16], report: &CycleReport, world: &ObserveOutput) -> 
         };
         outcomes.extend((0..times.min(MAX_OF_A_SORT)).map(|_| outcome));
     };
-    let count = groups.iter().map(|group| group + 1).max().unwrap_or(0);
-    for group in 0..count {
-        if let Some(succeeded) = Sums::of(group, groups, &world.scores).succeeded() {
+    for (group, forecast) in (0..).zip(forecasts) {
+        if let Some(succeeded) = forecast.judge(group, groups, &world.scores) {
             add(Skill::Forecast { group }, succeeded, 1);
         }
     }
@@ -169,6 +187,19 @@ mod tests {
         assert_eq!(succeeded(&[0.1; 5], 1.0), Some(true));
         assert_eq!(succeeded(&[0.0; 10], 0.0), None);
         assert_eq!(succeeded(&[f64::NAN; 10], 1.0), None);
+        // Wrong by 0.9 four times where nothing changed, and by 0.5 where persistence was wrong by 0.6.
+        let mut scores = vec![score(0, 0.9, 0.0); 4];
+        scores.push(score(0, 0.5, 0.6));
+        assert_eq!(Sums::of(0, &[0], &scores).succeeded(), Some(true));
+    }
+
+    #[test]
+    fn what_is_seldom_seen_is_judged_over_as_many_reports_as_it_takes() {
+        let mut sums = Sums::default();
+        let of = |count: usize| vec![score(0, 0.5, 1.0); count];
+        let judged = [2, 2, 1, 4, 0, 3].map(|count| sums.judge(0, &[0], &of(count)));
+        assert_eq!(judged, [None, None, Some(true), None, None, Some(true)]);
+        assert_eq!(sums, Sums::default());
     }
 
     fn world() -> ObserveOutput {
@@ -186,6 +217,10 @@ mod tests {
         }
     }
 
+    fn at_once(report: &CycleReport, world: &ObserveOutput) -> Vec<Outcome> {
+        outcomes(&[0], &mut [Sums::default()], report, world)
+    }
+
     fn counted(outcomes: &[Outcome], skill: Skill) -> (usize, usize) {
         let of_skill = |succeeded: bool| {
             let matching = outcomes.iter().filter(|o| (o.skill, o.succeeded) == (skill, succeeded));
@@ -197,7 +232,7 @@ mod tests {
     #[test]
     fn an_outcome_has_the_prevailing_scenario() {
         let report = fixtures::report(10, 1, |_, _| 0.0);
-        let outcomes = outcomes(&[0], &report, &world());
+        let outcomes = at_once(&report, &world());
         assert!(
             outcomes
                 .iter()
@@ -211,22 +246,22 @@ mod tests {
         let mut report = fixtures::report(10, 1, |_, _| 0.0);
         let reasoning = Skill::General(General::LogicalReasoning);
         report.facts[0].identity_error = 0.199;
-        assert_eq!(counted(&outcomes(&[0], &report, &world()), reasoning), (1, 0));
+        assert_eq!(counted(&at_once(&report, &world()), reasoning), (1, 0));
         report.facts[0].identity_error = 0.2;
-        assert_eq!(counted(&outcomes(&[0], &report, &world()), reasoning), (0, 1));
+        assert_eq!(counted(&at_once(&report, &world()), reasoning), (0, 1));
         report.facts[0].identity_error = f64::NAN;
-        assert_eq!(counted(&outcomes(&[0], &report, &world()), reasoning), (0, 1));
+        assert_eq!(counted(&at_once(&report, &world()), reasoning), (0, 1));
     }
 
     #[test]
     fn management_needs_a_runway_above_100_cycles_and_a_resource() {
         let mut report = fixtures::report(10, 1, |_, _| 0.0);
         let management = Skill::General(General::ResourceManagement);
-        assert_eq!(counted(&outcomes(&[0], &report, &world()), management), (0, 0));
+        assert_eq!(counted(&at_once(&report, &world()), management), (0, 0));
         report.resources = vec![Resource::default()];
-        assert_eq!(counted(&outcomes(&[0], &report, &world()), management), (0, 1));
+        assert_eq!(counted(&at_once(&report, &world()), management), (0, 1));
         let long = ObserveOutput { rdf: 100.1, ..world() };
-        assert_eq!(counted(&outcomes(&[0], &report, &long), management), (1, 0));
+        assert_eq!(counted(&at_once(&report, &long), management), (1, 0));
     }
 
     #[test]
@@ -235,7 +270,7 @@ mod tests {
         (report.facts[2].strategy_changes, report.facts[2].strategy_flips) = (3, 1);
         report.facts[4].tasks = [4, 2];
         report.facts[5].tasks = [u16::MAX, 0];
-        let outcomes = outcomes(&[0], &report, &world());
+        let outcomes = at_once(&report, &world());
         assert_eq!(counted(&outcomes, Skill::General(General::AbstractPlanning)), (2, 1));
         assert_eq!(counted(&outcomes, Skill::Task { number: PLAIN_TASK }), (50, 2));
     }

@@ -3,11 +3,12 @@
 //! Kept to two bytes or four: confidences, what is usual in the two known domains met last, usual errors. Kept by
 //! their distribution, not their order in time: the outcomes of a skill, by halves. Kept of the weakness map: the 8
 //! cells used last; of the registry: up to 4 domains that are still unknown, and the count. Not kept: the last values, what
-//! was being learnt of an unknown domain, and actions on trial, which are not judged.
+//! was being learnt of an unknown domain, and actions and forecasts that are still to be judged.
 
 pub(super) mod half;
 
 use super::capability::{Matrix, MatrixSummary};
+use super::evidence::Sums;
 use super::evidence::trials::Trials;
 use super::unknown::{Detector, DetectorSummary};
 use super::weakness::{WeaknessMap, WeaknessSummary};
@@ -48,6 +49,7 @@ impl IntrospectSummary {
             weaknesses: WeaknessMap::from_summary(&self.weaknesses)?,
             detector: Detector::from_summary(&self.detector, Arc::clone(groups))?,
             trials: Trials::new(usize::from(count)),
+            forecasts: vec![Sums::default(); usize::from(count)],
             epoch: self.epoch,
             scenario: scenario::Kind::Baseline,
             groups: Arc::clone(groups),

@@ -21,7 +21,7 @@ mod registry;
 mod summary;
 mod watched;
 
-pub use probe::{PROBE_REPORTS, PROBE_SD, Probed};
+pub use probe::{PROBE_ROWS, PROBE_SD, Probed};
 pub use profile::{Known, Profile, divergence, similarity};
 pub use registry::{Fate, MAX_REGISTERED, Registry, UnknownDomain};
 pub use summary::{DetectorSummary, MAX_KEPT_DOMAINS};

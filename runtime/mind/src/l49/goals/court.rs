@@ -102,7 +102,14 @@ impl Court<'_> {
     fn measure(&self, spec: &GoalSpec, intent: &[f64; 7], duration_cycles: f64) -> Criteria {
         let below = self.input.below;
         let confidence = |skill| skill_confidence(below, skill).unwrap_or(UNKNOWN_CONFIDENCE);
-        let runway = below.level48.world.rdf.min(self.survival.min_survival);
+        // A machine's resources are not the agent's own: that its processor is busy says nothing of how long it can work.
+        let shared = below.level48.world.rdf;
+        let own = if below.quotas.own_resources {
+            shared
+        } else {
+            f64::INFINITY
+        };
+        let runway = own.min(self.survival.min_survival);
         Criteria {
             purpose: cosine(intent, &scaled(&below.purpose)),
             value: self.input.in_force.values.alignment(intent, spec.budget.share),

@@ -43,12 +43,15 @@ fn each_kind_of_damage_is_refused_by_name() {
     refused("the last observation", &|s| s.unseen = None);
     refused("the last observation", &|s| s.history = Steps::default());
     for belief in [
-        [f32::NAN, 1.0],
-        [2e6, 1.0],
-        [0.0, f32::NAN],
-        [0.0, -1e-9],
-        [0.0, f32::INFINITY],
-        [0.0, 2e12],
+        [f32::NAN, 1.0, 1.0],
+        [2e6, 1.0, 1.0],
+        [0.0, f32::NAN, 1.0],
+        [0.0, -1e-9, 1.0],
+        [0.0, f32::INFINITY, 1.0],
+        [0.0, 2e12, 1.0],
+        [0.0, 1.0, f32::NAN],
+        [0.0, 1.0, -1e-9],
+        [0.0, 1.0, 2e12],
     ] {
         refused("the belief", &|s| s.belief = belief);
     }

@@ -15,8 +15,9 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
 
-/// Reports within which a shift is to be flagged.
-pub const PROBE_REPORTS: u64 = 5;
+/// Rows with a value of the group within which a shift is to be flagged: five reports of a group that is seen in each
+/// cycle, more of one whose sensors are slower, as all that is learnt of it counts observations.
+pub const PROBE_ROWS: u64 = 50;
 /// How far beyond the outermost known level a shift leads, in standard deviations: from, and up to.
 pub const PROBE_SD: [f64; 2] = [4.0, 8.0];
 
@@ -40,7 +41,7 @@ impl Detector {
             return Probed::default();
         }
         let shifts = self.shifts(report, &mut Pcg64Mcg::seed_from_u64(seed));
-        let planted: Vec<u16> = (0_u16..)
+        let planted: Vec<(u16, u64)> = (0_u16..)
             .zip(&self.watched)
             .filter(|(group, _)| {
                 self.groups
@@ -48,15 +49,15 @@ impl Detector {
                     .zip(&shifts)
                     .any(|(of, by)| of == group && by.is_some())
             })
-            .map(|(group, _)| group)
+            .map(|(group, _)| (group, self.reports_for(group, report)))
             .collect();
-        if planted.is_empty() {
+        let Some(longest) = planted.iter().map(|(_, reports)| *reports).max() else {
             return Probed::default();
-        }
+        };
         let mut copy = self.clone();
         let mut flagged = vec![false; planted.len()];
         let last = report.facts.last().map_or(0, |facts| facts.cycle);
-        for nth in 0..PROBE_REPORTS {
+        for nth in 0..longest {
             let (report, scores) = moved(report, scores, &shifts, nth == 0);
             let cycle = last.saturating_add((nth + 1) * report.facts.len() as u64);
             for reading in copy
@@ -64,7 +65,8 @@ impl Detector {
                 .iter()
                 .filter(|r| Reading::is_unknown(r))
             {
-                let place = planted.iter().position(|group| *group == reading.group);
+                let in_time = |(group, reports): &(u16, u64)| *group == reading.group && nth < *reports;
+                let place = planted.iter().position(in_time);
                 place.into_iter().for_each(|place| flagged[place] = true);
             }
         }
@@ -72,6 +74,17 @@ impl Detector {
             planted: planted.len() as u16,
             flagged: flagged.into_iter().filter(|flagged| *flagged).count() as u16,
         }
+    }
+
+    /// How many times the report is shown until it has brought as many rows of a group as a shift is to be flagged in.
+    pub(super) fn reports_for(&self, group: u16, report: &CycleReport) -> u64 {
+        let seen = |row: &&[f64]| {
+            row.iter()
+                .zip(&*self.groups)
+                .any(|(y, of)| *of == group && y.is_finite())
+        };
+        let rows = report.observations.chunks_exact(report.dimensions).filter(seen).count();
+        PROBE_ROWS.div_ceil(rows.max(1) as u64)
     }
 
     /// By how much each dimension is moved; `None` for one of a group that is not probed.

@@ -195,8 +195,23 @@ fn of_sixty_planted_shifts_at_least_nine_tenths_are_flagged_and_of_steady_report
 }
 
 #[test]
+fn a_group_of_slow_sensors_is_shown_the_report_as_often_as_it_takes_for_fifty_rows() {
+    let bench = Bench::new(1);
+    let (mut report, _) = bench.last();
+    let shown = |report: &CycleReport| [0, 1].map(|group| bench.detector.reports_for(group, report));
+    assert_eq!(shown(&report), [5, 5]);
+    // Of the third dimension, alone in its group, three values are left: 17 times three are 51.
+    report
+        .observations
+        .chunks_exact_mut(3)
+        .skip(3)
+        .for_each(|row| row[2] = f64::NAN);
+    assert_eq!(shown(&report), [5, 17]);
+}
+
+#[test]
 fn seeded_probes_are_flagged_nine_times_in_ten_and_leave_the_detector_as_it_was() {
-    assert_eq!((PROBE_REPORTS, PROBE_SD), (5, [4.0, 8.0]));
+    assert_eq!((PROBE_ROWS, PROBE_SD), (50, [4.0, 8.0]));
     let mut all = Probed::default();
     for seed in 0..20 {
         let mut bench = Bench::new(seed);
