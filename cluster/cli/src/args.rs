@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use rungs_mesh::Role;
 use rungs_shell::command::{duration, rate};
-use rungs_types::{AgentId, Level};
+use rungs_types::{AgentId, Authority, Level};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -194,6 +194,10 @@ pub struct Replay {
     /// From this anomaly score on, a row is a detection; without it, from the one that scores best over all recordings.
     #[arg(long, value_name = "X", requires = "labels", value_parser = threshold)]
     pub threshold: Option<f64>,
+    /// From row 1000 on an operator has L4.8 and L4.9 on this authority, whatever their criteria say: to see what they
+    /// decide. A recording that is shorter is watched as without it.
+    #[arg(long, value_name = "AUTHORITY")]
+    pub place: Option<Authority>,
 }
 
 fn threshold(text: &str) -> Result<f64, String> {

@@ -19,6 +19,7 @@ mod watch;
 use crate::args::Replay;
 use anyhow::Context as _;
 use detection::{Detection, Judged};
+use drive::Course;
 use history::History;
 use indicatif::{ProgressBar, ProgressStyle};
 use labels::Labels;
@@ -141,7 +142,12 @@ fn watch(
         .map(|labels| labels.of(recording.path(), recordings))
         .transpose()?;
     let mut watch = Watch::new(&trace, spans, replay.plot.is_some(), bar, events);
-    let tally = drive::drive(&mut trace, &spec, replay.limit, &mut watch)?;
+    let course = Course {
+        limit: replay.limit,
+        place: replay.place,
+        spans: spans.unwrap_or_default(),
+    };
+    let tally = drive::drive(&mut trace, &spec, &course, &mut watch)?;
     let (judged, history) = watch.into_parts();
     let summary = tally.summary(recording.name(), trace.bad_rows(), trace.first_bad_row());
     if let (0, Some(bad)) = (summary.rows, &summary.first_bad_row) {

@@ -51,6 +51,14 @@ pub fn text(summaries: &[Summary], total: &Total, style: Style) -> String {
             "alarms per 10,000 cycles: spectral {:.2}, identity {:.2}, lyapunov {:.2}",
             rates.spectral, rates.identity, rates.lyapunov
         ),
+        format!(
+            "L4.9 on healthy rows: stability score above 0.5 in {} of {}, veto rate {} ({} of {} decisions)",
+            percent(total.autonomy.comfortable_share()),
+            total.autonomy.checked,
+            shown(total.autonomy.veto_rate(), 3),
+            total.autonomy.vetoes,
+            total.autonomy.decisions
+        ),
     ];
     out.push('\n');
     for line in lines {

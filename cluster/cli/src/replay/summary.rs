@@ -1,6 +1,8 @@
 //! What an agent did on a recording, in figures.
 
 use rungs_mind::l48::observe::Score;
+use rungs_mind::l49::Orchestrator;
+use rungs_mind::l49::stability::Band;
 use rungs_mind::report::RhoState;
 use rungs_mind::stack::{Cycle, Told};
 use rungs_types::{Authority, EventKind, Invariant, Level};
@@ -75,6 +77,38 @@ pub struct AlarmRates {
     pub lyapunov: f64,
 }
 
+/// How Level 4.9 stands on the healthy rows, by its own measure.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Autonomy {
+    /// Healthy rows on which all five conditions were known.
+    pub checked: u64,
+    /// Of those, rows with an Autonomy Stability Score above 0.5.
+    pub comfortable: u64,
+    /// Decisions made.
+    pub decisions: u64,
+    /// Of those, vetoed.
+    pub vetoes: u64,
+}
+
+impl Autonomy {
+    fn add(&mut self, other: &Self) {
+        self.checked += other.checked;
+        self.comfortable += other.comfortable;
+        self.decisions += other.decisions;
+        self.vetoes += other.vetoes;
+    }
+
+    /// Share of the rows with a comfortable score; `None` of none.
+    pub fn comfortable_share(&self) -> Option<f64> {
+        (self.checked > 0).then(|| self.comfortable as f64 / self.checked as f64)
+    }
+
+    /// Share of the decisions that were vetoed; `None` of none.
+    pub fn veto_rate(&self) -> Option<f64> {
+        (self.decisions > 0).then(|| self.vetoes as f64 / self.decisions as f64)
+    }
+}
+
 /// Counts up while an agent is driven.
 #[derive(Debug, Clone)]
 pub struct Tally {
@@ -89,6 +123,9 @@ pub struct Tally {
     freezes: u64,
     highest: Rung,
     last: Rung,
+    autonomy: Autonomy,
+    /// The identity has its reference.
+    known: bool,
 }
 
 /// How far an agent stands: its highest level that is at least visible, with its authority.
@@ -127,6 +164,8 @@ impl Tally {
             freezes: 0,
             highest: ground,
             last: ground,
+            autonomy: Autonomy::default(),
+            known: false,
         }
     }
 
@@ -136,6 +175,7 @@ impl Tally {
         self.last = Rung::of(authorities);
         self.highest = self.highest.max(self.last);
         if let Some(floor) = &cycle.floor {
+            self.known |= floor.iis.is_some();
             let spectral = match floor.rho_state {
                 RhoState::Unknown | RhoState::Stable => 0,
                 RhoState::Warning => 1,
@@ -158,6 +198,19 @@ impl Tally {
                 EventKind::Frozen { .. } => self.freezes += 1,
                 _ => {}
             }
+        }
+    }
+
+    /// How Level 4.9 stands after a healthy row.
+    pub fn autonomy(&mut self, cycle: &Cycle, level49: Option<&Orchestrator>) {
+        let Some(level49) = level49.filter(|_| self.known) else {
+            return;
+        };
+        self.autonomy.checked += 1;
+        self.autonomy.comfortable += u64::from(level49.live().scores.band() == Band::Healthy);
+        if let Some(output) = &cycle.autonomy {
+            self.autonomy.decisions += output.decided() as u64;
+            self.autonomy.vetoes += output.stability.vetoes.len() as u64;
         }
     }
 
@@ -185,6 +238,7 @@ impl Tally {
             incidents: self.incidents,
             alarms: self.alarms,
             freezes: self.freezes,
+            autonomy: self.autonomy,
             highest: self.highest,
             last: self.last,
         }
@@ -240,6 +294,8 @@ pub struct Summary {
     pub alarms: Alarms,
     /// Freezes.
     pub freezes: u64,
+    /// How Level 4.9 stood.
+    pub autonomy: Autonomy,
     /// The highest rung reached.
     pub highest: Rung,
     /// The rung at the end.
@@ -278,6 +334,8 @@ pub struct Total {
     pub alarms_per_10_000: AlarmRates,
     /// Freezes.
     pub freezes: u64,
+    /// How Level 4.9 stood.
+    pub autonomy: Autonomy,
 }
 
 impl Total {
@@ -292,6 +350,8 @@ impl Total {
             identity: sum(|s| s.alarms.identity),
             lyapunov: sum(|s| s.alarms.lyapunov),
         };
+        let mut autonomy = Autonomy::default();
+        summaries.iter().for_each(|summary| autonomy.add(&summary.autonomy));
         Self {
             recordings: summaries.len(),
             rows,
@@ -304,6 +364,7 @@ impl Total {
             alarms,
             alarms_per_10_000: alarms.per_10_000(rows),
             freezes: sum(|s| s.freezes),
+            autonomy,
         }
     }
 }

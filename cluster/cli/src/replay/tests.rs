@@ -46,7 +46,12 @@ fn figures(line: &[&str]) -> anyhow::Result<(Vec<Summary>, Vec<String>)> {
     for recording in recordings::chosen(&replay)? {
         let mut trace = recording.open()?;
         let spec = recording.agent(replay.seed, replay.particles);
-        let tally = drive::drive(&mut trace, &spec, replay.limit, &mut Events(&mut events))?;
+        let course = Course {
+            limit: replay.limit,
+            place: replay.place,
+            spans: &[],
+        };
+        let tally = drive::drive(&mut trace, &spec, &course, &mut Events(&mut events))?;
         summaries.push(tally.summary(recording.name(), trace.bad_rows(), trace.first_bad_row()));
     }
     Ok((summaries, events))
@@ -67,6 +72,30 @@ fn a_wave_is_forecast_better_than_by_persistence_and_the_same_seed_gives_the_sam
     );
     assert!(summary.eu.expect("known") < 0.15, "{summary:?}");
     assert_eq!(figures(&line).expect("replays"), (summaries, events));
+}
+
+#[test]
+fn where_an_operator_lets_the_levels_act_their_decisions_are_counted_and_their_score_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = wave(folder.path(), "wave.csv", 2_000, 50.0);
+    let path = path.to_str().expect("utf-8");
+    let (watched, _) = figures(&[path]).expect("replays");
+    let (acting, events) = figures(&[path, "--place", "full"]).expect("replays");
+    let [watched, acting] = [&watched[0].autonomy, &acting[0].autonomy];
+    assert_eq!(
+        (watched.decisions, watched.veto_rate()),
+        (0, None),
+        "it only checks its criteria"
+    );
+    assert!(
+        watched.checked > 1_000 && watched.comfortable_share() > Some(0.5),
+        "{watched:?}"
+    );
+    assert!(
+        acting.checked == watched.checked && acting.comfortable_share() > Some(0.5),
+        "{acting:?}"
+    );
+    assert!(events.iter().any(|line| line.contains("operator replay")), "{events:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //! 2. The states of a pass replace the last verified ones, and its decisions leave, only if the live state does not
 //!    freeze the level.
 //! 3. Resources are measured and ASS is recomputed with every pass of Level 4.8, also while the level is frozen.
-//! 4. A demotion is requested before anything else of the same pass.
+//! 4. A demotion is requested before anything else of the same pass; a freeze alone.
 
 use super::baton::{Baton, Bundle, PhaseName};
 use super::below::{Below, Look};
@@ -15,7 +15,7 @@ use super::output::{Constraints, L49Output};
 use super::resources::{Gauges, Meter, Reading, ResourceKind, SurvivalState, follow, project};
 use super::ruling::{InForce, Ruling};
 use super::stability::{Action as Response, LiveVerdict, live, live_readings};
-use super::standing::{Change, Standing, criteria};
+use super::standing::{Change, Stage, Standing, criteria};
 use crate::l48::Pass;
 use crate::ladder::{Action, Fault, Ladder, Request};
 use rungs_types::{Authority, CheckpointId, Epoch, Level, RolePath};
@@ -149,11 +149,13 @@ impl Orchestrator {
         self.in_force
     }
 
-    /// What the mode asks of the levels below; binding while the level acts, and while the mode is what freezes it.
+    /// What the mode asks of the levels below; binding while the level acts, and while the mode is what keeps it from that:
+    /// else a mode in which the level only advises, or is frozen, would restrict nobody.
     pub fn constraints(&self) -> Constraints {
-        let mode = self.in_force.modes.mode();
-        let frozen_by_mode = mode == SurvivalState::Critical && self.standing.stage() == super::standing::Stage::Full;
-        Constraints::of(mode, self.authority >= Authority::Half || frozen_by_mode)
+        let modes = self.in_force.modes;
+        let would_act = matches!(self.standing.stage(), Stage::Half { .. } | Stage::Full);
+        let kept_from_it = would_act && modes.regime().l49.ceiling() < Authority::Half;
+        Constraints::of(modes.mode(), self.authority >= Authority::Half || kept_from_it)
     }
 
     /// What the mode asks of the levels below, if that is other than they were told.
@@ -192,8 +194,8 @@ impl Orchestrator {
             return Turn::Idle(requests);
         }
         if self.live.action == Response::Freeze {
-            requests.insert(0, Request::Fault(fault(&self.live)));
-            return Turn::Idle(requests);
+            // Nothing else is asked for: an authority that the criteria led to would lift the freeze again.
+            return Turn::Idle(vec![Request::Fault(fault(&self.live))]);
         }
         if !self.is_due(cycle, &gauges) {
             return Turn::Waits(requests);

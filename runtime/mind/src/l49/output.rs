@@ -43,7 +43,7 @@ pub struct Constraints {
     pub mode: SurvivalState,
     /// What holds in it.
     pub regime: Regime,
-    /// They are to be obeyed: the level acts, or its own freeze is one of them. Else they are advice.
+    /// They are to be obeyed: the level acts, or the mode is what keeps it from that. Else they are advice.
     pub binding: bool,
 }
 
@@ -214,6 +214,16 @@ pub struct L49Output {
 }
 
 impl L49Output {
+    /// Decisions of the pass, passed or vetoed: goals, changes of the values, ways to deal with others, messages. A change of
+    /// mode is not among them, unless it was vetoed: most of them protect, and are let through.
+    pub fn decided(&self) -> usize {
+        let passed = self.goals.passed.len()
+            + usize::from(self.values.change.is_some())
+            + self.peers.deals.len()
+            + self.peers.messages.len();
+        passed + self.stability.vetoes.len()
+    }
+
     /// People and the levels below may see it.
     pub fn is_visible(&self) -> bool {
         self.pass.authority >= Authority::Advisory && self.status != Status::Frozen

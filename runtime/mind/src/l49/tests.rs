@@ -113,7 +113,7 @@ fn the_scope_of_a_goal_is_reduced_once_if_resources_last_long_enough_for_less() 
     let (verdict, reduced, share) = first_goal(200.5);
     assert_eq!(
         (verdict, reduced),
-        (Verdict::Sandboxed { marginal: 1 }, true),
+        (Verdict::Tried { marginal: 1 }, true),
         "1.496 with less"
     );
     close(share, 0.067);
@@ -142,8 +142,14 @@ fn an_aspirational_goal_is_set_at_low_priority_and_a_sandboxed_one_after_its_loo
     lopsided(&mut level);
     level.run(20);
     let waiting = |level: &Level49| level.states().generate.book().sandboxed().count();
-    assert!(waiting(&level) >= 1 && level.world.table.open().len() == 1);
-    level.run(50);
+    let states = level.states();
+    let entry = states.generate.book().entries().first().cloned().unwrap();
+    assert_eq!(entry.verdict, Verdict::Tried { marginal: 1 });
+    assert!(
+        (1.0..1.5).contains(&entry.criteria.resource),
+        "{}",
+        entry.criteria.resource
+    );
     assert!(
         level
             .world
@@ -318,6 +324,18 @@ fn the_fourth_freeze_by_one_condition_suspends_the_level_and_level_48_goes_on() 
 }
 
 #[test]
+fn a_freeze_is_not_lifted_by_what_the_criteria_ask_for_in_the_same_pass() {
+    let mut level = Level49::acting();
+    // The first collapse tier puts the level on Advisory, the integrity freezes it.
+    (level.world.tier, level.world.iis) = (1, Some(0.87));
+    level.run(10);
+    assert_eq!(level.authority(), Authority::Frozen);
+    level.run(200);
+    assert_eq!(level.authority(), Authority::Frozen, "as long as the cause lasts");
+    assert_eq!(level.authorities().last().map(|(_, to)| *to), Some(Authority::Frozen));
+}
+
+#[test]
 fn a_freeze_takes_the_levels_own_goals_back_and_nobody_elses() {
     let mut level = Level49::acting();
     lopsided(&mut level);
@@ -409,6 +427,11 @@ fn a_crisis_walks_through_all_modes_and_back() {
             level.orchestrator.constraints().regime,
         );
         assert!(level.authority() <= regime.l49.ceiling(), "{mode}");
+        if mode == SurvivalState::Warning {
+            assert!(constraints.binding, "the mode keeps the level from acting, and binds");
+            assert_eq!(constraints.ceiling(Level::L48), Authority::Half);
+            assert_eq!(constraints.exploration(), 0.5);
+        }
         if mode == SurvivalState::Critical {
             assert!(constraints.binding);
             assert_eq!(constraints.ceiling(Level::L48), Authority::Advisory);

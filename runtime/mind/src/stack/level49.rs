@@ -201,6 +201,12 @@ impl Stack {
         self.level49.as_ref().map(|level| level.audit.report())
     }
 
+    /// Where Level 4.9 stands: the check of its live state, also while it makes no passes; what is in force; the verified
+    /// states of its phases. `None` of an agent that does not have it.
+    pub fn autonomy(&self) -> Option<&Orchestrator> {
+        self.level49.as_ref().map(|level| &level.orchestrator)
+    }
+
     /// Why L4.9 is not at full authority; empty when it is.
     pub fn autonomy_waits_for(&self) -> String {
         self.level49.as_ref().map_or_else(String::new, Level49::waiting_for)

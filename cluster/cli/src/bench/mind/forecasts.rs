@@ -155,6 +155,7 @@ pub(super) fn recorded(dir: &Path, labels: Option<&Path>) -> anyhow::Result<Vec<
         plot: None,
         labels: labels.map(Path::to_owned),
         threshold: None,
+        place: None,
     })?;
     let ratio = total.forecast_ratio.context("no recording has evidence of forecasts")?;
     let inside = total.coverage.context("no recording has an interval")?;

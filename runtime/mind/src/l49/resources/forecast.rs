@@ -106,23 +106,26 @@ impl ForecastRecord {
         Some(Exhaustion { kind, error, foreseen })
     }
 
-    /// Takes in the gauge and the baseline horizon of a pass, and the exhaustion that [`Self::exhaustion`] found. A
-    /// resource is exhausted once until it has been above its warning level again.
-    pub fn apply(&mut self, kind: ResourceKind, gauge: &Gauge, horizon: f64, found: Option<&Exhaustion>, cycle: u64) {
+    /// Takes in a gauge, and the exhaustion that [`Self::exhaustion`] found in it. A resource is exhausted once until it has
+    /// been above its warning level again.
+    pub fn apply(&mut self, kind: ResourceKind, gauge: &Gauge, found: Option<&Exhaustion>) {
         let exhausted = &mut self.exhausted[kind as usize];
         if let Some(found) = found {
             *exhausted = true;
             found.error.into_iter().for_each(|error| self.errors.push(error));
             self.surprises = self.surprises.saturating_add(u64::from(!found.foreseen));
             self.forecasts[kind as usize].clear();
-            return;
-        }
-        if gauge.level >= kind.thresholds().warning {
+        } else if gauge.level >= kind.thresholds().warning {
             *exhausted = false;
         }
+    }
+
+    /// Takes in the baseline horizon of a pass; of what is used up nothing is foreseen.
+    pub fn foresee(&mut self, kind: ResourceKind, horizon: f64, cycle: u64) {
+        let exhausted = self.exhausted[kind as usize];
         let forecasts = &mut self.forecasts[kind as usize];
         let late = forecasts.newest().is_none_or(|(last, _)| cycle > last);
-        if late && !*exhausted && (0.0..=MAX_HORIZON_CYCLES).contains(&horizon) {
+        if late && !exhausted && (0.0..=MAX_HORIZON_CYCLES).contains(&horizon) {
             forecasts.push((cycle, horizon));
         }
     }

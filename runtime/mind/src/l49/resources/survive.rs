@@ -130,13 +130,11 @@ impl SurviveState {
         let gauges = input.looks.last().map(|look| look.gauges).unwrap_or_default();
         let survival = project(&gauges);
         let levels = gauges.map(|gauge| gauge.map(|gauge| gauge.level));
-        let mut exhausted = Vec::new();
+        let exhausted = self.exhaustions(input.looks);
         for kind in ResourceKind::ALL {
             let Some(gauge) = gauges[kind as usize] else { continue };
-            let found = self.forecasts.exhaustion(kind, &gauge, input.cycle);
             let horizon = horizons(kind, &gauge).baseline;
-            self.forecasts.apply(kind, &gauge, horizon, found.as_ref(), input.cycle);
-            exhausted.extend(found);
+            self.forecasts.foresee(kind, horizon, input.cycle);
         }
         let projected: Cascade = cascade(&levels, &levels, &DEPENDENCIES);
         self.cascades.apply(&levels, &projected, input.cycle);
@@ -153,5 +151,20 @@ impl SurviveState {
             surprises: self.forecasts.surprises(),
             cascade_accuracy: self.cascades.accuracy(),
         }
+    }
+
+    /// What was used up since the last pass. A resource at its critical level leaves the level no margin and freezes it, so
+    /// the pass in which an exhaustion is told is mostly one after it: each look counts, not only the last.
+    fn exhaustions(&mut self, looks: &[Look]) -> Vec<Exhaustion> {
+        let mut exhausted = Vec::new();
+        for look in looks {
+            for (kind, gauge) in ResourceKind::ALL.into_iter().zip(look.gauges) {
+                let Some(gauge) = gauge else { continue };
+                let found = self.forecasts.exhaustion(kind, &gauge, look.cycle);
+                self.forecasts.apply(kind, &gauge, found.as_ref());
+                exhausted.extend(found);
+            }
+        }
+        exhausted
     }
 }

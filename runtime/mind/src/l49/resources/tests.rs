@@ -332,7 +332,8 @@ fn modes_are_looked_at_every_10_cycles() {
 fn pass(record: &mut ForecastRecord, level: f64, horizon: f64, cycle: u64) -> Option<Exhaustion> {
     let gauge = gauge(level, 0.0, 0.0);
     let found = record.exhaustion(ResourceKind::Compute, &gauge, cycle);
-    record.apply(ResourceKind::Compute, &gauge, horizon, found.as_ref(), cycle);
+    record.apply(ResourceKind::Compute, &gauge, found.as_ref());
+    record.foresee(ResourceKind::Compute, horizon, cycle);
     found
 }
 
@@ -367,6 +368,35 @@ fn an_exhaustion_foreseen_too_late_is_a_surprise() {
         let found = pass(&mut record, 0.1, 0.0, 1_000 + before).unwrap();
         assert_eq!(found.foreseen, foreseen, "{before}");
     }
+}
+
+#[test]
+fn what_was_used_up_while_the_level_made_no_pass_is_told_by_the_next() {
+    let mut phase = Survive::new();
+    let in_force = crate::l49::ruling::InForce::default();
+    let mut step = |levels: &[(u64, f64)]| {
+        let look = |(cycle, level): &(u64, f64)| crate::l49::below::Look {
+            cycle: *cycle,
+            gauges: only(ResourceKind::Compute, gauge(*level, 0.0, 0.0)),
+        };
+        let looks: Vec<_> = levels.iter().map(look).collect();
+        let cycle = looks.last().map_or(0, |look| look.cycle);
+        phase.step(&Surviving {
+            looks: &looks,
+            in_force: &in_force,
+            cycle,
+        })
+    };
+    assert_eq!(step(&[(50, 0.9)]).surprises, 0);
+    // Used up at 70 and there again at 90: both between two passes.
+    let output = step(&[(60, 0.9), (70, 0.05), (80, 0.05), (90, 0.9), (250, 0.9)]);
+    let [found] = &output.exhausted[..] else {
+        panic!("{:?}", output.exhausted)
+    };
+    // 10,000 cycles were foreseen 20 before: 499 times as many, of which 1 counts.
+    assert_eq!((found.error, found.foreseen), (Some(1.0), false));
+    assert_eq!((output.surprises, output.forecast_error), (1, Some(1.0)));
+    assert_eq!(step(&[(260, 0.9), (300, 0.9)]).surprises, 1, "told once");
 }
 
 #[test]
@@ -439,7 +469,8 @@ proptest! {
             for (kind, gauge) in ResourceKind::ALL.into_iter().zip(gauges) {
                 let Some((gauge, horizons)) = gauge.zip(survival.horizons[kind as usize]) else { continue };
                 let found = record.exhaustion(kind, &gauge, cycle);
-                record.apply(kind, &gauge, horizons.baseline, found.as_ref(), cycle);
+                record.apply(kind, &gauge, found.as_ref());
+                record.foresee(kind, horizons.baseline, cycle);
             }
             prop_assert!(record.error().is_none_or(|error| (0.0..=1.0).contains(&error)));
         }

@@ -118,7 +118,12 @@ impl Values {
             self.vector().weight(dimension),
             self.vector().drifts()[dimension as usize],
         );
-        let raw = ((weight + delta).max(0.0) - baseline).abs();
+        // A weight does not go below 0: where there is none left to take, nothing would change.
+        let effective = delta.max(-weight);
+        if effective.abs() <= ROUNDING {
+            return Err(Refusal::Size { delta: effective });
+        }
+        let raw = (weight + effective - baseline).abs();
         if raw > MAX_DIMENSION_DRIFT + ROUNDING && raw > drift {
             return Err(Refusal::Drift { dimension, drift: raw });
         }

@@ -284,6 +284,19 @@ fn a_mutation_above_0_05_is_refused_and_one_of_0_05_is_not() {
     }
 }
 
+#[test]
+fn what_weighs_nothing_is_not_made_less_of_and_what_weighs_little_is() {
+    let less = |delta| Mutation {
+        dimension: ValueDimension::AgentCooperation,
+        delta,
+    };
+    let nothing = at([0.22, 0.22, 0.20, 0.15, 0.11, 0.10, 0.0]);
+    assert_eq!(nothing.check(&less(-0.05), 0), Err(Refusal::Size { delta: 0.0 }));
+    assert!(nothing.check(&less(0.05), 0).is_ok());
+    let little = at([0.22, 0.22, 0.20, 0.15, 0.10, 0.10, 0.01]);
+    assert!(little.check(&less(-0.05), 0).is_ok());
+}
+
 fn at(weights: [f64; DIMENSIONS]) -> Values {
     #[derive(Serialize)]
     struct Raw {

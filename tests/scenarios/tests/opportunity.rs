@@ -1,0 +1,95 @@
+//! A world that turns kind becomes a goal of the agent's own, and the goal is reached; its whole story can be read.
+
+use rungs_mind::goals::GoalState;
+use rungs_mind::l49::goals::{Fate, GoalEntry, GoalOrigin, Signal, Verdict};
+use rungs_scenarios_tests::{Life, agent, calm_world};
+use rungs_types::{Authority, Origin, SimEvent};
+
+/// From when the levels act.
+const PLACED_AT: u64 = 750;
+const END: u64 = 4_000;
+/// The world is wild for so many cycles, then calm for as many, in turn.
+const SPELL_CYCLES: u64 = 250;
+
+fn world(seed: u64) -> rungs_types::SimSpec {
+    let spells = (PLACED_AT..END).step_by(2 * SPELL_CYCLES as usize);
+    spells.fold(calm_world(seed), |world, from| {
+        world.event(SimEvent::Variance {
+            dimension: None,
+            from,
+            to: from + SPELL_CYCLES,
+            factor: 9.0,
+        })
+    })
+}
+
+fn book(life: &Life) -> Vec<GoalEntry> {
+    let states = life.stack().autonomy().expect("L4.9").verified().expect("a bundle");
+    states.generate.book().entries().to_vec()
+}
+
+fn tell(life: &Life, entry: &GoalEntry) {
+    let criteria = &entry.criteria;
+    println!(
+        "goal {} ({}), thought of at cycle {}",
+        entry.spec.goal, entry.origin, entry.cycle
+    );
+    println!("  seen: {}", entry.signal);
+    println!(
+        "  purpose {:.3}, value {:.3}, feasibility {:.3}, resource {:.1}, rho {:.3}, violated {}: {}",
+        criteria.purpose,
+        criteria.value,
+        criteria.feasibility,
+        criteria.resource,
+        criteria.rho,
+        criteria.violated,
+        entry.verdict
+    );
+    for task in &entry.spec.tasks {
+        println!("  task {}: {:?}", task.name, task.does);
+    }
+    println!("  success: {:?}", entry.spec.success.all);
+    println!("  fate: {}", entry.fate);
+    if let Some(record) = life.stack().goals().get(&entry.spec.goal) {
+        println!(
+            "  {:?}, {} tasks done, {} actions",
+            record.state,
+            record.done(),
+            record.actions
+        );
+    }
+}
+
+#[test]
+fn an_opportunity_becomes_a_goal_of_its_own_that_is_reached_and_its_story_can_be_read() {
+    let mut life = Life::new(agent("opportune", world(21), 21));
+    life.run(PLACED_AT);
+    life.place(Authority::Full);
+    life.run(END - PLACED_AT);
+    let entries = book(&life);
+    entries.iter().for_each(|entry| tell(&life, entry));
+    let reached = |entry: &&GoalEntry| {
+        entry.origin == GoalOrigin::OpportunityDriven && entry.fate == Fate::Over(GoalState::Succeeded)
+    };
+    let entry = entries.iter().find(reached).expect("an opportunity that was taken");
+    let Signal::Environmental { probability, gain, .. } = entry.signal else {
+        panic!("{:?}", entry.signal)
+    };
+    assert!(probability > 0.30 && gain > 0.05, "MSCP Level 4.9, section 9.1");
+    let criteria = &entry.criteria;
+    assert!(
+        criteria.purpose >= 0.60 && criteria.value >= 0.70 && criteria.resource >= 1.5,
+        "{criteria:?}"
+    );
+    assert!(
+        criteria.feasibility >= 0.15 && criteria.rho < 0.95 && !criteria.violated,
+        "{criteria:?}"
+    );
+    assert_eq!(entry.verdict, Verdict::Approved);
+    let record = life.stack().goals().get(&entry.spec.goal).expect("remembered");
+    assert_eq!(
+        (record.spec.origin, &record.state),
+        (Origin::L49, &GoalState::Succeeded)
+    );
+    assert!(record.done() > 0, "by something that it did");
+}
