@@ -79,13 +79,20 @@ impl Attainment {
     /// The level that a quantity has kept to, for as long as a success must hold, at half of the times; `lower`: it is to be
     /// at most the level, else at least. `None` while it is not known for long enough.
     pub fn level(&self, of: Quantity, lower: bool) -> Option<f64> {
-        self.record.kept(of, lower, HELD_SAMPLES)
+        let kept = self.record.kept(of, lower, HELD_SAMPLES)?;
+        // Of an even number the worse one: it was kept to at least half of the times.
+        let last = kept.len() - 1;
+        Some(kept[if lower { last.div_ceil(2) } else { last / 2 }])
     }
 
-    /// What a quantity was at the last samples, those of them at which it is known.
-    pub fn last(&self, of: Quantity, samples: usize) -> impl Iterator<Item = f64> + '_ {
-        let rows = self.record.rows().rev().take(samples);
-        rows.filter_map(move |row| row.get(of, true))
+    /// The best level that a quantity has kept to, for as long as a success must hold; see [`Attainment::level`].
+    pub fn best(&self, of: Quantity, lower: bool) -> Option<f64> {
+        let kept = self.record.kept(of, lower, HELD_SAMPLES)?;
+        if lower {
+            kept.first().copied()
+        } else {
+            kept.last().copied()
+        }
     }
 
     /// What became of goals of each sort.
@@ -134,7 +141,7 @@ impl Attainment {
         for ahead in HELD_SAMPLES..=samples.max(HELD_SAMPLES) {
             let mut alike: f64 = 0.0;
             let likely = self.likelihood(success, |of, usual| {
-                let now = self.last(of, 1).next()?;
+                let now = self.record.rows().last()?.get(of, true)?;
                 let left = usual.memory.powi(ahead as i32);
                 alike = alike.max(usual.memory);
                 Some((
