@@ -179,7 +179,7 @@ fn reports(seasonal: bool) -> Vec<CycleReport> {
             }],
             goals: GoalReport {
                 open: goals.clone(),
-                closed: Vec::new(),
+                ..GoalReport::default()
             },
             ..CycleReport::default()
         })

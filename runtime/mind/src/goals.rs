@@ -42,7 +42,7 @@ pub use record::{Failure, GoalRecord, GoalState, GoalView, TaskRecord, TaskState
 pub use relief::{CONSTRAINED_SHARE, Relief, merges};
 pub use runner::Runner;
 pub use start::{Limits, Start, TaskOutcome, TaskReport, action_of};
-pub use table::{GoalTable, RestoreError, Submission, SubmitError, TableState};
+pub use table::{GoalTable, Refusal, RestoreError, Submission, SubmitError, TableState};
 
 /// Cycles in a row for which a success must hold.
 pub const HOLD_CYCLES: u32 = 20;

@@ -51,6 +51,9 @@ fn append(report: &mut CycleReport, later: &CycleReport) {
     report.goals.closed.extend_from_slice(&later.goals.closed);
     let forgotten = report.goals.closed.len().saturating_sub(MAX_CLOSED);
     report.goals.closed.drain(..forgotten);
+    report.goals.refused.extend_from_slice(&later.goals.refused);
+    let forgotten = report.goals.refused.len().saturating_sub(MAX_CLOSED);
+    report.goals.refused.drain(..forgotten);
     let lost = report.facts.len().saturating_sub(MAX_REPORT_CYCLES);
     if lost > 0 {
         let cells = lost * report.dimensions;

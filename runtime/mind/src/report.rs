@@ -5,7 +5,7 @@
 mod permits;
 mod surprise;
 
-use crate::goals::GoalRecord;
+use crate::goals::{GoalRecord, Refusal};
 use crate::l3::ActionKind;
 use crate::l3::graph::{TrialOrder, TrialReport};
 use crate::l45::frames::{Ballot, FRAMES};
@@ -13,7 +13,7 @@ use crate::l45::projection::{Posture, SelfProjection};
 use crate::l45::purpose::PurposeReport;
 use crate::l45::recomposition::Recompositions;
 use crate::l48::plan::InForce;
-use rungs_types::{Authority, CheckpointId, Epoch, Level};
+use rungs_types::{Authority, CheckpointId, Epoch, GoalId, Level};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -109,6 +109,9 @@ pub struct GoalReport {
     pub open: Vec<GoalRecord>,
     /// Those closed since the last report, the first one first; of more than a table remembers, the last ones.
     pub closed: Vec<GoalRecord>,
+    /// Goals that a level had asked for since the last report and that were not set, the first one first; of more than a
+    /// table remembers, the last ones.
+    pub refused: Vec<(GoalId, Refusal)>,
 }
 
 /// One resource of the agent.

@@ -72,6 +72,7 @@ fn largest() -> (Orchestrator, Bundle) {
         let observed = observe.step(&report(last), true, &Unlimited).expect("a good report");
         introspect.step(&Introspected {
             report: &report(last),
+            floor: &floor,
             world: &observed,
             epoch: Epoch(u64::MAX - 1),
             outcomes: &[],

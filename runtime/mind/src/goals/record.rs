@@ -192,6 +192,20 @@ impl GoalRecord {
         (0..self.spec.after.len()).all(|index| self.met & (1 << index) != 0)
     }
 
+    /// Whether it was reached; `None` of one that is open, or that nobody tried to the end: that nobody wanted any more, that
+    /// was reached before anything was done, that was merged into another, or withdrawn with its level.
+    pub fn outcome(&self) -> Option<bool> {
+        match &self.state {
+            GoalState::Succeeded => Some(true),
+            GoalState::Failed(_) => Some(false),
+            GoalState::Abandoned(Waiver::Prerequisite(_) | Waiver::Circular | Waiver::Stale) => Some(false),
+            GoalState::Abandoned(Waiver::Cancelled | Waiver::AlreadyHolds | Waiver::Merged(_))
+            | GoalState::Waiting
+            | GoalState::Active
+            | GoalState::Withdrawn => None,
+        }
+    }
+
     /// Share of its tasks that are done, in [0, 1]; 1 once it has succeeded.
     pub fn progress(&self) -> f64 {
         if self.state == GoalState::Succeeded {

@@ -15,7 +15,7 @@ use super::observed::{FloorSight, Observed, WorldSight};
 use super::record::{GoalRecord, GoalView, Waiver};
 use super::relief::{Relief, merges};
 use super::start::{Start, TaskOutcome, action_of};
-use super::table::{GoalTable, Submission, SubmitError};
+use super::table::{GoalTable, Refusal, Submission, SubmitError};
 use crate::desk::Orders;
 use crate::l3::{Action, Duty, Outcomes, TaskTurn};
 use crate::l48::plan::{Remedy, Strategy};
@@ -55,6 +55,8 @@ pub struct Runner {
     grants: Grants,
     /// Closed since the last report.
     closed: Vec<GoalRecord>,
+    /// Not set since the last report.
+    refused: Vec<(GoalId, Refusal)>,
     /// What the mode of the resources permits.
     constraints: Constraints,
     /// What of goals is to be told.
@@ -93,6 +95,7 @@ impl Runner {
             followed: None,
             grants: Grants::default(),
             closed: Vec::new(),
+            refused: Vec::new(),
             constraints: Constraints::default(),
             news: Vec::new(),
             ahead: Ahead::unkept(),
@@ -173,6 +176,7 @@ impl Runner {
         GoalReport {
             open: running.iter().copied().chain(waiting).cloned().collect(),
             closed: std::mem::take(&mut self.closed),
+            refused: std::mem::take(&mut self.refused),
         }
     }
 
@@ -182,7 +186,7 @@ impl Runner {
     }
 
     /// Carries out what the levels above want of the goals: takes back, then sets, and keeps to the mode of the resources.
-    /// A goal that the table refuses is told of; while the floor does not permit growth, or has not spoken, it refuses all
+    /// A goal that the table refuses is told of, also to the level that asked for it; while the floor does not permit growth, or has not spoken, it refuses all
     /// that no user sets.
     pub fn obey(&mut self, orders: Orders) {
         self.constraints = orders.constraints;
@@ -194,6 +198,10 @@ impl Runner {
             if let Err(refused) = self.submit(&spec, checkpoint, permitted) {
                 let summary = format!("goal {} of {} is not set: {refused}", spec.goal, spec.origin);
                 self.news.push(EventKind::Warning { summary });
+                if self.refused.len() == MAX_CLOSED {
+                    self.refused.remove(0);
+                }
+                self.refused.push((spec.goal.clone(), (&refused).into()));
             }
         }
     }

@@ -8,6 +8,7 @@ use super::{MAX_CLOSED, MAX_OPEN};
 use rungs_types::goal::{GoalSpec, Origin};
 use rungs_types::{CheckpointId, EventKind, GoalId, SpecError};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::sync::Arc;
 
 /// See the module above.
@@ -79,6 +80,42 @@ pub enum SubmitError {
     /// Goal creation is not permitted at the moment, and no user asks for it.
     #[error("no new goals are permitted at the moment")]
     NotPermitted,
+}
+
+/// Why a goal of the agent's own was not set, for the level that had asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// What it is to reach holds already.
+    AlreadyHolds,
+    /// The guard or the last verdict does not permit new goals.
+    NotPermitted,
+    /// As many goals are open as there may be.
+    Full,
+    /// It is no goal for this agent, or there is another of its name.
+    Unfit,
+}
+
+impl From<&SubmitError> for Refusal {
+    fn from(error: &SubmitError) -> Self {
+        match error {
+            SubmitError::AlreadyHolds { .. } => Refusal::AlreadyHolds,
+            SubmitError::NotPermitted => Refusal::NotPermitted,
+            SubmitError::Full { .. } => Refusal::Full,
+            SubmitError::Spec(_) | SubmitError::Taken { .. } => Refusal::Unfit,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Refusal::AlreadyHolds => "not set: it was reached already",
+            Refusal::NotPermitted => "not set: no new goals were permitted",
+            Refusal::Full => "not set: as many goals were open as may be",
+            Refusal::Unfit => "not set: it is no goal for this agent",
+        })
+    }
 }
 
 /// Where a goal is to be set.

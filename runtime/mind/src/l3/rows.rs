@@ -39,6 +39,7 @@ pub(super) fn recycle(report: &mut CycleReport, groups: &Arc<[u16]>) {
     report.dropped_cycles = 0;
     report.goals.open.clear();
     report.goals.closed.clear();
+    report.goals.refused.clear();
 }
 
 /// Writes one cycle's observations and what was expected of them. The facts follow with [`close_row`].

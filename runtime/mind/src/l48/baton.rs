@@ -7,7 +7,7 @@ use super::emit::{Emit, EmitState, L48Output, Parts};
 use super::introspect::{Introspect, IntrospectOutput, IntrospectState, Introspected};
 use super::observe::{BeliefTrajectories, Observe, ObserveError, ObserveOutput, ObserveState};
 use super::plan::sight::demands;
-use super::plan::{PURPOSE, Plan, PlanOutput, PlanState, Planning};
+use super::plan::{PURPOSE, Plan, PlanOutput, PlanState, Planning, SelfSight};
 use super::verify::{Verdict, Verify, VerifyState};
 use crate::budget::{Budget, BudgetExceeded};
 use crate::report::{CycleReport, FloorReport};
@@ -164,6 +164,7 @@ impl Introspect {
         // There are no tools yet whose outcomes are not in the report.
         let output = self.step(&Introspected {
             report: &baton.report,
+            floor: &baton.floor,
             world: &observed.output,
             epoch: baton.pass.epoch,
             outcomes: &[],
@@ -190,7 +191,10 @@ impl Plan {
                 world: &observed.output,
                 source: BeliefTrajectories::new(&observed.state, &baton.report.groups),
                 goals: &baton.report.goals.open,
-                skills: &*introspected.output,
+                skills: &SelfSight {
+                    output: &introspected.output,
+                    attainment: introspected.state.attainment(),
+                },
                 purpose: &PURPOSE,
                 structural_permitted: baton.pass.structural_permitted,
                 reduced: baton.pass.reduced,

@@ -3,13 +3,15 @@
 //!
 //! One step per pass, after phase 1: the report's [`evidence`] goes into the [`capability`] matrix and the [`weakness`]
 //! map, confidence is corrected ([`calibration`]), [`unknown`] domains are detected, changes of confidence are passed
-//! on along the [`dependency`] graph, and every demand is checked for a [`gap`].
+//! on along the [`dependency`] graph, every demand is checked for a [`gap`], and what can be brought about is learnt
+//! ([`attain`]).
 //!
 //! Invariants:
 //! 1. Whatever comes in, all that leaves is finite and bounded in size, and in an order that follows from it alone.
 //! 2. A report is judged before anything is learnt from it.
 //! 3. After a freeze (a greater epoch), what was on trial has failed, and the weakness map has it as evidence.
 
+pub mod attain;
 pub mod calibration;
 pub mod capability;
 pub mod dependency;
@@ -23,7 +25,8 @@ pub use summary::IntrospectSummary;
 
 use super::observe::{ObserveOutput, Score};
 use super::scenario;
-use crate::report::CycleReport;
+use crate::report::{CycleReport, FloorReport};
+use attain::Attainment;
 use calibration::target;
 use capability::{Capability, Corrected, Domain, Matrix, Outcome, Skill};
 use dependency::{Dependencies, Impact};
@@ -74,6 +77,8 @@ pub struct IntrospectOutput {
 pub struct Introspected<'a> {
     /// What L3 did and saw.
     pub report: &'a CycleReport,
+    /// What L4.5 says of it.
+    pub floor: &'a FloorReport,
     /// What phase 1 made of it.
     pub world: &'a ObserveOutput,
     /// The level's epoch.
@@ -92,6 +97,8 @@ pub struct IntrospectState {
     weaknesses: WeaknessMap,
     detector: Detector,
     trials: Trials,
+    /// Shared with whoever reads it.
+    attainment: Arc<Attainment>,
     epoch: Epoch,
     /// What prevailed at the last report.
     scenario: scenario::Kind,
@@ -105,6 +112,7 @@ impl IntrospectState {
             weaknesses: WeaknessMap::default(),
             detector: Detector::new(Arc::clone(&groups)),
             trials: Trials::new(usize::from(count)),
+            attainment: Arc::new(Attainment::new(groups.len())),
             epoch: Epoch::default(),
             scenario: scenario::Kind::Baseline,
             groups,
@@ -115,7 +123,13 @@ impl IntrospectState {
     /// then.
     pub fn is_for(&self, groups: &[u16]) -> bool {
         let trials = Trials::new(usize::from(group_count(groups)));
-        *self.groups == *groups && self.detector.is_for(groups) && self.trials.groups() == trials.groups()
+        let parts = self.detector.is_for(groups) && self.attainment.is_for(groups.len());
+        *self.groups == *groups && parts && self.trials.groups() == trials.groups()
+    }
+
+    /// What is known of bringing things about.
+    pub fn attainment(&self) -> &Arc<Attainment> {
+        &self.attainment
     }
 }
 
@@ -179,6 +193,7 @@ impl Introspect {
         let cycle = input.world.cycle;
         let state = Arc::make_mut(&mut self.state);
         let readings = state.detector.step(cycle, input.report, &input.world.scores);
+        Arc::make_mut(&mut state.attainment).step(input.report, input.floor, input.world);
         for outcome in state.outcomes(input) {
             state.matrix.note(&outcome);
             state.weaknesses.note(&outcome);

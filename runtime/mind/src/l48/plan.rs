@@ -31,7 +31,7 @@ pub use allocator::{Allocation, GUARD_SHARE, Grant};
 pub use comparator::{Comparison, Outcome, Row, Scored};
 pub use goal_stack::{GoalStack, Pathology, Ranked, Remedy, Sighted};
 pub use learned::{Learned, MAX_LEARNED};
-pub use sight::{PURPOSE, SkillSight, feasibility};
+pub use sight::{PURPOSE, SelfSight, SkillSight, feasibility};
 pub use state::PlanState;
 pub use strategy::{Archetype, Strategy};
 pub use summary::{PlanRestoreError, PlanSummary};

@@ -1,20 +1,21 @@
 //! What Level 4.9 reads of the levels below: immutable, shared, and merged where the level was slower.
 
 use super::resources::{Gauges, Reading, ResourceKind};
-use crate::goals::{FloorSight, GoalRecord, Observed, WorldSight};
+use crate::goals::{FloorSight, GoalRecord, Observed, Refusal, WorldSight};
+use crate::l48::introspect::attain::Attainment;
 use crate::l48::observe::{BeliefTrajectories, ObserveState};
-use crate::l48::plan::PlanOutput;
+use crate::l48::plan::{PlanOutput, SelfSight};
 use crate::l48::{Baton, L48Output, Status};
 use crate::lookahead::Trajectories;
 use crate::merge::Pending;
 use crate::qualify::Report;
 use crate::report::{CycleReport, FloorReport};
-use rungs_types::{AgentName, Mail};
+use rungs_types::{AgentName, GoalId, Mail};
 use std::sync::Arc;
 
 /// Most messages of one pass: the first ones stay, so that nobody pushes another out by saying more.
 pub const MAX_MAIL: usize = 64;
-/// Most closed goals of one pass: the last ones stay.
+/// Most closed goals of one pass, and most that were not set: the last ones stay.
 pub const MAX_CLOSED: usize = 64;
 /// A dimension is stale when it was not seen for so many of its usual intervals,
 const STALE_INTERVALS: u32 = 3;
@@ -79,12 +80,16 @@ pub struct Below {
     pub level48: Arc<L48Output>,
     /// L4.8's world model after that pass: where worlds are drawn from.
     pub model: Arc<ObserveState>,
+    /// What L4.8 knows of bringing things about.
+    pub attainment: Arc<Attainment>,
     /// L4.8's plan.
     pub plan: Arc<PlanOutput>,
     /// The open goals of the kernel's table.
     pub open: Arc<[GoalRecord]>,
     /// The goals closed since the last pass; some may be told again.
     pub closed: Arc<[GoalRecord]>,
+    /// Goals of the level that were not set since the last pass.
+    pub refused: Vec<(GoalId, Refusal)>,
     /// Weight of each value dimension in the agent's purpose.
     pub purpose: [f64; 7],
     /// What other agents said.
@@ -100,16 +105,19 @@ pub struct Below {
 impl Below {
     /// Of a pass of Level 4.8 that has come home; `None` if it is not complete, or freezes the level: nothing of it leaves.
     pub fn of(baton: &Baton, aside: Aside) -> Option<Self> {
-        let (observe, plan, emit) = (baton.observe.as_ref()?, baton.plan.as_ref()?, baton.emit.as_ref()?);
+        let (observe, introspect) = (baton.observe.as_ref()?, baton.introspect.as_ref()?);
+        let (plan, emit) = (baton.plan.as_ref()?, baton.emit.as_ref()?);
         let goals = &baton.report.goals;
         (emit.output.status != Status::Frozen).then(|| Self {
             report: Arc::clone(&baton.report),
             floor: Arc::clone(&baton.floor),
             level48: Arc::clone(&emit.output),
             model: Arc::clone(&observe.state),
+            attainment: Arc::clone(introspect.state.attainment()),
             plan: Arc::clone(&plan.output),
             open: goals.open.as_slice().into(),
             closed: goals.closed.as_slice().into(),
+            refused: goals.refused.clone(),
             purpose: aside.purpose,
             mail: aside.mail,
             group: aside.group,
@@ -142,13 +150,18 @@ impl Below {
             .cloned()
             .collect();
         let forgotten = closed.len().saturating_sub(MAX_CLOSED);
+        let mut refused = self.refused;
+        refused.extend(later.refused);
+        refused.drain(..refused.len().saturating_sub(MAX_CLOSED));
         Below {
             report,
             floor,
             mail,
             closed: closed[forgotten..].into(),
+            refused,
             level48: later.level48,
             model: later.model,
+            attainment: later.attainment,
             plan: later.plan,
             open: later.open,
             purpose: later.purpose,
@@ -184,6 +197,14 @@ impl Below {
     /// Where a Lookahead draws its worlds from.
     pub fn source(&self) -> BeliefTrajectories<'_> {
         BeliefTrajectories::new(&self.model, &self.report.groups)
+    }
+
+    /// What L4.8 knows of the agent itself.
+    pub fn skills(&self) -> SelfSight<'_> {
+        SelfSight {
+            output: &self.level48.capability,
+            attainment: &self.attainment,
+        }
     }
 
     /// What conditions are checked on.

@@ -11,8 +11,9 @@ use super::values::Evolve;
 use super::{Baton, Bundle, Orchestrator, Turn};
 use crate::budget::Unlimited;
 use crate::goals::GoalRecord;
-use crate::goals::{Change, GoalTable};
+use crate::goals::{Change, GoalTable, Refusal};
 use crate::l48::introspect::IntrospectOutput;
+use crate::l48::introspect::attain::Attainment;
 use crate::l48::introspect::capability::{Capability, Skill};
 use crate::l48::observe::ObserveConfig;
 use crate::l48::plan::{Choice, Pathology, PlanOutput};
@@ -29,6 +30,10 @@ use std::sync::Arc;
 
 /// Two dimensions in two groups.
 const GROUPS: [u16; 2] = [0, 1];
+/// How large was once what is to be small.
+const PAST: f64 = 0.7;
+/// The uncertainty index.
+const UNCERTAINTY: f64 = 0.1;
 /// How much of what a dimension shows is left in the next cycle.
 const PERSISTENCE: f64 = 0.9;
 /// The purpose of an agent that has none of its own.
@@ -60,6 +65,10 @@ pub(super) struct World {
     pub(super) purpose: [f64; 7],
     pub(super) table: GoalTable,
     pub(super) mail: Vec<Mail>,
+    pub(super) refused: Vec<(GoalId, Refusal)>,
+    /// Of Level 4.8. Below full, the strategy in force is in part the agent's own.
+    pub(super) authority48: Authority,
+    attainment: Arc<Attainment>,
     pub(super) performance: f64,
     /// How far the agent's state wobbles.
     pub(super) noise: f64,
@@ -101,9 +110,48 @@ impl World {
             purpose: PURPOSE,
             table: GoalTable::default(),
             mail: Vec::new(),
+            refused: Vec::new(),
+            authority48: Authority::Half,
+            attainment: Arc::new(Attainment::new(2)),
             performance: 0.6,
             noise: 0.002,
         }
+        .with_a_better_past()
+    }
+
+    /// What was, until 20 cycles ago, a little better than what is: there is something to gain.
+    fn with_a_better_past(mut self) -> Self {
+        let mut world = ObserveOutput::default();
+        self.shape(&mut world);
+        world.eu *= PAST;
+        world.rdf *= 2.0;
+        world.res.score *= PAST;
+        world.variance.iter_mut().for_each(|variance| *variance *= PAST);
+        let floor = FloorReport {
+            iis: Some(0.99),
+            seof: self.seof + 0.05,
+            c_l4: PAST * self.c_l4,
+            uncertainty: PAST * UNCERTAINTY,
+            ..FloorReport::default()
+        };
+        let report = CycleReport {
+            dimensions: 2,
+            groups: GROUPS.into(),
+            ..CycleReport::default()
+        };
+        let past = Arc::make_mut(&mut self.attainment);
+        (0..30).for_each(|_| past.step(&report, &floor, &world));
+        self.shape(&mut world);
+        let floor = FloorReport {
+            iis: self.iis,
+            seof: self.seof,
+            c_l4: self.c_l4,
+            uncertainty: UNCERTAINTY,
+            ..FloorReport::default()
+        };
+        let present = Arc::make_mut(&mut self.attainment);
+        (0..2).for_each(|_| present.step(&report, &floor, &world));
+        self
     }
 
     /// Sets a goal in the kernel's table and approves it.
@@ -146,6 +194,8 @@ impl World {
             plan: Arc::new(plan),
             open: open.into(),
             closed: closed.into(),
+            refused: std::mem::take(&mut self.refused),
+            attainment: Arc::clone(&self.attainment),
             purpose: self.purpose,
             mail: std::mem::take(&mut self.mail),
             group: None,
@@ -214,7 +264,7 @@ impl World {
             c_l4: self.c_l4,
             iis: self.iis,
             seof: self.seof,
-            uncertainty: 0.1,
+            uncertainty: UNCERTAINTY,
             performance: Some(self.performance),
             rho: self.rho,
             rho_state: self.rho_state,
@@ -273,7 +323,7 @@ impl World {
         L48Output {
             pass: Pass {
                 cycle: self.cycle,
-                authority: Authority::Full,
+                authority: self.authority48,
                 ..Pass::default()
             },
             number: self.cycle / 10,

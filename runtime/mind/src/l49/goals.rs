@@ -39,4 +39,4 @@ pub use matrix::{
 pub use novelty::{MIN_NOVELTY, Profile, novelty, similarity};
 pub use rate::{COOLDOWN_CYCLES, MAX_GOALS_IN_WINDOW, RATE_WINDOW_CYCLES, Rate};
 pub use signal::{GoalOrigin, Signal};
-pub use synthesize::{IMPROVEMENT, Idea, synthesize};
+pub use synthesize::{IMPROVEMENT, Idea, RECOVERY, synthesize};

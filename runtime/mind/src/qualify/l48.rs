@@ -44,7 +44,7 @@ use super::criterion::{Criterion, Reading, Target};
 use super::report::{Parts, Report};
 use super::{WINDOW_CYCLES, ratio};
 use crate::l48::introspect::IntrospectState;
-use crate::l48::plan::PlanOutput;
+use crate::l48::plan::{PlanOutput, SelfSight};
 use crate::l48::verify::{Response, Verdict};
 use crate::l48::{Baton, IntrospectOutput, ObserveOutput};
 use crate::report::{CycleReport, FloorReport};
@@ -183,10 +183,14 @@ impl Audit48 {
             return;
         };
         let goals = &baton.report.goals;
+        let skills = SelfSight {
+            output: &introspect.output,
+            attainment: introspect.state.attainment(),
+        };
         let open: Vec<OpenGoal> = goals
             .open
             .iter()
-            .filter_map(|record| OpenGoal::of(record, &*introspect.output))
+            .filter_map(|record| OpenGoal::of(record, &skills))
             .collect();
         let closed: Vec<ClosedGoal> = goals.closed.iter().filter_map(ClosedGoal::of).collect();
         self.feed(&Pass48 {

@@ -3,10 +3,12 @@
 //! Kept to two bytes or four: confidences, what is usual in the two known domains met last, usual errors. Kept by
 //! their distribution, not their order in time: the outcomes of a skill, by halves. Kept of the weakness map: the 8
 //! cells used last; of the registry: up to 4 domains that are still unknown, and the count. Not kept: the last values, what
-//! was being learnt of an unknown domain, and actions on trial, which are not judged.
+//! was being learnt of an unknown domain, actions on trial, which are not judged, and the record of what can be brought
+//! about, of which only the outcomes of goals are kept: it is full again after a thousand cycles.
 
 pub(super) mod half;
 
+use super::attain::{Attainment, Lessons, LessonsSummary};
 use super::capability::{Matrix, MatrixSummary};
 use super::evidence::trials::Trials;
 use super::unknown::{Detector, DetectorSummary};
@@ -24,6 +26,7 @@ pub struct IntrospectSummary {
     matrix: MatrixSummary,
     weaknesses: WeaknessSummary,
     detector: DetectorSummary,
+    lessons: LessonsSummary,
     epoch: Epoch,
 }
 
@@ -34,6 +37,7 @@ impl IntrospectState {
             matrix: self.matrix.summary(),
             weaknesses: self.weaknesses.summary(),
             detector: self.detector.summary(),
+            lessons: self.attainment.lessons().summary(),
             epoch: self.epoch,
         }
     }
@@ -48,6 +52,10 @@ impl IntrospectSummary {
             weaknesses: WeaknessMap::from_summary(&self.weaknesses)?,
             detector: Detector::from_summary(&self.detector, Arc::clone(groups))?,
             trials: Trials::new(usize::from(count)),
+            attainment: Arc::new(Attainment::with_lessons(
+                groups.len(),
+                Lessons::from_summary(&self.lessons)?,
+            )),
             epoch: self.epoch,
             scenario: scenario::Kind::Baseline,
             groups: Arc::clone(groups),

@@ -55,6 +55,7 @@ fn pass_with(
 ) -> IntrospectOutput {
     phase.step(&Introspected {
         report: &report(cycle),
+        floor: &FloorReport::default(),
         world: &world(cycle, error),
         epoch,
         outcomes,
@@ -181,6 +182,7 @@ fn after_a_freeze_what_was_on_trial_has_failed_in_the_weakness_map() {
         (report.facts[9].action, report.facts[9].action_group) = (ActionKind::SampleFaster, Some(0));
         let output = phase.step(&Introspected {
             report: &report,
+            floor: &FloorReport::default(),
             world: &world(10 + epoch * 10, 0.3),
             epoch: Epoch(epoch),
             outcomes: &[],
@@ -217,6 +219,7 @@ fn a_domain_that_becomes_unknown_is_a_gap_and_relaxes_the_target() {
         let world = observe.step(&report, false, &Unlimited).expect("computes");
         output = phase.step(&Introspected {
             report: &report,
+            floor: &FloorReport::default(),
             world: &world,
             epoch: Epoch(0),
             outcomes: &[],
@@ -282,6 +285,7 @@ proptest! {
             (world.variance, world.rdf) = (vec![next(), next()], next());
             let output = phase.step(&Introspected {
                 report: &report, world: &world, epoch: Epoch(u64::from(counts[7])), outcomes: &[], demands: &[],
+                floor: &FloorReport::default(),
             });
             let shares = output.confidence.into_iter().chain(output.mce).chain([output.mce_target]);
             let of_skills = output.capabilities.iter().flat_map(|c| [Some(c.confidence), c.success_rate, c.calibration_error]);

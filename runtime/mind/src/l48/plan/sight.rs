@@ -4,6 +4,7 @@ use super::goal_stack::Sighted;
 use super::reward::{evr, horizon_steps};
 use crate::goals::{GoalRecord, GoalState, TaskState};
 use crate::l48::IntrospectOutput;
+use crate::l48::introspect::attain::Attainment;
 use crate::l48::introspect::capability::Skill;
 use crate::l48::introspect::gap::{Demand, Requirement};
 use crate::l48::observe::domain_of;
@@ -25,6 +26,11 @@ const KNOB_TARGETS: u32 = PERIOD_TARGET + 2;
 pub trait SkillSight {
     /// Calibrated confidence, in [0, 1]; `None` for a skill that is not known.
     fn confidence(&self, skill: &SkillName) -> Option<f64>;
+
+    /// How likely what the goal is seen by comes about, in [0, 1]; `None` while nothing is known of it.
+    fn attainment(&self, _: &GoalSpec) -> Option<f64> {
+        None
+    }
 }
 
 impl<F: Fn(&SkillName) -> Option<f64>> SkillSight for F {
@@ -41,6 +47,25 @@ impl SkillSight for IntrospectOutput {
     }
 }
 
+/// Phase 2's picture of the agent: its skills, and what it can bring about.
+#[derive(Debug, Clone, Copy)]
+pub struct SelfSight<'a> {
+    /// The skills.
+    pub output: &'a IntrospectOutput,
+    /// What can be brought about.
+    pub attainment: &'a Attainment,
+}
+
+impl SkillSight for SelfSight<'_> {
+    fn confidence(&self, skill: &SkillName) -> Option<f64> {
+        self.output.confidence(skill)
+    }
+
+    fn attainment(&self, spec: &GoalSpec) -> Option<f64> {
+        self.attainment.chance(spec)
+    }
+}
+
 /// What the open goals ask of the agent: those of their skills that are skills of its.
 pub(in crate::l48) fn demands(goals: &[GoalRecord]) -> Vec<Requirement> {
     let each = goals.iter().map(|record| Requirement {
@@ -50,12 +75,14 @@ pub(in crate::l48) fn demands(goals: &[GoalRecord]) -> Vec<Requirement> {
     each.collect()
 }
 
-/// SkillGap(g): the product of the confidences of the skills that it needs (Definition 10); 1 without any.
+/// SkillGap(g): the product of the confidences of the skills that it needs (Definition 10); 1 without any. Among them is,
+/// unnamed, that of bringing about what the goal is seen by.
 pub fn feasibility(spec: &GoalSpec, skills: &dyn SkillSight) -> f64 {
     let each = spec
         .skills
         .iter()
         .map(|skill| skills.confidence(skill).unwrap_or(UNKNOWN_CONFIDENCE));
+    let each = each.chain(skills.attainment(spec));
     each.map(|c| if c.is_nan() { 0.0 } else { c.clamp(0.0, 1.0) }).product()
 }
 

@@ -4,7 +4,7 @@
 use super::matrix::{Criteria, Verdict};
 use super::novelty::Profile;
 use super::signal::{GoalOrigin, Signal};
-use crate::goals::{GoalRecord, GoalState};
+use crate::goals::{GoalRecord, GoalState, Refusal};
 use rungs_types::GoalId;
 use rungs_types::goal::GoalSpec;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,8 @@ pub enum Fate {
     Advised,
     /// It was set in the kernel's table.
     Set,
+    /// The kernel did not set it.
+    Refused(Refusal),
     /// It is over.
     Over(GoalState),
 }
@@ -43,6 +45,7 @@ impl fmt::Display for Fate {
             Fate::Vetoed => f.write_str("vetoed"),
             Fate::Advised => f.write_str("advised"),
             Fate::Set => f.write_str("set"),
+            Fate::Refused(why) => why.fmt(f),
             Fate::Over(state) => state.fmt(f),
         }
     }
@@ -80,7 +83,7 @@ impl GoalEntry {
     }
 
     fn is_over(&self) -> bool {
-        matches!(self.fate, Fate::Rejected | Fate::Vetoed | Fate::Advised | Fate::Over(_))
+        !matches!(self.fate, Fate::Sandboxed | Fate::Proposed | Fate::Set)
     }
 }
 
@@ -93,7 +96,7 @@ pub struct Counters {
     pub approved: u64,
     /// Of those, reached.
     pub completed: u64,
-    /// Of those, over without being reached.
+    /// Of those, tried to the end and not reached.
     pub failed: u64,
     /// Vetoed by phase 5.
     pub vetoed: u64,
@@ -107,7 +110,7 @@ impl Counters {
         (self.generated > 0).then(|| self.approved as f64 / self.generated as f64)
     }
 
-    /// Share of the approved goals that are over which were reached (section 2.2: at least 0.50); `None` of none.
+    /// Share of the approved goals that were tried to the end which were reached (section 2.2: at least 0.50); `None` of none.
     pub fn completion_rate(&self) -> Option<f64> {
         let over = self.completed.saturating_add(self.failed);
         (over > 0).then(|| self.completed as f64 / over as f64)
@@ -221,12 +224,22 @@ impl Book {
                 continue;
             };
             entry.fate = Fate::Over(record.state.clone());
-            let count = if record.state == GoalState::Succeeded {
-                &mut self.counters.completed
-            } else {
-                &mut self.counters.failed
+            let count = match record.outcome() {
+                Some(true) => &mut self.counters.completed,
+                Some(false) => &mut self.counters.failed,
+                None => continue,
             };
             *count = count.saturating_add(1);
+        }
+    }
+
+    /// Takes in goals that the kernel did not set.
+    pub(super) fn refuse(&mut self, refused: &[(GoalId, Refusal)]) {
+        for (goal, why) in refused {
+            let mut entries = self.entries.iter_mut();
+            if let Some(entry) = entries.find(|e| e.spec.goal == *goal && e.fate == Fate::Set) {
+                entry.fate = Fate::Refused(*why);
+            }
         }
     }
 }

@@ -2,13 +2,14 @@
 //! in the worlds of one scene.
 
 use super::book::GoalEntry;
-use super::detect::{OPPORTUNITY_CYCLES, skill_confidence};
+use super::detect::OPPORTUNITY_CYCLES;
 use super::generate::Generating;
 use super::matrix::{
     Criteria, Criterion, Grade, SANDBOX_CYCLES, SCOPE_FACTOR, SPECTRAL_MARGINAL, STABILITY_CYCLES, Verdict,
 };
 use super::synthesize::Idea;
 use crate::budget::{Budget, BudgetExceeded};
+use crate::l48::plan::feasibility;
 use crate::l48::scenario;
 use crate::l49::ahead::{Prospective, Scene, WhatIf, cosine, scaled, served};
 use crate::l49::resources::Survival;
@@ -17,8 +18,6 @@ use rungs_types::goal::GoalSpec;
 
 /// Most that SEOF may lose in the sandbox of a goal: what a mutation of the values may cost.
 const MAX_SEOF_LOSS: f64 = 0.03;
-/// Confidence in a skill of which nothing is known.
-const UNKNOWN_CONFIDENCE: f64 = 0.5;
 /// Kept off the denominator of resource viability (section 9.2).
 const EPSILON: f64 = 1e-9;
 /// Between two looks at an opportunity, in cycles.
@@ -101,12 +100,11 @@ impl Court<'_> {
     /// The first four criteria.
     fn measure(&self, spec: &GoalSpec, intent: &[f64; 7], duration_cycles: f64) -> Criteria {
         let below = self.input.below;
-        let confidence = |skill| skill_confidence(below, skill).unwrap_or(UNKNOWN_CONFIDENCE);
         let runway = below.level48.world.rdf.min(self.survival.min_survival);
         Criteria {
             purpose: cosine(intent, &scaled(&below.purpose)),
             value: self.input.in_force.values.alignment(intent, spec.budget.share),
-            feasibility: spec.skills.iter().map(confidence).product(),
+            feasibility: feasibility(spec, &below.skills()),
             resource: runway / (duration_cycles + EPSILON),
             rho: 0.0,
             violated: false,
@@ -114,30 +112,34 @@ impl Court<'_> {
     }
 
     /// The verdict of the sandbox: 200 cycles with the goal break nothing, are not marginal and cost no more than 0.03 of
-    /// SEOF against the same worlds without it, and no criterion fails by now.
-    pub(super) fn sandbox(&self, entry: &GoalEntry) -> Result<Verdict, BudgetExceeded> {
+    /// SEOF against the same worlds without it, and no criterion fails by now; with the criteria as they are by now.
+    pub(super) fn sandbox(&self, entry: &GoalEntry) -> Result<(Verdict, Criteria), BudgetExceeded> {
         let intent = served(&entry.spec, &self.input.below.purpose);
         let idea = Idea {
             spec: GoalSpec::clone(&entry.spec),
             intent,
         };
-        let criteria = self.measure(&idea.spec, &intent, idea.duration_cycles());
-        let failed = Criterion::ALL
-            .into_iter()
-            .find(|criterion| criteria.grade(*criterion) == Grade::Fail);
-        if let Some(failed) = failed {
-            return Ok(Verdict::Rejected(failed));
+        let measured = self.measure(&idea.spec, &intent, idea.duration_cycles());
+        if let Some(failed) = measured.with(Grade::Fail).next() {
+            return Ok((Verdict::Rejected(failed), measured));
         }
         let without = self.look(&self.alone, SANDBOX_CYCLES)?;
-        let with = self.look(&self.with_goal(&entry.spec, &criteria), SANDBOX_CYCLES)?;
+        let with = self.look(&self.with_goal(&entry.spec, &measured), SANDBOX_CYCLES)?;
         let sound = without
-            .zip(with)
-            .is_some_and(|(without, with)| is_sound(&without, &with));
-        Ok(if sound {
-            Verdict::Approved
-        } else {
-            Verdict::Rejected(Criterion::Stability)
-        })
+            .zip(with.as_ref())
+            .is_some_and(|(without, with)| is_sound(&without, with));
+        let criteria = Criteria {
+            rho: with.as_ref().map_or(f64::NAN, |with| with.max_rho),
+            violated: with.is_none_or(|with| !with.broken.is_empty()),
+            ..measured
+        };
+        let marginal = criteria.with(Grade::Marginal).count() as u8;
+        let verdict = match (sound, marginal) {
+            (false, _) => Verdict::Rejected(Criterion::Stability),
+            (true, 0) => Verdict::Approved,
+            (true, marginal) => Verdict::Tried { marginal },
+        };
+        Ok((verdict, criteria))
     }
 }
 

@@ -168,6 +168,7 @@ impl GenerateState {
         let below = input.below;
         self.settle(input.ruling, below.cycle());
         self.book.close(&below.closed);
+        self.book.refuse(&below.refused);
         self.watch(below);
         let gauges: Gauges = input.looks.last().map_or_else(Gauges::default, |look| look.gauges);
         let survival = project(&gauges);
@@ -249,12 +250,12 @@ impl GenerateState {
         });
         let permitted = below.level48.stability.response == Response::Continue && below.floor.permits_growth();
         if permitted {
-            self.judge_sandboxed(court, output)?;
             let factor = court.input.in_force.modes.regime().l49.candidates();
             let considered = (factor * signals.len() as f64).ceil() as usize;
             for signal in &signals[..considered.min(signals.len())] {
                 self.candidate(signal, court, output)?;
             }
+            self.judge_sandboxed(court, output)?;
         }
         output.signals = signals;
         Ok(())
@@ -308,7 +309,7 @@ impl GenerateState {
     fn place(&mut self, entry: GoalEntry, cycle: u64, output: &mut GoalsOutput) {
         let origin = entry.origin;
         match entry.verdict {
-            Verdict::Approved | Verdict::Aspirational => {
+            Verdict::Approved | Verdict::Aspirational | Verdict::Tried { .. } => {
                 let proposal = proposal(entry);
                 self.book.note(proposal.entry.clone());
                 output.proposals.push(proposal);
@@ -319,7 +320,7 @@ impl GenerateState {
                 self.book.note(entry.clone());
                 output.others.push(entry);
             }
-            Verdict::Rejected(_) | Verdict::SandboxFull => {
+            Verdict::Rejected(_) | Verdict::SandboxFull | Verdict::Overtaken => {
                 self.rate.rejected(origin, cycle);
                 self.book.note(entry.clone());
                 output.others.push(entry);
@@ -348,7 +349,8 @@ impl GenerateState {
         last.is_some_and(|last| cycle.saturating_sub(last) < super::RATE_WINDOW_CYCLES)
     }
 
-    /// Each goal in the sandbox has its 200 cycles of Lookahead; its verdict is final.
+    /// Each goal in the sandbox has its 200 cycles of Lookahead; its verdict is final. One that was reached meanwhile has no
+    /// more use.
     fn judge_sandboxed(&mut self, court: &Court<'_>, output: &mut GoalsOutput) -> Result<(), BudgetExceeded> {
         let cycle = court.input.below.cycle();
         let waiting: Vec<GoalEntry> = self.book.sandboxed().cloned().collect();
@@ -356,9 +358,23 @@ impl GenerateState {
             if self.rate.left(cycle) <= output.proposals.len() {
                 break;
             }
-            let verdict = court.sandbox(&entry)?;
+            let observed = court.input.below.observed();
+            if entry.spec.success.holds(|of| observed.measure(of)) == Some(true) {
+                let (verdict, fate) = (Verdict::Overtaken, Fate::Rejected);
+                let entry = GoalEntry { verdict, fate, ..entry };
+                self.book.keep(entry.clone());
+                output.others.push(entry);
+                continue;
+            }
+            let (verdict, criteria) = court.sandbox(&entry)?;
             let fate = Fate::Rejected;
-            let entry = GoalEntry { verdict, fate, ..entry };
+            let criteria = criteria.finite();
+            let entry = GoalEntry {
+                verdict,
+                criteria,
+                fate,
+                ..entry
+            };
             if verdict.is_approved() {
                 let proposal = proposal(entry);
                 self.book.keep(proposal.entry.clone());

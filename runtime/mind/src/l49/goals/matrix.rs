@@ -122,7 +122,7 @@ impl Criteria {
     /// The combined decision: any fail rejects, the first one is named; feasibility alone marginal is aspirational; any
     /// other marginal goes to the sandbox. A marginal resource is first a matter of scope: see [`Criteria::wants_less`].
     pub fn verdict(&self) -> Verdict {
-        let with = |grade: Grade| Criterion::ALL.into_iter().filter(move |c| self.grade(*c) == grade);
+        let with = |grade: Grade| self.with(grade);
         if let Some(failed) = with(Grade::Fail).next() {
             return Verdict::Rejected(failed);
         }
@@ -133,6 +133,11 @@ impl Criteria {
                 marginal: marginal.len() as u8,
             },
         }
+    }
+
+    /// The criteria that stand so, in their order.
+    pub fn with(&self, grade: Grade) -> impl Iterator<Item = Criterion> + '_ {
+        Criterion::ALL.into_iter().filter(move |c| self.grade(*c) == grade)
     }
 
     /// The resource is marginal and nothing fails: with less scope it might pass.
@@ -170,16 +175,23 @@ pub enum Verdict {
         /// Criteria that are marginal.
         marginal: u8,
     },
+    /// It was marginal, and 200 cycles of Lookahead found nothing wrong with it: approved.
+    Tried {
+        /// Criteria that are marginal.
+        marginal: u8,
+    },
     /// One fails.
     Rejected(Criterion),
     /// It would have been sandboxed, and the sandbox is full.
     SandboxFull,
+    /// It was reached while it waited in the sandbox.
+    Overtaken,
 }
 
 impl Verdict {
     /// It may be proposed to phase 5.
     pub fn is_approved(self) -> bool {
-        matches!(self, Verdict::Approved | Verdict::Aspirational)
+        matches!(self, Verdict::Approved | Verdict::Aspirational | Verdict::Tried { .. })
     }
 }
 
@@ -188,8 +200,12 @@ impl fmt::Display for Verdict {
         match self {
             Verdict::Approved => f.write_str("approved"),
             Verdict::Aspirational => f.write_str("approved: aspirational"),
+            Verdict::Tried { marginal } => {
+                write!(f, "approved: marginal on {marginal} criteria, and sound in the sandbox")
+            }
             Verdict::Sandboxed { marginal } => write!(f, "sandboxed: marginal on {marginal} criteria"),
             Verdict::Rejected(criterion) => write!(f, "rejected: {criterion}"),
+            Verdict::Overtaken => f.write_str("rejected: reached while it was in the sandbox"),
             Verdict::SandboxFull => f.write_str("rejected: the sandbox is full"),
         }
     }

@@ -1,12 +1,15 @@
 //! From a signal to a goal that the kernel's executor can carry out (MSCP Level 4.9, section 3.2, "synthesize goal").
 //!
 //! A recipe for each value dimension, shortage and skill says what is done and by what it is to be seen that it helped:
-//! the first quantity of its list that is measured, and can still get better. So the success of a goal never holds when
-//! it is set, and no goal is made where nothing could tell whether it was reached.
+//! the first quantity of its list that is worse than usual, and has been better for as long as it must be. So the success of
+//! a goal never holds when it is set, it is one that can be reached, and no goal is made where nothing could tell whether it
+//! was.
 
 use super::detect::group_variances;
 use super::signal::Signal;
+use crate::goals::SETTLE_CYCLES;
 use crate::l3::ActionKind;
+use crate::l48::introspect::attain::SAMPLE_CYCLES;
 use crate::l48::introspect::capability::{General, Skill};
 use crate::l49::ahead::scaled;
 use crate::l49::below::Below;
@@ -17,23 +20,27 @@ use rungs_types::goal::{
     Comparison, Condition, GoalBudget, GoalSpec, Knob, KnobSetting, MAX_INTENT_BYTES, Origin, PeriodStep, Quantity,
     Reward, Speaker, Success, TaskAction, TaskSpec,
 };
-use rungs_types::{GoalId, SkillName, TaskName, Tier};
+use rungs_types::{Authority, GoalId, SkillName, TaskName, Tier};
 use std::collections::BTreeMap;
 
-/// By how much a quantity is to get better, as a share of itself.
+/// By how much a quantity is to get better at least, as a share of itself.
 pub const IMPROVEMENT: f64 = 0.10;
+/// By how many of its standard deviations it must be worse than what it usually keeps to.
+const NOTICEABLE_SD: f64 = 0.5;
+/// How much of its distance from what it usually keeps to it is to make good.
+pub const RECOVERY: f64 = 0.5;
+/// For how many samples it must have been worse than that.
+const LASTING_SAMPLES: usize = 2;
 /// By how much SEOF is to rise at least.
 const SEOF_STEP: f64 = 0.02;
 /// Attempts at a task after a failed one.
 const RETRIES: u8 = 2;
 /// Share of the agent's budget that a goal asks for at first.
 const SHARE: f64 = 0.1;
-/// Runway beyond which more says nothing, in cycles.
-const MAX_RDF: f64 = 10_000.0;
 /// What is closer to its best than this cannot be seen to get better.
 const LEAST: f64 = 1e-3;
-/// Deadline as a multiple of the tier's horizon.
-const DEADLINE_HORIZONS: u64 = 2;
+/// What its tasks may take, as a multiple of the tier's horizon; then what it did may take its time to show.
+const WORKING_HORIZONS: u64 = 2;
 
 /// A goal that has not been validated yet.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,14 +77,18 @@ struct Recipe {
 /// The goal that a signal asks for, numbered `number` among the agent's own; `None` if nothing that the agent can do
 /// serves it, or nothing could tell whether it did.
 pub fn synthesize(signal: &Signal, below: &Below, number: u64) -> Option<Idea> {
-    let recipe = recipe(signal, below)?;
-    let success = recipe.seen_by.iter().find_map(|of| better(*of, signal, below))?;
+    let Recipe { tasks, seen_by } = recipe(signal, below)?;
+    let can_be_moved = |of: &&Quantity| tasks.iter().any(|task| moves(task, **of, below));
+    let success = seen_by.iter().filter(can_be_moved).find_map(|of| better(*of, below))?;
+    let tasks: Vec<TaskAction> = tasks
+        .into_iter()
+        .filter(|task| moves(task, success.of, below))
+        .collect();
     let main = signal.serves();
     let intent = intent(main, &below.purpose);
     let origin = signal.origin();
     let tier = tier(signal);
     let goal = GoalId::new(&format!("l49-{origin}-{number}")).expect("invariant: a short lower-case name");
-    let tasks = chain(&recipe.tasks);
     let actions = tasks.len() as u32 * (1 + u32::from(RETRIES));
     let spec = GoalSpec {
         goal,
@@ -88,10 +99,10 @@ pub fn synthesize(signal: &Signal, below: &Below, number: u64) -> Option<Idea> {
             all: vec![success],
             any: Vec::new(),
         },
-        skills: skills(&recipe.tasks),
-        tasks,
+        skills: skills(&tasks),
+        tasks: chain(&tasks),
         after: Vec::new(),
-        deadline_cycles: Some(DEADLINE_HORIZONS * u64::from(tier.horizon_cycles())),
+        deadline_cycles: Some(WORKING_HORIZONS * u64::from(tier.horizon_cycles()) + SETTLE_CYCLES),
         budget: GoalBudget { actions, share: SHARE },
         reward: Reward::default(),
         weights: weights(&intent),
@@ -173,6 +184,34 @@ fn skill_of(action: TaskAction) -> Skill {
     })
 }
 
+/// What is done can change the quantity: nobody is to take credit for what comes by itself. What is sampled more often, or
+/// asked for, is known better, if it was not seen in each report already; another forecaster changes how good forecasts are,
+/// of which uncertainty and the performance in SEOF are made; what samples less spares resources.
+fn moves(task: &TaskAction, of: Quantity, below: &Below) -> bool {
+    let known = matches!(of, Quantity::Variance(_) | Quantity::Eu);
+    let foreseen = matches!(of, Quantity::Uncertainty | Quantity::Seof);
+    match *task {
+        TaskAction::SampleFaster { group } | TaskAction::AskPeer { group } => {
+            foreseen || known && is_slow(below, group, SAMPLE_CYCLES as u32)
+        }
+        TaskAction::SwitchForecaster { .. } => foreseen,
+        TaskAction::SampleSlower { .. } | TaskAction::ChangePeriod { .. } => {
+            matches!(of, Quantity::Rdf | Quantity::Res)
+        }
+        TaskAction::Turn(_) => !known && !matches!(of, Quantity::Dimension(_)),
+        TaskAction::RaiseIncident { .. } | TaskAction::ClearIncident => false,
+    }
+}
+
+/// A member of the group is seen less often than every so many cycles.
+fn is_slow(below: &Below, group: u16, cycles: u32) -> bool {
+    let source = below.source();
+    let slow = |dimension: usize| source.law(dimension).interval_cycles.is_none_or(|usual| usual > cycles);
+    let groups = below.report.groups.iter().enumerate();
+    let mut members = groups.filter(|(_, of)| **of == group).map(|(dimension, _)| dimension);
+    members.any(|dimension| dimension < source.dimensions() && slow(dimension))
+}
+
 fn recipe(signal: &Signal, below: &Below) -> Option<Recipe> {
     let sight = Sight::of(below)?;
     Some(match signal {
@@ -215,7 +254,7 @@ impl<'a> Sight<'a> {
         let doubt = || {
             self.variance_of(group)
                 .into_iter()
-                .chain([Quantity::Eu, Quantity::Uncertainty])
+                .chain([Quantity::Eu, Quantity::Uncertainty, Quantity::Seof])
                 .collect()
         };
         let (tasks, seen_by): (Vec<Option<TaskAction>>, Vec<Quantity>) = match dimension {
@@ -302,18 +341,19 @@ impl<'a> Sight<'a> {
         };
         Some(Recipe {
             tasks: vec![act],
-            seen_by: vec![Quantity::Uncertainty, Quantity::Seof, Quantity::Eu],
+            seen_by: vec![
+                Quantity::Uncertainty,
+                Quantity::Seof,
+                Quantity::Eu,
+                Quantity::Res,
+                Quantity::Rdf,
+            ],
         })
     }
 
     /// A group is sampled faster only if it is not seen in every cycle already.
     fn faster(&self, group: u16) -> Option<TaskAction> {
-        let source = self.below.source();
-        let slow = |dimension: usize| source.law(dimension).interval_cycles.is_none_or(|cycles| cycles > 1);
-        let mut members = self
-            .dimensions_of(group)
-            .filter(|dimension| *dimension < source.dimensions());
-        members.any(slow).then_some(TaskAction::SampleFaster { group })
+        is_slow(self.below, group, 1).then_some(TaskAction::SampleFaster { group })
     }
 
     /// The variance of the group's most uncertain dimension.
@@ -333,8 +373,12 @@ impl<'a> Sight<'a> {
             .map(|(dimension, _)| dimension)
     }
 
-    /// The knob of the strategy in force turned by `factor`, by one at least if it counts; `None` if it is at its end.
+    /// The knob of the strategy in force turned by `factor`, by one at least if it counts; `None` if it is at its end, or
+    /// if that would be in vain: the strategy of a Level 4.8 at full authority is in force as it is.
     fn turn(&self, knob: Knob, factor: f64) -> Option<TaskAction> {
+        if self.below.level48.pass.authority >= Authority::Full {
+            return None;
+        }
         let now = self.below.plan.chosen.strategy.get(knob);
         let (low, high) = knob.range();
         let step = now * (factor - 1.0);
@@ -349,62 +393,30 @@ impl<'a> Sight<'a> {
     }
 }
 
-/// The condition that a quantity is better than it is; `None` if it is not measured, or as good as it can be.
-fn better(of: Quantity, signal: &Signal, below: &Below) -> Option<Condition> {
+/// The condition that a quantity, which is worse than usual and was so at the sample before, makes good half of what it is
+/// away from the level that it keeps to half of the time. `None` if it is not measured, not known for long enough, or has
+/// too little to gain: that half less than a tenth, or the whole less than what chance does to it.
+fn better(of: Quantity, below: &Below) -> Option<Condition> {
     let now = below.observed().measure(of).filter(|now| now.is_finite())?;
-    let (is, value) = match of {
-        Quantity::Rdf => (Comparison::AtLeast, now * (1.0 + IMPROVEMENT)),
-        Quantity::Iis => (Comparison::AtLeast, now + IMPROVEMENT * (1.0 - now)),
-        Quantity::Seof => {
-            let step = match signal {
-                Signal::Environmental { gain, .. } => (0.5 * gain).max(SEOF_STEP),
-                _ => SEOF_STEP,
-            };
-            (Comparison::AtLeast, now + step)
-        }
-        _ => (Comparison::AtMost, now * (1.0 - IMPROVEMENT)),
+    let lower = !matches!(of, Quantity::Rdf | Quantity::Iis | Quantity::Seof);
+    let level = below.attainment.level(of, lower)?;
+    let by_chance = NOTICEABLE_SD * below.attainment.usual(of)?.sd;
+    let value = now + RECOVERY * (level - now);
+    let worthwhile = match of {
+        Quantity::Iis => IMPROVEMENT * (1.0 - now),
+        Quantity::Seof => SEOF_STEP,
+        _ => IMPROVEMENT * now,
     };
-    let reachable = match of {
-        Quantity::Rdf => now > 0.0 && value <= MAX_RDF,
-        Quantity::Iis => 1.0 - now > LEAST,
-        Quantity::Seof => value <= 1.0,
-        _ => now > LEAST,
-    };
-    reachable.then_some(Condition { of, is, value })
+    let gain = |to: f64| if lower { now - to } else { to - now };
+    let is = if lower { Comparison::AtMost } else { Comparison::AtLeast };
+    let condition = Condition { of, is, value };
+    let lasts = below
+        .attainment
+        .last(of, LASTING_SAMPLES)
+        .all(|was| condition.holds(Some(was)) == Some(false));
+    let enough = gain(value) >= worthwhile.max(LEAST) && gain(level) >= by_chance;
+    (enough && lasts).then_some(condition)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::l49::fixtures::World;
-
-    fn found(of: Quantity, gain: f64, change: impl FnOnce(&mut World)) -> Option<f64> {
-        let mut world = World::new();
-        change(&mut world);
-        let signal = Signal::Environmental {
-            probability: 0.4,
-            gain,
-            window_cycles: 200,
-        };
-        better(of, &signal, &world.next()).map(|condition| condition.value)
-    }
-
-    #[test]
-    fn seof_is_to_rise_by_half_of_the_gain_and_by_0_02_at_least() {
-        let rise = |gain| found(Quantity::Seof, gain, |world| world.seof = 0.4).map(|value| value - 0.4);
-        for (gain, expected) in [(0.0399, 0.02), (0.06, 0.03)] {
-            assert!(rise(gain).is_some_and(|rise| (rise - expected).abs() < 1e-12), "{gain}");
-        }
-    }
-
-    #[test]
-    fn what_is_nearly_as_good_as_it_can_be_is_not_to_be_made_better() {
-        // A tenth more than 9,090 is 9,999.
-        let rdf = |now| found(Quantity::Rdf, 0.1, |world| world.rdf = now).is_some();
-        assert!(rdf(9_090.0) && !rdf(9_091.0));
-        let eu = |now| found(Quantity::Eu, 0.1, |world| world.eu = now).is_some();
-        assert!(eu(0.001_01) && !eu(0.000_99));
-        let iis = |now| found(Quantity::Iis, 0.1, |world| world.iis = Some(now)).is_some();
-        assert!(iis(0.998_99) && !iis(0.999_01));
-    }
-}
+mod tests;

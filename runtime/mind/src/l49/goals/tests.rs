@@ -1,5 +1,6 @@
 use super::novelty::is_new;
 use super::*;
+use crate::goals::Refusal;
 use crate::l3::ActionKind;
 use crate::l48::introspect::capability::Skill;
 use crate::l49::below::Below;
@@ -167,6 +168,7 @@ fn the_numbers_of_the_seed_are_as_the_seed_has_them() {
     assert_eq!((MAX_SANDBOXED, DECILE_SAMPLES, MAX_ENTRIES), (3, 20, 64));
     assert_eq!((GAP_TIME_TO_NEED_CYCLES, NEGLECT_CYCLES), (200, 200));
     assert_eq!((SCOPE_FACTOR, IMPROVEMENT, EXPLORATORY_DECILE), (0.67, 0.10, 0.90));
+    assert_eq!(RECOVERY, 0.5);
     assert_eq!((RATE_WINDOW_CYCLES, COOLDOWN_CYCLES, MAX_GOALS_IN_WINDOW), (100, 20, 5));
 }
 
@@ -532,20 +534,68 @@ fn a_reduced_scope_is_two_thirds_of_the_budget_and_of_the_time() {
 }
 
 #[test]
-fn a_goal_is_to_make_what_it_is_seen_by_better_by_a_tenth() {
-    let mut world = World::new();
-    world.c_l4 = 0.2;
-    let below = world.next();
-    let dimension = ValueDimension::Stability;
-    let idea = synthesize(
-        &Signal::PurposeRealignment {
-            dimension,
-            alignment: 0.0,
-        },
-        &below,
-        1,
-    )
-    .unwrap();
-    close(idea.spec.success.all[0].value, 0.18);
-    assert_eq!(idea.spec.deadline_cycles, Some(400));
+fn a_goal_has_twice_the_horizon_of_its_tier_and_two_hundred_cycles_for_what_it_did_to_show() {
+    let below = World::new().next();
+    let deadline = |signal: &Signal| synthesize(signal, &below, 1).expect("a goal").spec.deadline_cycles;
+    let (group, variance, decile) = (1, 0.4, 0.2);
+    let tactical = Signal::Curiosity {
+        group,
+        variance,
+        decile,
+    };
+    assert_eq!(deadline(&tactical), Some(300));
+    let (dimension, alignment) = (ValueDimension::Growth, 0.0);
+    let operational = Signal::PurposeRealignment { dimension, alignment };
+    assert_eq!(deadline(&operational), Some(600));
+}
+
+#[test]
+fn what_the_kernel_did_not_set_is_told_so_and_counts_as_neither_reached_nor_missed() {
+    let below = World::new().next();
+    let (dimension, alignment) = (ValueDimension::Growth, 0.0);
+    let idea = |number| {
+        let signal = Signal::PurposeRealignment { dimension, alignment };
+        synthesize(&signal, &below, number).expect("a goal").spec
+    };
+    let entry = |number| GoalEntry {
+        spec: Arc::new(idea(number)),
+        origin: GoalOrigin::PurposeDerived,
+        signal: Signal::PurposeRealignment { dimension, alignment },
+        cycle: 10,
+        criteria: GOOD,
+        verdict: Verdict::Approved,
+        reduced: false,
+        fate: Fate::Proposed,
+    };
+    let mut book = Book::default();
+    for number in [1, 2] {
+        book.note(entry(number));
+        book.passed(entry(number), true);
+    }
+    let goal = idea(1).goal;
+    let refused = [(goal.clone(), Refusal::AlreadyHolds)];
+    book.refuse(&refused);
+    let fate = book.get(&goal).expect("remembered").fate.clone();
+    assert_eq!(fate, Fate::Refused(Refusal::AlreadyHolds));
+    assert_eq!(fate.to_string(), "not set: it was reached already");
+    assert_eq!(book.get(&idea(2).goal).expect("remembered").fate, Fate::Set);
+    let counters = book.counters();
+    assert_eq!((counters.approved, counters.completed, counters.failed), (2, 0, 0));
+    assert_eq!(counters.completion_rate(), None);
+}
+
+#[test]
+fn a_goal_that_was_marginal_and_sound_in_the_sandbox_says_so() {
+    assert_eq!(
+        Verdict::Tried { marginal: 1 }.to_string(),
+        "approved: marginal on 1 criteria, and sound in the sandbox"
+    );
+    let approved = [Verdict::Approved, Verdict::Aspirational, Verdict::Tried { marginal: 1 }];
+    assert!(approved.into_iter().all(Verdict::is_approved));
+    let others = [
+        Verdict::Overtaken,
+        Verdict::SandboxFull,
+        Verdict::Sandboxed { marginal: 1 },
+    ];
+    assert!(!others.into_iter().any(Verdict::is_approved));
 }

@@ -1,7 +1,7 @@
 //! SM-8 and SA-9: what was predicted of goals, and what became of them.
 
 use super::block::Block;
-use crate::goals::{GoalRecord, GoalState, MAX_OPEN, Waiver};
+use crate::goals::{GoalRecord, GoalState, MAX_OPEN};
 use crate::l48::plan::{SkillSight, feasibility};
 use crate::numeric::condense::Refused;
 use crate::numeric::history::History;
@@ -47,14 +47,10 @@ pub struct ClosedGoal {
 impl ClosedGoal {
     /// A goal of the kernel's table; `None` of an open one.
     pub fn of(record: &GoalRecord) -> Option<Self> {
-        let succeeded = match &record.state {
-            GoalState::Waiting | GoalState::Active => return None,
-            GoalState::Succeeded => Some(true),
-            GoalState::Failed(_) => Some(false),
-            GoalState::Abandoned(Waiver::Prerequisite(_) | Waiver::Circular | Waiver::Stale) => Some(false),
-            GoalState::Abandoned(Waiver::Cancelled | Waiver::AlreadyHolds | Waiver::Merged(_))
-            | GoalState::Withdrawn => None,
-        };
+        let succeeded = record.outcome();
+        if record.state.is_open() {
+            return None;
+        }
         Some(Self {
             number: record.number,
             succeeded,

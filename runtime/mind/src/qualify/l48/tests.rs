@@ -122,6 +122,7 @@ fn watched() -> Arc<IntrospectState> {
             .collect();
         phase.step(&Introspected {
             report: &report,
+            floor: &FloorReport::default(),
             world: &world,
             epoch: Epoch::default(),
             outcomes: &[],

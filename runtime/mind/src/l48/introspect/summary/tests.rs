@@ -3,7 +3,7 @@ use crate::budget::Unlimited;
 use crate::l48::fixtures;
 use crate::l48::introspect::{Introspect, IntrospectOutput, Introspected};
 use crate::l48::observe::{Observe, ObserveConfig};
-use crate::report::CycleReport;
+use crate::report::{CycleReport, FloorReport};
 use proptest::prelude::*;
 
 const GROUPS: [u16; 8] = [0, 0, 1, 1, 2, 2, 3, 3];
@@ -49,6 +49,7 @@ impl Life {
         let world = self.observe.step(&report, false, &Unlimited).expect("computes");
         self.phase.step(&Introspected {
             report: &report,
+            floor: &FloorReport::default(),
             world: &world,
             epoch: Epoch(3),
             outcomes: &[],
