@@ -4,9 +4,10 @@
 //! turned, the first speaker's first. So nobody hears in a cycle what is said in it, and the order of the agents decides
 //! nothing but the order of what is heard.
 
-use crate::Life;
+use crate::{Life, Upset};
 use rungs_mind::l49::L49Output;
 use rungs_mind::l49::peers::{Outgoing, Recipients};
+use rungs_mind::report::FloorReport;
 use rungs_mind::stack::Cycle;
 use rungs_types::peer::MAX_RECIPIENTS;
 use rungs_types::{AgentId, Authority, PeerMessage};
@@ -27,7 +28,15 @@ impl Society {
 
     /// One cycle of all; what came of it, in the order of the agents.
     pub fn cycle(&mut self) -> Vec<Cycle> {
-        let cycles: Vec<Cycle> = self.lives.iter_mut().map(Life::cycle).collect();
+        self.cycle_with(|_, _, _, _| {})
+    }
+
+    /// The same with what befalls each of them, by its place; see [`Life::cycle_with`].
+    pub fn cycle_with(&mut self, mut upset: impl FnMut(usize, &FloorReport, &mut [f64], &mut Upset)) -> Vec<Cycle> {
+        let lives = self.lives.iter_mut().enumerate();
+        let cycles: Vec<Cycle> = lives
+            .map(|(place, life)| life.cycle_with(|floor, row, befalls| upset(place, floor, row, befalls)))
+            .collect();
         for (speaker, cycle) in cycles.iter().enumerate() {
             if let Some(output) = &cycle.autonomy {
                 self.deliver(speaker, output);

@@ -82,10 +82,8 @@ fn on_healthy_stretches_few_decisions_are_vetoed_and_the_stability_score_is_comf
             comfortable += u64::from(ass > 0.5);
             least = least.min(ass);
             if let Some(output) = done.autonomy {
-                let passed = output.goals.passed.len() + output.peers.deals.len() + output.peers.messages.len();
-                let changed = usize::from(output.values.change.is_some());
                 vetoes += output.stability.vetoes.len();
-                decisions += passed + changed + output.stability.vetoes.len();
+                decisions += output.decided();
             }
         }
         println!(

@@ -27,10 +27,8 @@ use std::collections::BTreeMap;
 pub const IMPROVEMENT: f64 = 0.10;
 /// By how many of its standard deviations it must be worse than what it usually keeps to.
 const NOTICEABLE_SD: f64 = 0.5;
-/// How much of its distance from what it usually keeps to it is to make good.
+/// How much of its distance from what it usually keeps to it is to make good, and of an opportunity is to be taken.
 pub const RECOVERY: f64 = 0.5;
-/// For how many samples it must have been worse than that.
-const LASTING_SAMPLES: usize = 2;
 /// By how much SEOF is to rise at least.
 const SEOF_STEP: f64 = 0.02;
 /// Attempts at a task after a failed one.
@@ -79,7 +77,10 @@ struct Recipe {
 pub fn synthesize(signal: &Signal, below: &Below, number: u64) -> Option<Idea> {
     let Recipe { tasks, seen_by } = recipe(signal, below)?;
     let can_be_moved = |of: &&Quantity| tasks.iter().any(|task| moves(task, **of, below));
-    let success = seen_by.iter().filter(can_be_moved).find_map(|of| better(*of, below))?;
+    let success = seen_by
+        .iter()
+        .filter(can_be_moved)
+        .find_map(|of| better(*of, signal, below))?;
     let tasks: Vec<TaskAction> = tasks
         .into_iter()
         .filter(|task| moves(task, success.of, below))
@@ -393,11 +394,16 @@ impl<'a> Sight<'a> {
     }
 }
 
-/// The condition that a quantity, which is worse than usual and was so at the sample before, makes good half of what it is
-/// away from the level that it keeps to half of the time. `None` if it is not measured, not known for long enough, or has
-/// too little to gain: that half less than a tenth, or the whole less than what chance does to it.
-fn better(of: Quantity, below: &Below) -> Option<Condition> {
+/// The condition that a quantity gets better; `None` if it is not measured, not known for long enough, or has too little to
+/// gain.
+fn better(of: Quantity, signal: &Signal, below: &Below) -> Option<Condition> {
     let now = below.observed().measure(of).filter(|now| now.is_finite())?;
+    recovered(of, now, below).or_else(|| seized(of, now, signal, below))
+}
+
+/// That it, which is worse than usual, makes good half of what it is away from the level that it keeps to half of the time;
+/// that half is a tenth at least, and the whole more than what chance does to it.
+fn recovered(of: Quantity, now: f64, below: &Below) -> Option<Condition> {
     let lower = !matches!(of, Quantity::Rdf | Quantity::Iis | Quantity::Seof);
     let level = below.attainment.level(of, lower)?;
     let by_chance = NOTICEABLE_SD * below.attainment.usual(of)?.sd;
@@ -409,13 +415,23 @@ fn better(of: Quantity, below: &Below) -> Option<Condition> {
     };
     let gain = |to: f64| if lower { now - to } else { to - now };
     let is = if lower { Comparison::AtMost } else { Comparison::AtLeast };
-    let condition = Condition { of, is, value };
-    let lasts = below
-        .attainment
-        .last(of, LASTING_SAMPLES)
-        .all(|was| condition.holds(Some(was)) == Some(false));
     let enough = gain(value) >= worthwhile.max(LEAST) && gain(level) >= by_chance;
-    (enough && lasts).then_some(condition)
+    enough.then_some(Condition { of, is, value })
+}
+
+/// That SEOF, while the world is kind, gets half of what looking ahead says there is to gain, if it has kept to so much
+/// before.
+fn seized(of: Quantity, now: f64, signal: &Signal, below: &Below) -> Option<Condition> {
+    let Signal::Environmental { gain, .. } = signal else {
+        return None;
+    };
+    let value = now + (RECOVERY * gain).max(SEOF_STEP);
+    let reached = below.attainment.best(of, false).is_some_and(|best| value <= best);
+    (of == Quantity::Seof && reached).then_some(Condition {
+        of,
+        is: Comparison::AtLeast,
+        value,
+    })
 }
 
 #[cfg(test)]

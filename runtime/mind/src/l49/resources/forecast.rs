@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// Forecasts remembered for each dimension: those of 5 passes, 250 cycles.
 const MAX_FORECASTS: usize = 5;
+/// Largest relative error of a forecast that was right (MSCP Level 4.9, criterion RA-2).
+const RIGHT_TO: f64 = 0.20;
 /// Falls over which the accuracy of cascades is taken.
 const MAX_FALLS: u16 = 20;
 /// Exhaustions over which the error is taken.
@@ -24,7 +26,8 @@ pub struct Exhaustion {
     /// |foreseen - real| / real of the cycles that the oldest forecast in memory gave it, at most 1; `None` without a
     /// forecast before it.
     pub error: Option<f64>,
-    /// A forecast at least 10 cycles before said less than 50: no surprise.
+    /// A forecast at least 10 cycles before said less than 50, or that resources were constrained and was right to within a
+    /// fifth: no surprise. Below 50 cycles the level is mostly frozen before it makes a pass.
     pub foreseen: bool,
 }
 
@@ -96,14 +99,20 @@ impl ForecastRecord {
             return None;
         }
         let forecasts = || self.forecasts[kind as usize].iter().filter(|(then, _)| *then < cycle);
-        let error = forecasts().next().map(|(then, foreseen)| {
+        let error_of = |(then, horizon): (u64, f64)| {
             let real = (cycle - then) as f64;
-            ((foreseen - real).abs() / real).min(1.0)
-        });
-        let foreseen = forecasts().any(|(then, horizon)| {
-            cycle - then >= MODE_CYCLES && SurvivalState::of(horizon) == SurvivalState::Critical
-        });
-        Some(Exhaustion { kind, error, foreseen })
+            ((horizon - real).abs() / real).min(1.0)
+        };
+        let told = |(then, horizon): (u64, f64)| match SurvivalState::of(horizon) {
+            _ if cycle - then < MODE_CYCLES => false,
+            SurvivalState::Critical => true,
+            state => state >= SurvivalState::Constrained && error_of((then, horizon)) <= RIGHT_TO,
+        };
+        Some(Exhaustion {
+            kind,
+            error: forecasts().next().map(error_of),
+            foreseen: forecasts().any(told),
+        })
     }
 
     /// Takes in a gauge, and the exhaustion that [`Self::exhaustion`] found in it. A resource is exhausted once until it has

@@ -371,6 +371,17 @@ fn an_exhaustion_foreseen_too_late_is_a_surprise() {
 }
 
 #[test]
+fn an_exhaustion_that_a_forecast_of_less_than_200_cycles_was_right_about_is_no_surprise() {
+    // 199 for 166 is a fifth too many, for 165 more; 201 was no reason to worry.
+    for (horizon, real, foreseen) in [(199.0, 166, true), (199.0, 165, false), (201.0, 201, false)] {
+        let mut record = ForecastRecord::default();
+        pass(&mut record, 0.3, horizon, 1_000);
+        let found = pass(&mut record, 0.1, 0.0, 1_000 + real).unwrap();
+        assert_eq!(found.foreseen, foreseen, "{horizon} for {real}");
+    }
+}
+
+#[test]
 fn what_was_used_up_while_the_level_made_no_pass_is_told_by_the_next() {
     let mut phase = Survive::new();
     let in_force = crate::l49::ruling::InForce::default();

@@ -18,9 +18,6 @@ const SCALARS: usize = 7;
 /// Of each dimension: its variance, and the least and the largest value that it had since the sample before.
 const OF_DIMENSION: usize = 3;
 
-/// Largest memory of a quantity: one that never came back says nothing of when it will.
-const MAX_MEMORY: f64 = 0.99;
-
 /// What a quantity usually is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Usual {
@@ -28,7 +25,7 @@ pub struct Usual {
     pub mean: f64,
     /// Its standard deviation.
     pub sd: f64,
-    /// How much of its distance from the mean is left at the next sample, in [0, 1): its correlation with the one before.
+    /// How much of its distance from the mean is left at the next sample, in [0, 1]: its correlation with the one before.
     pub memory: f64,
 }
 
@@ -164,7 +161,7 @@ impl Record {
     }
 
     /// The samples, oldest first.
-    pub(super) fn rows(&self) -> impl DoubleEndedIterator<Item = Row<'_>> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         let width = width(self.dimensions);
         let split = if self.len() == SAMPLES { self.next * width } else { 0 };
         let (newer, older) = self.cells.split_at(split);
@@ -190,7 +187,7 @@ impl Record {
         let squares: f64 = middle.iter().map(|value| (value - mean).powi(2)).sum();
         let products: f64 = middle.windows(2).map(|two| (two[0] - mean) * (two[1] - mean)).sum();
         let memory = if squares > 0.0 {
-            (products / squares).clamp(0.0, MAX_MEMORY)
+            (products / squares).clamp(0.0, 1.0)
         } else {
             0.0
         };
@@ -198,8 +195,8 @@ impl Record {
         (mean.is_finite() && sd.is_finite()).then_some(Usual { mean, sd, memory })
     }
 
-    /// The median, over all runs of so many samples, of the worst that the quantity was in the run.
-    pub(super) fn kept(&self, of: Quantity, lower: bool, samples: usize) -> Option<f64> {
+    /// Of all runs of so many samples the worst that the quantity was in the run, in rising order; some.
+    pub(super) fn kept(&self, of: Quantity, lower: bool, samples: usize) -> Option<Vec<f64>> {
         let values = self.values(of, !lower);
         if values.len() < MIN_SAMPLES {
             return None;
@@ -208,10 +205,7 @@ impl Record {
         let runs = values.windows(samples.max(1));
         let mut worst: Vec<f64> = runs.filter_map(|run| run.iter().copied().reduce(worse)).collect();
         worst.sort_by(f64::total_cmp);
-        let last = worst.len().checked_sub(1)?;
-        // Of an even number the worse one: it was kept to at least half of the times.
-        let place = if lower { last.div_ceil(2) } else { last / 2 };
-        Some(worst[place])
+        (!worst.is_empty()).then_some(worst)
     }
 }
 
