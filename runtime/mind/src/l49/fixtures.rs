@@ -148,6 +148,7 @@ impl World {
             closed: closed.into(),
             purpose: self.purpose,
             mail: std::mem::take(&mut self.mail),
+            unanswered: Vec::new(),
             group: None,
             quotas: Quotas {
                 compute: Some(Reading {

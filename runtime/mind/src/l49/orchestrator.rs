@@ -192,8 +192,8 @@ impl Orchestrator {
             return Turn::Idle(requests);
         }
         if self.live.action == Response::Freeze {
-            requests.insert(0, Request::Fault(fault(&self.live)));
-            return Turn::Idle(requests);
+            // Nothing else is asked for: an authority that is asked for after the freeze would undo it.
+            return Turn::Idle(vec![Request::Fault(fault(&self.live))]);
         }
         if !self.is_due(cycle, &gauges) {
             return Turn::Waits(requests);
