@@ -221,7 +221,8 @@ mod tests {
         assert_eq!(turns, expected, "the five after the asker");
         assert_eq!(asked(0, &["c", "e"], &members), Some(id("d")));
         assert_eq!(asked(1, &["c", "e"], &members), Some(id("f")));
-        assert_eq!(asked(0, &["a"], &["a", "b"].map(id).into()), None);
+        let two: BTreeSet<AgentId> = ["a", "b"].map(id).into();
+        assert_eq!(asked(0, &["a"], &two), None);
         assert_eq!(asked(u64::MAX, &[], &BTreeSet::new()), None);
     }
 }

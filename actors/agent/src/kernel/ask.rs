@@ -10,7 +10,7 @@ use crate::inbox::Unheard;
 use crate::messages::Ask;
 use crate::ports::{Asked, Question};
 use rungs_host::{Handle, Refusal, Request, tasks};
-use rungs_mind::l3::Action;
+use rungs_mind::l3::{Action, Outlook};
 use rungs_mind::l49::peers::TrustLevel;
 use rungs_types::goal::{Comparison, Condition, Quantity};
 use rungs_types::peer::{Answer, MAX_TOLD, PeerMessage, Told};
@@ -21,6 +21,8 @@ use std::time::Duration;
 pub(super) const ASK_DEADLINE: Duration = Duration::from_secs(2);
 /// For how long an answer can be checked, in cycles: two passes of Level 4.9.
 const CHECKABLE_CYCLES: u32 = 100;
+/// Bounds that are more than so many times as wide as the agent's own say nothing: they would hold whatever came.
+const TOO_WIDE: f64 = 2.0;
 /// What the numbers of claims begin with that were asked for, so that they are none of those that the other chose itself.
 const ASKED_FOR: u64 = 1 << 63;
 
@@ -194,10 +196,11 @@ fn checkable(answer: &Answer, state: &Cycling) -> (bool, Vec<PeerMessage>) {
         .filter_map(|told| Some((index_of(told)?, told)))
         .collect();
     let claims = known.iter().enumerate().filter_map(|(number, (index, told))| {
-        let seen = state.start.kernel.outlook(*index, cycle)?.value;
+        let own = state.start.kernel.outlook(*index, cycle)?;
+        let fact = nearer_bound(told, &own, u16::try_from(*index).ok()?)?;
         Some(PeerMessage::Claim {
             id: ASKED_FOR | (cycle.wrapping_mul(MAX_TOLD as u64).wrapping_add(number as u64) & !ASKED_FOR),
-            fact: nearer_bound(told, seen, u16::try_from(*index).ok()?),
+            fact,
             within_cycles: answer.within_cycles,
         })
     });
@@ -205,18 +208,21 @@ fn checkable(answer: &Answer, state: &Cycling) -> (bool, Vec<PeerMessage>) {
 }
 
 /// What is checked of an interval is one claim: of its two bounds the one that the own value is nearer to. Were it both,
-/// whoever is far off would be right half of the time.
-fn nearer_bound(told: &Told, seen: f64, dimension: u16) -> Condition {
-    let above = seen - told.lowest > told.highest - seen;
+/// whoever is far off would be right half of the time. `None` of one that is [`TOO_WIDE`].
+fn nearer_bound(told: &Told, own: &Outlook, dimension: u16) -> Option<Condition> {
+    if told.highest - told.lowest > TOO_WIDE * (own.highest - own.lowest) {
+        return None;
+    }
+    let above = own.value - told.lowest > told.highest - own.value;
     let (is, value) = match above {
         true => (Comparison::AtMost, told.highest),
         false => (Comparison::AtLeast, told.lowest),
     };
-    Condition {
+    Some(Condition {
         of: Quantity::Dimension(dimension),
         is,
         value,
-    }
+    })
 }
 
 /// That there is no answer tells something of who was asked: not if it was asked too often, or out of reach.
@@ -232,12 +238,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_interval_is_checked_at_the_bound_that_is_nearer() {
+    fn an_interval_is_checked_at_the_bound_that_is_nearer_and_not_at_all_if_it_says_nothing() {
         let told = Told {
             name: "d0".to_owned(),
             value: 10.0,
             lowest: 8.0,
             highest: 12.0,
+        };
+        let own = |value: f64| Outlook {
+            value,
+            lowest: value - 1.0,
+            highest: value + 1.0,
         };
         let at_least = |value| Condition {
             of: Quantity::Dimension(3),
@@ -248,10 +259,14 @@ mod tests {
             is: Comparison::AtMost,
             ..at_least(value)
         };
-        assert_eq!(nearer_bound(&told, -500.0, 3), at_least(8.0));
-        assert_eq!(nearer_bound(&told, 9.0, 3), at_least(8.0));
-        assert_eq!(nearer_bound(&told, 11.0, 3), at_most(12.0));
-        assert_eq!(nearer_bound(&told, 500.0, 3), at_most(12.0));
+        let bound = |value| nearer_bound(&told, &own(value), 3);
+        assert_eq!(bound(-500.0), Some(at_least(8.0)));
+        assert_eq!(bound(9.0), Some(at_least(8.0)));
+        assert_eq!(bound(11.0), Some(at_most(12.0)));
+        assert_eq!(bound(500.0), Some(at_most(12.0)));
+        // Four wide is twice the own two, and the most that says something.
+        let wider = Told { lowest: 7.9, ..told };
+        assert_eq!(nearer_bound(&wider, &own(9.0), 3), None);
     }
 
     #[test]
