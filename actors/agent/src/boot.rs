@@ -156,6 +156,7 @@ impl Builder<'_> {
         let spec = &self.tree.shared.spec;
         let config = setup::kernel(spec, Arc::clone(&self.groups));
         let body = Body::new(spec.agent.tenant.clone(), &self.description.surroundings());
+        let body = body.asking(spec.highest >= Level::L49);
         let surroundings = self.description.surroundings();
         let (dimensions, groups) = (surroundings.group_of.len(), surroundings.groups.len());
         let restored = usable(record.kernel(), "kernel", warnings).and_then(|part| {

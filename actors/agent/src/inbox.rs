@@ -1,8 +1,8 @@
-//! What other agents said, until Level 4.9 reads it, and how often each may speak.
+//! What other agents said and asked, until Level 4.9 reads it, and how often each may speak and ask.
 //!
 //! Whoever sends keeps to one message in 50 of its own cycles; this is what holds if it does not. Two agents do not count
 //! alike, so a message may come [`EARLY_CYCLES`] before its time; the next one's time is not moved by that, so that it is
-//! one in 50 cycles all the same.
+//! one in 50 cycles all the same. Questions are counted likewise, by themselves.
 //!
 //! Invariants: at most [`MAX_MAIL`] messages wait and at most [`MAX_SENDERS`] senders are remembered; nobody pushes
 //! another's message out.
@@ -10,17 +10,17 @@
 use rungs_host::Refusal;
 use rungs_mind::l49::below::MAX_MAIL;
 use rungs_mind::l49::peers::MESSAGE_CYCLES;
-use rungs_types::{AgentId, ErrorCode, Mail, SpecError};
+use rungs_types::{AgentId, ErrorCode, Mail, PeerMessage, SpecError};
 use std::collections::BTreeMap;
 
 /// How long before its time a message may come.
 pub(crate) const EARLY_CYCLES: u64 = 10;
-/// Most agents that may speak within 50 cycles.
+/// Most agents that may speak within 50 cycles, and that may ask.
 const MAX_SENDERS: usize = 256;
 /// A refusal is told to watchers at most once in so many cycles.
 const TELL_CYCLES: u64 = 1_000;
 
-/// Why a message is not taken in.
+/// Why a message is not taken in, or a question not answered.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub(crate) enum Unheard {
     /// There is nobody to read it.
@@ -51,65 +51,157 @@ pub(crate) enum Unheard {
     /// More than a pass reads.
     #[error("more than {MAX_MAIL} messages, or messages of {MAX_SENDERS} agents, wait to be read")]
     Full,
+    /// Who asks is not trusted enough.
+    #[error("{agent} answers agents of moderate trust and above, not {from}")]
+    Distrusted {
+        /// Who is asked.
+        agent: AgentId,
+        /// Who asks.
+        from: AgentId,
+    },
+    /// What is asked about is not watched here.
+    #[error("{agent} watches no group of that name; expected one of {groups}")]
+    Unknown {
+        /// Who is asked.
+        agent: AgentId,
+        /// What it watches.
+        groups: String,
+    },
+    /// What is asked about has not been seen, or not for long.
+    #[error("{agent} has not seen {about} lately")]
+    Unseen {
+        /// Who is asked.
+        agent: AgentId,
+        /// About what.
+        about: String,
+    },
 }
 
 impl From<Unheard> for Refusal {
     fn from(unheard: Unheard) -> Self {
         let code = match unheard {
-            Unheard::Deaf { .. } => ErrorCode::Refused,
-            Unheard::Stranger { .. } => ErrorCode::Forbidden,
+            Unheard::Deaf { .. } | Unheard::Unseen { .. } => ErrorCode::Refused,
+            Unheard::Stranger { .. } | Unheard::Distrusted { .. } => ErrorCode::Forbidden,
             Unheard::Malformed(_) => ErrorCode::Malformed,
             Unheard::TooSoon { .. } | Unheard::Full => ErrorCode::Overloaded,
+            Unheard::Unknown { .. } => ErrorCode::NotFound,
         };
         Self::new(code, &unheard.to_string())
     }
 }
 
+/// When each of at most [`MAX_SENDERS`] agents may come next; what is due already is as good as not there.
+#[derive(Debug, Default)]
+struct Turns(BTreeMap<AgentId, u64>);
+
+impl Turns {
+    /// Whether `from` may come at `cycle`.
+    fn check(&mut self, from: &AgentId, cycle: u64) -> Result<(), Unheard> {
+        let first = self.due(from).saturating_sub(EARLY_CYCLES);
+        if cycle < first {
+            return Err(Unheard::TooSoon {
+                from: from.clone(),
+                cycles: first - cycle,
+            });
+        }
+        if self.0.len() >= MAX_SENDERS && !self.0.contains_key(from) {
+            self.0.retain(|_, due| *due > cycle);
+        }
+        let known = self.0.len() < MAX_SENDERS || self.0.contains_key(from);
+        known.then_some(()).ok_or(Unheard::Full)
+    }
+
+    /// It has come.
+    fn take(&mut self, from: &AgentId, cycle: u64) {
+        let next = self.due(from).max(cycle).saturating_add(MESSAGE_CYCLES);
+        self.0.insert(from.clone(), next);
+    }
+
+    fn due(&self, from: &AgentId) -> u64 {
+        self.0.get(from).copied().unwrap_or(0)
+    }
+}
+
+/// How many messages and questions there were.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Messages taken in.
+    pub(crate) heard: u64,
+    /// Messages and questions refused.
+    pub(crate) refused: u64,
+    /// Questions put to others that were answered,
+    pub(crate) answered: u64,
+    /// and those that were not.
+    pub(crate) unanswered: u64,
+}
+
+/// What has come since Level 4.9 last read.
+#[derive(Debug, Default)]
+pub(crate) struct Come {
+    /// What others said, unasked or asked.
+    pub(crate) mail: Vec<Mail>,
+    /// Who was asked and gave no answer.
+    pub(crate) unanswered: Vec<AgentId>,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    mail: Vec<Mail>,
-    /// When the next message of each sender is due; what is due already is as good as not there.
-    due: BTreeMap<AgentId, u64>,
+    come: Come,
+    speakers: Turns,
+    askers: Turns,
     told: Option<u64>,
-    heard: u64,
-    refused: u64,
+    counts: Counts,
 }
 
 impl Inbox {
     /// Takes a message in at `cycle`, if it is sound and its sender may speak.
     pub(crate) fn take_in(&mut self, mail: Mail, cycle: u64) -> Result<(), Unheard> {
         mail.message.validate()?;
-        let due = self.due.get(&mail.from).copied().unwrap_or(0);
-        let from = due.saturating_sub(EARLY_CYCLES);
-        if cycle < from {
-            return Err(Unheard::TooSoon {
-                from: mail.from,
-                cycles: from - cycle,
-            });
-        }
-        if self.due.len() >= MAX_SENDERS && !self.due.contains_key(&mail.from) {
-            self.due.retain(|_, due| *due > cycle);
-        }
-        let known = self.due.len() < MAX_SENDERS || self.due.contains_key(&mail.from);
-        if !known || self.mail.len() >= MAX_MAIL {
+        self.speakers.check(&mail.from, cycle)?;
+        if self.come.mail.len() >= MAX_MAIL {
             return Err(Unheard::Full);
         }
-        let next = due.max(cycle).saturating_add(MESSAGE_CYCLES);
-        self.due.insert(mail.from.clone(), next);
-        self.mail.push(mail);
-        self.heard += 1;
+        self.speakers.take(&mail.from, cycle);
+        self.come.mail.push(mail);
+        self.counts.heard += 1;
         Ok(())
     }
 
-    /// What has come since it was last asked.
-    pub(crate) fn take(&mut self) -> Vec<Mail> {
-        std::mem::take(&mut self.mail)
+    /// Whether `from` may ask at `cycle`; if so, it has.
+    pub(crate) fn take_question(&mut self, from: &AgentId, cycle: u64) -> Result<(), Unheard> {
+        self.askers.check(from, cycle)?;
+        self.askers.take(from, cycle);
+        Ok(())
     }
 
-    /// A message was refused; whether watchers are to be told.
+    /// An agent that was asked has answered: what it claims waits to be read like what it says unasked. What does not fit
+    /// is lost; an unchecked claim says nothing.
+    pub(crate) fn answered(&mut self, from: &AgentId, claims: Vec<PeerMessage>) {
+        self.counts.answered += 1;
+        let room = MAX_MAIL.saturating_sub(self.come.mail.len());
+        let mail = claims.into_iter().map(|message| Mail {
+            from: from.clone(),
+            message,
+        });
+        self.come.mail.extend(mail.take(room));
+    }
+
+    /// A question had no answer; `by` is who should have given one, if it was its doing.
+    pub(crate) fn unanswered(&mut self, by: Option<AgentId>) {
+        self.counts.unanswered += 1;
+        let room = self.come.unanswered.len() < MAX_MAIL;
+        self.come.unanswered.extend(by.filter(|_| room));
+    }
+
+    /// What has come since it was last asked.
+    pub(crate) fn take(&mut self) -> Come {
+        std::mem::take(&mut self.come)
+    }
+
+    /// A message or a question was refused; whether watchers are to be told.
     pub(crate) fn refused(&mut self, cycle: u64) -> bool {
-        self.refused += 1;
+        self.counts.refused += 1;
         let due = self.told.is_none_or(|told| cycle >= told.saturating_add(TELL_CYCLES));
         if due {
             self.told = Some(cycle);
@@ -117,71 +209,11 @@ impl Inbox {
         due
     }
 
-    /// How many messages were taken in and how many refused.
-    pub(crate) fn counts(&self) -> (u64, u64) {
-        (self.heard, self.refused)
+    /// How many there were.
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rungs_types::PeerMessage;
-
-    fn mail(from: &str) -> Mail {
-        Mail {
-            from: from.parse().expect("a name"),
-            message: PeerMessage::Kept { id: 1 },
-        }
-    }
-
-    #[test]
-    fn each_sender_is_heard_once_in_fifty_cycles_and_coming_early_wins_nothing() {
-        let mut inbox = Inbox::default();
-        let heard = |inbox: &mut Inbox, from: &str, cycle| inbox.take_in(mail(from), cycle).is_ok();
-        assert!(heard(&mut inbox, "a", 100) && heard(&mut inbox, "b", 101));
-        let too_soon = inbox.take_in(mail("a"), 139).expect_err("too soon");
-        assert_eq!(
-            too_soon.to_string(),
-            "a speaks too often: one message in 50 cycles; the next in 1 cycles"
-        );
-        assert_eq!(inbox.take().len(), 2);
-        // As often as it can for 5,000 cycles: the early ones do not add up.
-        let spoken = (140..5_140).filter(|cycle| heard(&mut inbox, "a", *cycle) && inbox.take().len() == 1);
-        assert_eq!(spoken.count(), 100);
-    }
-
-    #[test]
-    fn what_is_malformed_costs_its_sender_nothing_and_what_does_not_fit_is_refused() {
-        let mut inbox = Inbox::default();
-        let bad = Mail {
-            message: PeerMessage::Bid {
-                offer: 1,
-                confidence: 2.0,
-            },
-            ..mail("a")
-        };
-        assert!(matches!(inbox.take_in(bad, 1), Err(Unheard::Malformed(_))));
-        for index in 0..MAX_MAIL {
-            assert_eq!(inbox.take_in(mail(&format!("a-{index}")), 1), Ok(()));
-        }
-        assert_eq!(inbox.take_in(mail("a"), 1), Err(Unheard::Full));
-        assert_eq!(inbox.take().len(), MAX_MAIL);
-        assert_eq!(inbox.take_in(mail("a"), 1), Ok(()));
-    }
-
-    #[test]
-    fn no_more_senders_are_remembered_than_the_limit_and_only_for_as_long_as_it_matters() {
-        let mut inbox = Inbox::default();
-        for index in 0..MAX_SENDERS {
-            inbox.take_in(mail(&format!("a-{index}")), 1).expect("room");
-            inbox.take();
-        }
-        assert_eq!(inbox.take_in(mail("one-more"), 50), Err(Unheard::Full));
-        assert_eq!(inbox.take_in(mail("one-more"), 51), Ok(()));
-        assert_eq!(inbox.due.len(), 1);
-        let told = (0..3_000).filter(|cycle| inbox.refused(*cycle));
-        assert_eq!(told.count(), 3);
-        assert_eq!(inbox.counts(), (MAX_SENDERS as u64 + 1, 3_000));
-    }
-}
+mod tests;

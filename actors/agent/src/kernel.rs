@@ -10,8 +10,10 @@
 //! 3. No action is carried out that the body's gate has not granted, nor one that does harm when it is repeated before
 //!    it is durable that it is about to be (`journal`).
 
+mod ask;
 mod message;
 
+use ask::Asking;
 pub(crate) use message::KernelMessage;
 use message::Pulse;
 
@@ -20,7 +22,7 @@ use crate::goals::{self, CancelGoal, GetGoal, GoalEntry, ListGoals, SubmitGoal};
 use crate::guard::GuardMessage;
 use crate::journal::Journal;
 use crate::level45::{Cut, Level45Message};
-use crate::messages::{GetRoleState, RoleState};
+use crate::messages::{Ask, GetRoleState, RoleState};
 use crate::quota::Quota;
 use crate::tree::{Registered, Tree, role};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
@@ -106,6 +108,7 @@ pub(crate) struct Cycling {
     told: Instant,
     quota: Quota,
     unreadable: bool,
+    asking: Asking,
     _registered: Registered,
 }
 
@@ -135,6 +138,7 @@ impl Actor for KernelActor {
             .receives::<CancelGoal>()
             .receives::<ListGoals>()
             .receives::<GetGoal>()
+            .receives::<Ask>()
             .build();
         let now = Instant::now();
         let mut cycling = Cycling {
@@ -149,6 +153,7 @@ impl Actor for KernelActor {
             told: now,
             quota: Quota::new(self.tree.shared.spec.cpu_quota),
             unreadable: false,
+            asking: Asking::default(),
             start,
             handle,
             _registered: self.tree.register(Some(&role(ROLE)), &self.mailbox, endpoint),
@@ -186,6 +191,8 @@ impl Actor for KernelActor {
                 let news = state.start.journal.look(&mut state.start.goals);
                 self.tell_of_journal(news, state);
             }
+            KernelMessage::Ask(request) => self.asked(request, state),
+            KernelMessage::Told(asked) => self.told(*asked, state),
             KernelMessage::Goals(request) => request.reply.send(Ok(goals::list(&state.start.goals))),
             KernelMessage::Goal(request) => {
                 let shown = goals::show(&state.start.goals, &request.message.goal);
@@ -268,6 +275,7 @@ impl KernelActor {
             advice: advised,
             late: missed > 0,
             quota_share: state.quota.share(),
+            peers: state.asking.is_free() && self.tree.has_peers(),
         };
         let step = start.body.turn_on_duty(&mut start.kernel, &perceived, duty);
         start.goals.end(step.action, step.task);
@@ -353,20 +361,21 @@ impl KernelActor {
             self.tree.shared.log.emit(start.cycle, incident);
         }
         match action {
-            // A switch of forecaster the kernel has carried out itself, and no peer is ever on offer.
-            Action::Hold | Action::SwitchForecaster { .. } | Action::AskPeer { .. } => {}
+            // A switch of forecaster the kernel has carried out itself.
+            Action::Hold | Action::SwitchForecaster { .. } => {}
             Action::RaiseIncident { .. } | Action::ClearIncident => {}
+            Action::AskPeer { group } => self.ask(group, state),
             Action::SampleFaster { group } => {
                 let done = start.environment.act(Command::SampleFaster { group }).is_ok();
                 start.body.sampled(action, done);
                 start.kernel.sampled(action, done);
-                start.goals.sampled(action, done);
+                start.goals.came_out(action, done);
             }
             Action::SampleSlower { group } => {
                 let done = start.environment.act(Command::SampleSlower { group }).is_ok();
                 start.body.sampled(action, done);
                 start.kernel.sampled(action, done);
-                start.goals.sampled(action, done);
+                start.goals.came_out(action, done);
             }
             Action::ChangePeriod { change } => self.change_period(change, state)?,
         }

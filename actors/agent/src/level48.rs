@@ -126,9 +126,11 @@ fn hand_up(part: &Part<Level48>, baton: &Baton, tree: &Arc<Tree>) {
     let Ok(credit) = tree.above_48.admit(0) else {
         return;
     };
+    let come = tree.inbox().take();
     let aside = Aside {
         purpose: PURPOSE,
-        mail: tree.inbox().take(),
+        mail: come.mail,
+        unanswered: come.unanswered,
         group: tree.shared.spec.group.clone(),
         quotas: tree.quotas(),
         qualification: Qualification::from(&*report),

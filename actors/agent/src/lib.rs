@@ -80,5 +80,5 @@ pub use environment::{Command, Description, Dimension, Environment, EnvironmentE
 pub use error::AgentError;
 pub use handle::{AgentEvents, AgentHandle};
 pub use hosts::Hosts;
-pub use ports::{Letter, LocalPeers, Peers, Recipients};
+pub use ports::{Asked, Letter, LocalPeers, Peers, Question, Recipients, Whom};
 pub use runtime::{AgentRuntime, OpenEnvironment};

@@ -7,6 +7,7 @@ use crate::qualification::Qualification;
 use crate::self_model::SelfModel;
 use rungs_host::Wire;
 use rungs_host::metering::MeterReading;
+use rungs_types::peer::Answer;
 use rungs_types::{AgentId, AgentSpec, AgentStatus, Authority, CheckpointId, Epoch, Level, NodeName, PeerMessage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -135,6 +136,19 @@ pub struct Say {
 }
 wire!(Say, "agent.peer" => Heard, Self { from: example_agent(), message: PeerMessage::Kept { id: 1 } });
 
+/// Another agent asks what is to be expected of a group of dimensions; sent to `<agent>#kernel`. An agent with Level 4.9
+/// answers one question of each other agent of its tenant in 50 of its cycles, unless it has come to distrust it, and
+/// refuses the others. Who asks is vouched for as in [`Say`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// Who asks.
+    pub from: AgentId,
+    /// The name of the group, as the environment of whoever is asked has it.
+    pub about: String,
+}
+wire!(Ask, "agent.ask" => Answer, Self { from: example_agent(), about: "cpu".to_owned() });
+
 /// What the agent has heard of other agents, and which of them it models.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -216,8 +230,12 @@ pub struct LevelStanding {
 pub struct Acquaintance {
     /// Messages taken in since the last start of its tree.
     pub heard: u64,
-    /// Messages refused since then.
+    /// Messages and questions refused since then.
     pub refused: u64,
+    /// Questions put to other agents since then that were answered,
+    pub answered: u64,
+    /// and those that were not.
+    pub unanswered: u64,
     /// The agents that Level 4.9 models, as of its last pass.
     pub modelled: Vec<ModelledAgent>,
 }

@@ -1,6 +1,6 @@
 //! Joins a cluster as an operator: a hidden member of the mesh that owns no agent and no vote.
 
-use crate::local::LocalCluster;
+use crate::local::{LocalCluster, LocalError};
 use anyhow::Context as _;
 use rungs_directory::{Directory, Member, StaticPlacement};
 use rungs_host::clock::Clock;
@@ -43,15 +43,20 @@ impl Joined {
 }
 
 /// Joins the cluster of a folder, or through one node of it; returns when a first link is up, or, with `wait` off,
-/// at once.
+/// at once. Through a node it needs no more of the folder than the certificate authority: that node sends on what is for
+/// the agents of others.
 pub async fn join(dir: &Path, connect: Option<SocketAddr>, wait: bool) -> anyhow::Result<Joined> {
-    let cluster = LocalCluster::load(dir)?;
+    let cluster = match LocalCluster::load(dir) {
+        Err(LocalError::Missing { .. }) if connect.is_some() => None,
+        cluster => Some(cluster?),
+    };
+    let listed = || cluster.iter().flat_map(|cluster| &cluster.members);
     let clock = Clock::system();
     let incarnation = clock.incarnation(None);
     let identity = operator(dir, incarnation.0)?;
     let addresses: Vec<SocketAddr> = match connect {
         Some(address) => vec![address],
-        None => cluster.members.iter().map(|member| member.address).collect(),
+        None => listed().map(|member| member.address).collect(),
     };
     let seed = |node: Option<NodeName>, address: SocketAddr| Seed {
         node,
@@ -59,9 +64,7 @@ pub async fn join(dir: &Path, connect: Option<SocketAddr>, wait: bool) -> anyhow
     };
     let seeds: Vec<Seed> = match connect {
         Some(address) => vec![seed(None, address)],
-        None => cluster
-            .members
-            .iter()
+        None => listed()
             .map(|member| seed(Some(member.name.clone()), member.address))
             .collect(),
     };
@@ -83,20 +86,27 @@ pub async fn join(dir: &Path, connect: Option<SocketAddr>, wait: bool) -> anyhow
     };
     let transport = ClusterTransport::bind(transport, timers.clone(), None).await?;
     let mesh = Mesh::start(config, transport, Arc::new(Endpoints::new()), EventHub::default()).await?;
-    let members = cluster.members.iter();
-    let members = members.map(|member| Member {
-        node: member.name.clone(),
-        weight: member.weight,
-    });
-    let placement = StaticPlacement::new(members.collect())?;
-    let directory = Directory::new(mesh.clone(), Arc::new(placement));
     if wait {
-        let members = if connect.is_some() { 1 } else { cluster.members.len() };
+        let members = if connect.is_some() { 1 } else { listed().count() };
         if let Err(error) = first_link(&mesh, members, &addresses, dir).await {
             mesh.stop().await;
             return Err(error);
         }
     }
+    let mut members: Vec<Member> = listed()
+        .map(|member| Member {
+            node: member.name.clone(),
+            weight: member.weight,
+        })
+        .collect();
+    if cluster.is_none() {
+        let linked = mesh.peers();
+        members.extend(linked.keys().map(|node| Member {
+            node: node.clone(),
+            weight: 1,
+        }));
+    }
+    let directory = Directory::new(mesh.clone(), Arc::new(StaticPlacement::new(members)?));
     Ok(Joined {
         router: Arc::new(directory),
         mesh,

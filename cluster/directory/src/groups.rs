@@ -67,6 +67,11 @@ impl Directory {
     ) -> Result<usize, Refusal> {
         self.inner.tell_group(group, sender, payload).await
     }
+
+    /// The members of a group on every node that answers, as of the last look-up.
+    pub async fn members_of(&self, group: &AgentId) -> BTreeSet<AgentId> {
+        self.inner.members_of(group).await
+    }
 }
 
 impl Inner {
@@ -76,8 +81,7 @@ impl Inner {
         sender: Option<&AgentId>,
         payload: &Payload,
     ) -> Result<usize, Refusal> {
-        let mut members = self.mesh.endpoints().groups().members(group, usize::MAX);
-        members.extend(self.members_elsewhere(group).await.iter().cloned());
+        let members = self.members_of(group).await;
         let mut failed = None;
         let mut sent = 0;
         for agent in groups::recipients(&members, sender, MAX_RECIPIENTS) {
@@ -95,6 +99,12 @@ impl Inner {
             }
             _ => Ok(sent),
         }
+    }
+
+    async fn members_of(&self, group: &AgentId) -> BTreeSet<AgentId> {
+        let mut members = self.mesh.endpoints().groups().members(group, usize::MAX);
+        members.extend(self.members_elsewhere(group).await.iter().cloned());
+        members
     }
 
     async fn members_elsewhere(&self, group: &AgentId) -> Arc<BTreeSet<AgentId>> {

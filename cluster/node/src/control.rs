@@ -87,7 +87,7 @@ impl Control {
             agent: agent.id().clone(),
             node: parts.directory.node().clone(),
             state: state_name(entry.state).to_owned(),
-            environment: serde_json::to_string(&agent.spec().environment).unwrap_or_default(),
+            environment: agent.spec().environment.clone(),
             level: level.to_string(),
             authority: authority.to_string(),
             cycles: agent.cycle(),

@@ -1,11 +1,13 @@
-//! How what agents say leaves the node: a bounded queue, and one task that sends by the directory.
+//! How what agents say leaves the node: a bounded queue, and one task that sends by the directory. Questions do not queue:
+//! an agent has at most one on its way.
 //!
-//! Nothing waits for it: a letter for which there is no room is dropped and counted, and one that cannot be delivered is
+//! Nothing waits for a letter: one for which there is no room is dropped and counted, and one that cannot be delivered is
 //! counted. Agents live with lost letters.
 
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream;
-use rungs_agent::{Letter, Peers, Recipients};
+use rungs_agent::{Asked, Letter, Peers, Question, Recipients, Whom};
 use rungs_directory::Directory;
 use rungs_host::{Refusal, Router, tasks};
 use std::sync::Arc;
@@ -19,41 +21,58 @@ const AT_A_TIME: usize = 16;
 
 /// What became of letters.
 #[derive(Debug, Default)]
-pub(crate) struct Counts {
+struct Counts {
     dropped: AtomicU64,
     sent: AtomicU64,
     undelivered: AtomicU64,
 }
 
-/// See the module. The task ends with this.
-#[derive(Debug)]
-pub(crate) struct Post {
-    queue: mpsc::Sender<Letter>,
-    counts: Arc<Counts>,
-}
-
-impl Post {
-    /// Starts the task.
-    pub(crate) fn start(directory: Directory) -> Self {
-        let (queue, letters) = mpsc::channel(MAX_LETTERS);
-        let counts = Arc::<Counts>::default();
-        let post = Self {
-            queue,
-            counts: Arc::clone(&counts),
-        };
-        let letters = stream::unfold(letters, async |mut letters| Some((letters.recv().await?, letters)));
-        tasks::spawn("peer messages", async move {
-            letters
-                .for_each_concurrent(AT_A_TIME, |letter| carry(&directory, &counts, letter))
-                .await;
-        });
-        post
+impl Counts {
+    /// Dropped, sent, undelivered.
+    fn read(&self) -> [u64; 3] {
+        [&self.dropped, &self.sent, &self.undelivered].map(|count| count.load(Ordering::Relaxed))
     }
 }
 
-impl Peers for Post {
+/// The letters that wait, and the task that sends them. The task ends with this, when it has sent what waits.
+#[derive(Debug)]
+struct Queue {
+    letters: mpsc::Sender<Letter>,
+    counts: Arc<Counts>,
+}
+
+impl Queue {
+    /// Starts the task; `deliver` sends one letter.
+    fn start<D, F>(deliver: D) -> Self
+    where
+        D: Fn(Letter) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), Refusal>> + Send + 'static,
+    {
+        let (queue, letters) = mpsc::channel(MAX_LETTERS);
+        let counts = Arc::<Counts>::default();
+        let counted = Arc::clone(&counts);
+        let letters = stream::unfold(letters, async |mut letters| Some((letters.recv().await?, letters)));
+        tasks::spawn("peer messages", async move {
+            let carry = |letter: Letter| {
+                let (from, sending) = (letter.from.clone(), deliver(letter));
+                let counts = Arc::clone(&counted);
+                async move {
+                    match sending.await {
+                        Ok(()) => drop(counts.sent.fetch_add(1, Ordering::Relaxed)),
+                        Err(refusal) => {
+                            counts.undelivered.fetch_add(1, Ordering::Relaxed);
+                            tracing::debug!(%from, %refusal, "what an agent said was not delivered");
+                        }
+                    }
+                }
+            };
+            letters.for_each_concurrent(AT_A_TIME, carry).await;
+        });
+        Self { letters: queue, counts }
+    }
+
     fn send(&self, letter: Letter) -> bool {
-        let taken = self.queue.try_send(letter).is_ok();
+        let taken = self.letters.try_send(letter).is_ok();
         if !taken && self.counts.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!("more messages between agents than can be sent; the first is dropped");
         }
@@ -61,28 +80,43 @@ impl Peers for Post {
     }
 }
 
-impl Drop for Post {
+impl Drop for Queue {
     fn drop(&mut self) {
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let (sent, dropped) = (read(&self.counts.sent), read(&self.counts.dropped));
-        let undelivered = read(&self.counts.undelivered);
+        let [dropped, sent, undelivered] = self.counts.read();
         tracing::debug!(sent, dropped, undelivered, "messages between agents");
     }
 }
 
-async fn carry(directory: &Directory, counts: &Counts, letter: Letter) {
-    let from = letter.from.clone();
-    match deliver(directory, letter).await {
-        Ok(()) => drop(counts.sent.fetch_add(1, Ordering::Relaxed)),
-        Err(refusal) => {
-            counts.undelivered.fetch_add(1, Ordering::Relaxed);
-            tracing::debug!(%from, %refusal, "what an agent said was not delivered");
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Post {
+    queue: Queue,
+    directory: Directory,
+}
+
+impl Post {
+    /// Starts the task.
+    pub(crate) fn start(directory: Directory) -> Self {
+        let carrier = directory.clone();
+        Self {
+            queue: Queue::start(move |letter| deliver(carrier.clone(), letter)),
+            directory,
         }
     }
 }
 
+impl Peers for Post {
+    fn send(&self, letter: Letter) -> bool {
+        self.queue.send(letter)
+    }
+
+    fn ask(&self, question: Question) -> BoxFuture<'static, Asked> {
+        Box::pin(ask(self.directory.clone(), question))
+    }
+}
+
 /// To all that it is for; an error if one of them is out of reach.
-async fn deliver(directory: &Directory, letter: Letter) -> Result<(), Refusal> {
+async fn deliver(directory: Directory, letter: Letter) -> Result<(), Refusal> {
     let payload = letter.payload()?;
     match letter.to {
         Recipients::Agents(agents) => {
@@ -101,3 +135,30 @@ async fn deliver(directory: &Directory, letter: Letter) -> Result<(), Refusal> {
         }
     }
 }
+
+async fn ask(directory: Directory, question: Question) -> Asked {
+    let of = match &question.whom {
+        Whom::Agent(agent) => Some(agent.clone()),
+        Whom::OneOf(name) => {
+            let group = question.from.beside(name.clone());
+            question.choose(&directory.members_of(&group).await)
+        }
+    };
+    let Some(of) = of else {
+        return question.unasked();
+    };
+    let answer = match question.payload() {
+        Ok(payload) => {
+            let to = Question::address(of.clone());
+            directory.ask(to, payload, question.deadline).await
+        }
+        Err(refusal) => Err(refusal),
+    };
+    Asked {
+        of: Some(of),
+        answer: answer.and_then(|payload| payload.decode()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -115,7 +115,7 @@ pub enum Command {
         schema: bool,
     },
     /// Start an agent on the node that its name belongs to.
-    #[command(after_help = "Examples:\n  spawn ops-99\n  spawn demo --env sim:8:7 --rate 20 --seed 3")]
+    #[command(after_help = "Examples:\n  spawn ops-99\n  spawn demo --env sim:8:7 --rate 20 --seed 3 --group web")]
     Spawn(Spawn),
     /// Stop an agent; its state is saved.
     #[command(after_help = "Example: stop ops-99 --yes")]
@@ -230,6 +230,9 @@ pub struct Spawn {
     /// Particles of the belief filter, 10 to 10000.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(10..=10_000))]
     pub particles: u32,
+    /// The group of agents that it speaks to.
+    #[arg(long)]
+    pub group: Option<AgentName>,
 }
 
 /// Arguments of `inject`.

@@ -137,7 +137,7 @@ mod tests {
             ("describe ", "@n1/admin ops-1 ops-1#kernel user:greeter"),
             ("log ", "error warn info debug trace"),
             ("log debug --node ", "n1"),
-            ("spawn x --", "--env --rate --seed --particles"),
+            ("spawn x --", "--env --rate --seed --particles --group"),
             ("call ops-1 agent.status ", ""),
             ("nonsense ", ""),
         ] {

@@ -2,7 +2,7 @@
 //! agent itself, and starting and stopping agents to `@node/agents` (see `rungs_agent::messages`).
 
 use rungs_host::{KindDescription, TreeNode, Wire};
-use rungs_types::{Address, AgentId, Authority, NodeName};
+use rungs_types::{Address, AgentId, Authority, EnvironmentSpec, NodeName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,15 @@ pub struct NodeReport {
     pub draining: bool,
     /// The other members as this node sees them.
     pub peers: Vec<PeerReport>,
+}
+
+/// One node in a list.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NodeRow {
+    /// Its name.
+    pub node: NodeName,
+    /// How it is; absent if it does not answer.
+    pub report: Option<NodeReport>,
 }
 
 /// Another node as one node sees it.
@@ -86,7 +95,7 @@ pub struct AgentRow {
     /// `running`, `parked` or `restarting`.
     pub state: String,
     /// What it watches.
-    pub environment: String,
+    pub environment: EnvironmentSpec,
     /// Its highest level above L3 that computes, such as `L4.8`.
     pub level: String,
     /// The authority of that level.

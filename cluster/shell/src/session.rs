@@ -6,7 +6,7 @@ mod operate;
 
 use crate::command::{self, Command, LineError, Message, Spawn};
 use crate::protocol::{
-    ADMIN_ROLE, AGENTS_ROLE, AgentRow, Describe, ListActors, ListAgents, NodeInfo, NodeReport, SetLog,
+    ADMIN_ROLE, AGENTS_ROLE, AgentRow, Describe, ListActors, ListAgents, NodeInfo, NodeReport, NodeRow, SetLog,
 };
 use crate::table::Style;
 use crate::views;
@@ -67,10 +67,12 @@ impl ShellError {
         }
     }
 
-    /// The exit code of a command that ends with this error: 2 for a wrong line, 1 for all else.
+    /// The exit code of a command that ends with this error: 2 for a line that is not in the grammar, 1 for all else. A
+    /// message that is not JSON, or not a goal, is refused here as its receiver would refuse it.
     pub fn exit_code(&self) -> u8 {
         match self {
-            ShellError::Line(_) | ShellError::Json(_) | ShellError::Goal(_) => 2,
+            ShellError::Line(_) => 2,
+            ShellError::Json(_) | ShellError::Goal(_) => ErrorCode::Malformed.exit_code(),
             ShellError::Refused { refusal } => refusal.code.exit_code(),
             ShellError::NotConfirmed | ShellError::Io(_) => 1,
         }
@@ -227,9 +229,12 @@ impl Session {
 
     async fn nodes(&self, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
         let answers = self.ask_all(&NodeInfo {}).await;
-        let reports: Vec<(NodeName, Option<NodeReport>)> =
-            answers.into_iter().map(|(node, answer)| (node, answer.ok())).collect();
-        self.print_json_or(out, &reports, |reports| views::nodes(reports, self.options.style))
+        let row = |(node, answer): (NodeName, Result<NodeReport, Refusal>)| NodeRow {
+            node,
+            report: answer.ok(),
+        };
+        let rows: Vec<NodeRow> = answers.into_iter().map(row).collect();
+        self.print_json_or(out, &rows, |rows| views::nodes(rows, self.options.style))
     }
 
     async fn tree(&self, target: Option<&str>, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
@@ -339,6 +344,7 @@ impl Session {
             rate_hz: spawn.rate,
             seed: spawn.seed,
             particles: spawn.particles,
+            group: spawn.group,
             ..AgentSpec::new(spawn.agent)
         };
         let owner = self.router.owner(&spec.agent.clone().into()).await?;

@@ -1,19 +1,19 @@
 //! What the answers look like to a person.
 
 use crate::capabilities::capabilities;
-use crate::protocol::{AgentRow, NodeReport};
+use crate::protocol::{AgentRow, NodeRow};
 use crate::table::{Cell, Style, Table, Tone, one_line, paint};
 use rungs_agent::messages::AgentDescription;
 use rungs_host::supervisor::NodeState;
 use rungs_host::{KindDescription, TreeNode};
-use rungs_types::{Address, Authority, NodeName};
+use rungs_types::{Address, Authority};
 use std::fmt::Write;
 
 /// Characters of "waits for ", under which the second and further things that a level waits for stand.
 const WAITS_FOR_CHARS: usize = 10;
 
 /// The nodes: who answers, what runs there, which links are up.
-pub fn nodes(reports: &[(NodeName, Option<NodeReport>)], style: Style) -> String {
+pub fn nodes(rows: &[NodeRow], style: Style) -> String {
     let mut table = Table::new(&[
         "node",
         "state",
@@ -25,9 +25,9 @@ pub fn nodes(reports: &[(NodeName, Option<NodeReport>)], style: Style) -> String
         "memory",
         "links",
     ]);
-    for (name, report) in reports {
+    for NodeRow { node, report } in rows {
         let Some(report) = report else {
-            table.row([Cell::text(name), Cell::text("no answer").tone(Tone::Bad)]);
+            table.row([Cell::text(node), Cell::text("no answer").tone(Tone::Bad)]);
             continue;
         };
         let state = if report.draining {
@@ -48,7 +48,7 @@ pub fn nodes(reports: &[(NodeName, Option<NodeReport>)], style: Style) -> String
         };
         let incarnation = report.node.split_once('~').map_or("-", |(_, incarnation)| incarnation);
         table.row([
-            Cell::text(name),
+            Cell::text(node),
             Cell::text(state.0).tone(state.1),
             Cell::text(incarnation),
             Cell::number(span(report.uptime_ms)),

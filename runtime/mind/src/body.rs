@@ -24,8 +24,8 @@ pub const BUDGET_PER_CYCLE_US: u64 = 100;
 pub const MAX_BUDGET_US: u64 = 10_000;
 /// Cycles over which the consumption of a resource is measured.
 pub const SLOPE_CYCLES: usize = 50;
-/// What the kernel may do to the outside; there is no peer to ask.
-const SCOPES: [&str; 3] = ["environment.sample", "incident.write", "agent.period"];
+/// What the kernel may do to the outside; the last one only where the agent knows other agents.
+const SCOPES: [&str; 4] = ["environment.sample", "incident.write", "agent.period", "peer.ask"];
 
 /// What an environment is to a body.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +57,8 @@ pub struct Perceived<'a> {
     pub late: bool,
     /// Use of the agent's processor quota, as a share of it; 0 without a quota.
     pub quota_share: f64,
+    /// There is another agent that can be asked.
+    pub peers: bool,
 }
 
 /// What the body remembers.
@@ -83,6 +85,8 @@ pub struct Body {
     tenant: TenantName,
     groups: usize,
     adjustable: bool,
+    /// It may ask other agents.
+    asks: bool,
     /// Dimension and capacity of each resource.
     capacities: Vec<(usize, f64)>,
     ethics: EthicalKernel,
@@ -103,6 +107,7 @@ impl Body {
             tenant,
             groups: environment.groups.len(),
             adjustable: environment.adjustable,
+            asks: false,
             ethics: EthicalKernel::default(),
             state: BodyState {
                 budget_us: MAX_BUDGET_US,
@@ -114,6 +119,13 @@ impl Body {
             resources: Vec::with_capacity(capacities.len()),
             capacities,
         }
+    }
+
+    /// Whether it may ask other agents; not without this.
+    #[must_use]
+    pub fn asking(mut self, asks: bool) -> Self {
+        self.asks = asks;
+        self
     }
 
     /// Goes on where [`Body::snapshot`] was taken; a state of another environment is not taken.
@@ -149,7 +161,8 @@ impl Body {
 
     /// The same, with what goals and the strategy in force ask of it.
     pub fn turn_on_duty(&mut self, kernel: &mut Kernel, perceived: &Perceived<'_>, duty: Duty) -> Step {
-        let available = self.begin_cycle();
+        let mut available = self.begin_cycle();
+        available.peers &= perceived.peers;
         let pace = Pace {
             late: perceived.late,
             stretched: self.stretch() > 1,
@@ -206,7 +219,7 @@ impl Body {
             faster: open(&state.fastest),
             slower: open(&state.slowest),
             incidents: true,
-            peers: false,
+            peers: self.asks,
             longer_period: state.stretch < MAX_STRETCH,
             shorter_period: state.stretch > 1,
         }
@@ -222,7 +235,7 @@ impl Body {
             ethics: EthicalGate {
                 kernel: &self.ethics,
                 tenant: &self.tenant,
-                scopes_granted: &SCOPES,
+                scopes_granted: &SCOPES[..SCOPES.len() - usize::from(!self.asks)],
                 cost,
                 reserved: cost,
             },
@@ -364,10 +377,12 @@ mod tests {
 
     #[test]
     fn an_action_without_a_granted_scope_is_refused_by_the_ethical_kernel() {
-        assert_eq!(
-            body().gate().permit(&Action::AskPeer { group: 0 }),
-            Err(Refusal::Ethics)
-        );
+        let ask = Action::AskPeer { group: 0 };
+        assert!(!body().begin_cycle().peers);
+        assert_eq!(body().gate().permit(&ask), Err(Refusal::Ethics));
+        let mut asking = body().asking(true);
+        assert!(asking.begin_cycle().peers);
+        assert_eq!(asking.gate().permit(&ask), Ok(()));
     }
 
     #[test]

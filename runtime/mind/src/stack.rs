@@ -120,7 +120,7 @@ impl Stack {
             groups: surroundings.groups.clone(),
             cycle: 0,
             kernel: Kernel::new(setup::kernel(spec, Arc::clone(&groups)))?,
-            body: Body::new(spec.agent.tenant.clone(), surroundings),
+            body: Body::new(spec.agent.tenant.clone(), surroundings).asking(spec.highest >= Level::L49),
             goals: Runner::new(surroundings.group_of.len(), surroundings.groups.len()),
             desk: Desk::default(),
             sentry: Sentry::default(),
@@ -170,6 +170,7 @@ impl Stack {
             late,
             // Processor time is the host's to meter; a stack has none to answer for.
             quota_share: 0.0,
+            peers: false,
         };
         let turn = self.body.turn_on_duty(&mut self.kernel, &perceived, duty);
         let action = turn.action;
@@ -224,7 +225,7 @@ impl Stack {
     pub fn sampled(&mut self, action: Action, done: bool) {
         self.body.sampled(action, done);
         self.kernel.sampled(action, done);
-        self.goals.sampled(action, done);
+        self.goals.came_out(action, done);
     }
 
     /// Sets a user's goal; false if it was there already.

@@ -12,13 +12,16 @@ pub const MAX_NAME_CHARS: usize = 63;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Nothing was given.
-    #[error("a {kind} name is empty; expected 1 to {MAX_NAME_CHARS} characters of a-z, 0-9, '-' and '_'")]
+    #[error(
+        "{} name is empty; expected 1 to {MAX_NAME_CHARS} characters of a-z, 0-9, '-' and '_'",
+        one(kind)
+    )]
     Empty {
         /// Which name, for example `agent`.
         kind: &'static str,
     },
     /// More than [`MAX_NAME_CHARS`] characters.
-    #[error("a {kind} name has {chars} characters; expected at most {MAX_NAME_CHARS}")]
+    #[error("{} name has {chars} characters; expected at most {MAX_NAME_CHARS}", one(kind))]
     TooLong {
         /// Which name.
         kind: &'static str,
@@ -27,7 +30,8 @@ pub enum NameError {
     },
     /// A character outside the grammar.
     #[error(
-        "a {kind} name has {found:?} at position {position}; expected a-z, 0-9, '-' or '_', first a letter or digit"
+        "{} name has {found:?} at position {position}; expected a-z, 0-9, '-' or '_', first a letter or digit",
+        one(kind)
     )]
     BadCharacter {
         /// Which name.
@@ -37,6 +41,16 @@ pub enum NameError {
         /// Its position, counted from 1.
         position: usize,
     },
+}
+
+/// One of a kind, with its article.
+fn one(kind: &str) -> String {
+    let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {kind}")
 }
 
 fn check(kind: &'static str, text: &str) -> Result<(), NameError> {
@@ -168,6 +182,25 @@ impl Default for TenantName {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_name_is_said_with_the_right_article() {
+        let said = |error: NameError| error.to_string();
+        let of = |kind| {
+            [
+                said(NameError::Empty { kind }),
+                said(NameError::TooLong { kind, chars: 64 }),
+                said(NameError::BadCharacter {
+                    kind,
+                    found: 'W',
+                    position: 1,
+                }),
+            ]
+        };
+        assert!(of("agent").iter().all(|text| text.starts_with("an agent name ")));
+        assert!(of("actor").iter().all(|text| text.starts_with("an actor name ")));
+        assert!(of("node").iter().all(|text| text.starts_with("a node name ")));
+    }
 
     #[test]
     fn a_name_is_a_dns_label_with_underscores() {

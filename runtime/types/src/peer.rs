@@ -1,4 +1,5 @@
-//! What agents say to each other. Typed, small and bounded; an agent speaks at most once in 50 cycles.
+//! What agents say to each other, and what they answer when they are asked. Typed, small and bounded; an agent speaks at
+//! most once in 50 cycles.
 //!
 //! Times are counted from when a message is taken in, in the cycles of whoever takes it in: no two agents count alike.
 
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub const MAX_RECIPIENTS: usize = 5;
 /// Most kinds of goals that a report names: there are no more.
 pub const MAX_REPORTED_GOALS: usize = ValueDimension::ALL.len();
+/// Most dimensions that an answer tells of.
+pub const MAX_TOLD: usize = 4;
 /// Longest time until a claim is to be checked or a promise kept, in cycles.
 pub const MAX_WITHIN_CYCLES: u32 = 10_000;
 
@@ -123,6 +126,60 @@ impl PeerMessage {
     }
 }
 
+/// What an agent says of a group of dimensions that it was asked about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The dimensions of the group that it has seen lately, 1 to [`MAX_TOLD`], each once.
+    pub dimensions: Vec<Told>,
+    /// For so many cycles it can be checked, 1 to 10,000.
+    pub within_cycles: u32,
+}
+
+/// What it says of one dimension, in the unit of its environment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Told {
+    /// The dimension's name.
+    pub name: String,
+    /// Its forecast of the next value.
+    pub value: f64,
+    /// It is not expected to fall below this,
+    pub lowest: f64,
+    /// nor to rise above this.
+    pub highest: f64,
+}
+
+impl Answer {
+    /// Checks every range.
+    pub fn validate(&self) -> Result<(), SpecError> {
+        let sane = |told: &Told| {
+            let order = told.lowest <= told.value && told.value <= told.highest;
+            order && told.lowest.is_finite() && told.highest.is_finite()
+        };
+        let once = |at: usize| self.dimensions[..at].iter().all(|o| o.name != self.dimensions[at].name);
+        let count = (1..=MAX_TOLD).contains(&self.dimensions.len());
+        let each = self
+            .dimensions
+            .iter()
+            .enumerate()
+            .all(|(at, told)| sane(told) && once(at));
+        let fault = match (count && each, (1..=MAX_WITHIN_CYCLES).contains(&self.within_cycles)) {
+            (true, true) => return Ok(()),
+            (false, _) => (
+                "answer.dimensions",
+                "1 to 4 dimensions, each once, lowest <= value <= highest",
+            ),
+            (true, false) => ("answer.within_cycles", "1 to 10000"),
+        };
+        Err(SpecError::OutOfRange {
+            field: fault.0,
+            found: "another".to_owned(),
+            expected: fault.1.to_owned(),
+        })
+    }
+}
+
 /// A message that came in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mail {
@@ -195,6 +252,38 @@ mod tests {
         ];
         for message in bad {
             assert!(message.validate().is_err(), "{message:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_tells_nothing_too_much_or_what_cannot_be_is_refused() {
+        let told = |name: &str, lowest, value, highest| Told {
+            name: name.to_owned(),
+            value,
+            lowest,
+            highest,
+        };
+        let answer = |dimensions: &[Told], within_cycles| Answer {
+            dimensions: dimensions.to_vec(),
+            within_cycles,
+        };
+        let four = ["a", "b", "c", "d"].map(|name| told(name, -1.0, 0.0, 1.0));
+        assert!(answer(&four, MAX_WITHIN_CYCLES).validate().is_ok());
+        assert!(answer(&[told("a", 2.0, 2.0, 2.0)], 1).validate().is_ok());
+        let five = [&four[..], &[told("e", 0.0, 0.0, 0.0)]].concat();
+        let bad = [
+            answer(&[], 1),
+            answer(&five, 1),
+            answer(&[four[0].clone(), four[0].clone()], 1),
+            answer(&[told("a", 1.0, 0.5, 2.0)], 1),
+            answer(&[told("a", 1.0, 2.5, 2.0)], 1),
+            answer(&[told("a", f64::NEG_INFINITY, 0.0, 1.0)], 1),
+            answer(&[told("a", 0.0, f64::NAN, 1.0)], 1),
+            answer(&four, 0),
+            answer(&four, MAX_WITHIN_CYCLES + 1),
+        ];
+        for answer in bad {
+            assert!(answer.validate().is_err(), "{answer:?}");
         }
     }
 }

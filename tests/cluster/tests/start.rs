@@ -44,6 +44,49 @@ async fn a_shell_for_a_cluster_that_does_not_run_says_so() {
 }
 
 #[tokio::test]
+async fn through_one_node_a_shell_with_nothing_but_the_authority_reaches_the_agents_of_all() {
+    let cluster = Cluster::start("through", &["--nodes", "2", "--agents", "6", "--rate", "10"]).await;
+    let rows = cluster.json("agents").await;
+    let of = |node: &str| {
+        let mut rows = rows.as_array().expect("a list").iter();
+        let row = rows.find(|row| row["node"] == node).expect("each node has one");
+        row["agent"].as_str().expect("a name").to_owned()
+    };
+    let dir = temp_dir("through-copy").expect("a folder can be made");
+    std::fs::create_dir(dir.path().join("ca")).expect("it is empty");
+    for file in ["ca/ca.pem", "ca/ca.key", "ca/cookie", "ca/cluster-id"] {
+        std::fs::copy(cluster.dir().join(file), dir.path().join(file)).expect("copied");
+    }
+    let listed = std::fs::read_to_string(cluster.dir().join("cluster.toml")).expect("it is there");
+    let address = listed.lines().find_map(|line| line.strip_prefix("address = "));
+    let address = address.expect("each member has one").trim_matches('"');
+    let run = async |line: &str, arguments: &[&str]| {
+        let mut command = Command::new(program());
+        command
+            .arg("exec")
+            .arg(line)
+            .arg("--json")
+            .arg("--data")
+            .arg(dir.path());
+        command.args(arguments).output().await.expect("it runs")
+    };
+    for agent in [of("n1"), of("n2")] {
+        let output = run(&format!("call {agent} agent.status"), &["--connect", address]).await;
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{agent}: {error}");
+        let status: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert!(status["cycles"].is_u64(), "{status}");
+    }
+    let output = run("nodes", &[]).await;
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        error.contains("cluster.toml is not there"),
+        "without a node to connect to: {error}"
+    );
+    cluster.stop().await;
+}
+
+#[tokio::test]
 async fn a_node_that_cannot_start_is_reported_with_its_last_words() {
     let dir = temp_dir("last-words").expect("a folder can be made");
     std::fs::create_dir(dir.path().join("n1")).expect("it is empty");

@@ -1,7 +1,8 @@
 //! What the kernel receives: its ticks, and what operators and goals want of it.
 
 use crate::goals::{CancelGoal, GetGoal, ListGoals, SubmitGoal};
-use crate::messages::GetRoleState;
+use crate::messages::{Ask, GetRoleState};
+use crate::ports::Asked;
 use crate::track::Track;
 use rungs_host::{Handle, Request, Tick};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,6 +22,10 @@ pub(crate) enum KernelMessage {
     Goals(Request<ListGoals>),
     /// One of them.
     Goal(Request<GetGoal>),
+    /// Another agent asks something.
+    Ask(Request<Ask>),
+    /// A question to another agent came out.
+    Told(Box<Asked>),
     /// The task log has something for callers that wait.
     Durable,
 }
@@ -52,6 +57,12 @@ impl From<Request<ListGoals>> for KernelMessage {
 impl From<Request<GetGoal>> for KernelMessage {
     fn from(request: Request<GetGoal>) -> Self {
         Self::Goal(request)
+    }
+}
+
+impl From<Request<Ask>> for KernelMessage {
+    fn from(request: Request<Ask>) -> Self {
+        Self::Ask(request)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The agent's tree, through its handles: in memory, in paused time unless a thread has to spin.
 
+mod ask;
 mod authority;
+mod constrain;
 mod driver;
 mod faults;
 mod freeze;

@@ -1,4 +1,4 @@
-//! Agents that talk to each other: what is heard, by whom, and what is refused.
+//! Agents that talk to each other: what is heard, by whom, what is refused, and whom they come to model.
 
 use crate::reach::call;
 use crate::support::{Node, cycle, id, spec};
@@ -6,13 +6,78 @@ use rungs_agent::messages::{Acquaintance, GetPeers, Say};
 use rungs_agent::{AgentHandle, Letter, Recipients};
 use rungs_host::{Format, Payload, Wire};
 use rungs_types::peer::{MAX_RECIPIENTS, PeerMessage};
-use rungs_types::{AgentSpec, ErrorCode, Level};
+use rungs_types::{AgentSpec, Authority, ErrorCode, Level};
 
-fn in_group(name: &str) -> AgentSpec {
+pub(crate) fn in_group(name: &str) -> AgentSpec {
     AgentSpec {
         group: Some(id("web").name),
         ..spec(name)
     }
+}
+
+/// Puts Level 4.9 of an agent at this authority; from half on it acts and speaks.
+pub(crate) async fn place(agent: &AgentHandle, autonomy: Authority) {
+    for (level, to) in [(Level::L48, Authority::Full), (Level::L49, autonomy)] {
+        let standing = agent.authority(level, to, "ada").await.expect("accepted");
+        assert_eq!(standing.authority, to);
+    }
+}
+
+/// An agent of the group that speaks.
+async fn speaker(node: &Node, name: &str) -> AgentHandle {
+    let agent = node.hosts.spawn(in_group(name)).await.expect("starts");
+    cycle(&agent, 50).await;
+    place(&agent, Authority::Half).await;
+    agent
+}
+
+async fn after(agent: &AgentHandle, cycles: u64) -> Acquaintance {
+    cycle(agent, agent.cycle() + cycles).await;
+    agent.peers().await.expect("answers")
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_agents_of_a_group_report_to_each_other_and_model_each_other() {
+    let node = Node::paused().await;
+    let (one, two) = (speaker(&node, "ops-1").await, speaker(&node, "ops-2").await);
+    // In no group, and no Level 4.9: nobody speaks to these.
+    let stranger = node.hosts.spawn(spec("alone")).await.expect("starts");
+    let low = AgentSpec {
+        highest: Level::L48,
+        ..in_group("low")
+    };
+    let low = node.hosts.spawn(low).await.expect("starts");
+    for (agent, other) in [(&one, "ops-2"), (&two, "ops-1")] {
+        let known = after(agent, 1_000).await;
+        let modelled: Vec<_> = known.modelled.iter().map(|peer| peer.agent.clone()).collect();
+        assert_eq!(modelled, [id(other)]);
+        assert!(known.heard >= 10 && known.refused == 0, "{known:?}");
+    }
+    for agent in [&stranger, &low] {
+        assert_eq!(after(agent, 10).await, Acquaintance::default());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_agent_speaks_to_more_than_five_of_its_group() {
+    let node = Node::paused().await;
+    let mut agents = Vec::new();
+    for index in 0..8 {
+        let spec = in_group(&format!("ops-{index}"));
+        agents.push(node.hosts.spawn(spec).await.expect("starts"));
+    }
+    let talker = &agents[6];
+    cycle(talker, 50).await;
+    place(talker, Authority::Full).await;
+    cycle(talker, 600).await;
+    let mut hearers = Vec::new();
+    for agent in &agents {
+        if agent.peers().await.expect("answers").heard > 0 {
+            hearers.push(agent.id().to_string());
+        }
+    }
+    assert_eq!(hearers, ["ops-0", "ops-1", "ops-2", "ops-3", "ops-7"]);
+    assert_eq!(hearers.len(), MAX_RECIPIENTS);
 }
 
 fn letter(from: &str, to: Recipients) -> Letter {

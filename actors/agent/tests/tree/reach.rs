@@ -133,6 +133,6 @@ async fn every_message_has_an_example_that_decodes() {
             kinds += 1;
         }
     }
-    // The root, each role's state, the agents of the node, and the goals of the kernel.
-    assert_eq!(kinds, 13 + 10 + 4 + 4);
+    // The root, each role's state, the agents of the node, and the goals of the kernel and the questions to it.
+    assert_eq!(kinds, 13 + 10 + 4 + 4 + 1);
 }

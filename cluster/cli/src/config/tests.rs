@@ -113,7 +113,7 @@ const WRONG: [(&str, &str); 39] = [
     ),
     (
         "agents = [{ agent = \"a\", group = \"Web\" }]",
-        "a agent name has 'W' at position 1; expected a-z, 0-9, '-' or '_', first a letter or digit",
+        "an agent name has 'W' at position 1; expected a-z, 0-9, '-' or '_', first a letter or digit",
     ),
     (
         "agents = [{ agent = \"a\", highest = \"L7\" }]",

@@ -19,7 +19,7 @@ use progress::Progress;
 use rungs_host::{EventFilter, EventStream, Format, Payload, Refusal, Watched, Wire};
 use rungs_mesh::{Ca, Role};
 use rungs_shell::event_line::event_line;
-use rungs_shell::protocol::{ListAgents, NodeInfo, Shutdown};
+use rungs_shell::protocol::{ListAgents, NodeInfo, NodeRow, Shutdown};
 use rungs_shell::session::admin_of;
 use rungs_shell::table::Style;
 use rungs_shell::views::natural;
@@ -181,7 +181,7 @@ async fn look(joined: &Joined, elapsed: Duration, limit: Option<Duration>) -> Lo
         ..Look::default()
     };
     for (node, info, agents) in futures::future::join_all(asks).await {
-        look.nodes.push((node, info));
+        look.nodes.push(NodeRow { node, report: info });
         look.agents.extend(agents);
     }
     look.agents.sort_by_key(|row| natural(&row.agent.to_string()));

@@ -2,10 +2,10 @@
 //! request.
 
 use super::progress::Progress;
-use rungs_shell::protocol::{AgentRow, NodeReport};
+use rungs_shell::protocol::{AgentRow, NodeRow};
 use rungs_shell::table::{Style, Tone, fit, paint};
 use rungs_shell::views;
-use rungs_types::{Authority, Level, NodeName};
+use rungs_types::{Authority, Level};
 use std::collections::VecDeque;
 use std::fmt::Write;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub struct Look {
     /// When it will end by itself.
     pub limit: Option<Duration>,
     /// Each member and its answer.
-    pub nodes: Vec<(NodeName, Option<NodeReport>)>,
+    pub nodes: Vec<NodeRow>,
     /// All agents of the members that answered.
     pub agents: Vec<AgentRow>,
     /// How far they came by themselves.
@@ -39,7 +39,7 @@ impl Look {
     }
 
     fn answering(&self) -> usize {
-        self.nodes.iter().filter(|(_, report)| report.is_some()).count()
+        self.nodes.iter().filter(|row| row.report.is_some()).count()
     }
 
     fn cycles_per_s(&self) -> f64 {
@@ -155,13 +155,14 @@ impl News {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rungs_types::{EnvironmentSpec, NodeName};
 
     fn row(name: &str, authority: &str, eu: Option<f64>) -> AgentRow {
         AgentRow {
             agent: name.parse().expect("valid"),
             node: NodeName::new("n1").expect("valid"),
             state: "running".into(),
-            environment: "host".into(),
+            environment: EnvironmentSpec::Host,
             level: "L4.8".into(),
             authority: authority.into(),
             cycles: 100,
@@ -185,11 +186,13 @@ mod tests {
     }
 
     fn look() -> Look {
-        let name = |name| NodeName::new(name).expect("valid");
         Look {
             elapsed: Duration::from_millis(4200),
             limit: None,
-            nodes: vec![(name("n1"), None)],
+            nodes: vec![NodeRow {
+                node: NodeName::new("n1").expect("valid"),
+                report: None,
+            }],
             progress: Progress::default(),
             agents: vec![
                 row("ops-1", "full", Some(0.1)),

@@ -322,6 +322,7 @@ async fn what_is_said_to_a_group_goes_to_at_most_five_other_members_on_any_node(
     let sender = sender.expect("there are members");
     let heard = |members: &[(TargetHandle, _)]| members.iter().map(|(target, _)| target.counted()).sum::<u64>();
     let from = &nodes[2].directory;
+    assert_eq!(from.members_of(&group).await.len(), 9, "three on each node");
     assert_eq!(from.tell_group(&group, Some(&sender), &count).await, Ok(5));
     tokio::time::sleep(SECOND).await;
     assert_eq!((heard(&members), members[0].0.counted()), (5, 0), "not to the sender");

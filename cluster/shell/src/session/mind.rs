@@ -136,7 +136,7 @@ mod tests {
                 .starts_with("the goal is not one: unknown field `purpose`"),
             "{field}"
         );
-        assert_eq!(field.exit_code(), 2);
+        assert_eq!(field.exit_code(), 1);
         let file = goal_spec("no/such.json").await.expect_err("no such file");
         assert!(file.to_string().contains("no/such.json"), "{file}");
     }

@@ -37,9 +37,17 @@ impl Session {
         };
         let nodes = self.router.members();
         let answers = join_all(nodes.iter().map(|node| self.ask_node(node, &ListAgents {}))).await;
-        let silent = answers.iter().any(Result::is_err);
-        let known = answers.into_iter().flatten().flatten().any(|row| row.agent == *agent);
-        if known || silent {
+        let silent = nodes.iter().zip(&answers).filter(|(_, answer)| answer.is_err());
+        let silent: Vec<&str> = silent.map(|(node, _)| node.as_str()).collect();
+        if answers.iter().flatten().flatten().any(|row| row.agent == *agent) {
+            return Ok(());
+        }
+        if !silent.is_empty() {
+            // It may be there: what it says will be seen when the node is back.
+            eprintln!(
+                "no node that answers has an agent {agent}; {} does not",
+                silent.join(", ")
+            );
             return Ok(());
         }
         let text = format!("no node has an agent {agent}; `agents` lists them");

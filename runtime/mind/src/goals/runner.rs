@@ -1,6 +1,6 @@
 //! The goals of one agent, cycle by cycle: what the kernel's driver holds. Before a turn it says what the turn owes to the
 //! goals ([`Runner::begin`]), after it what came of that ([`Runner::end`]); outcomes that come later it is told
-//! ([`Runner::sampled`]).
+//! ([`Runner::came_out`]).
 //!
 //! Knobs are turned here: the strategy in force is the agent's own, with what tasks have turned, blended with the advised
 //! one by the weight of the advice.
@@ -28,7 +28,7 @@ use rungs_types::{Authority, CheckpointId, EventKind, GoalId};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Changes of sampling that wait for their outcome.
+/// Changes of sampling and questions that wait for their outcome.
 const MAX_AWAITED: usize = 64;
 
 /// See the module.
@@ -47,7 +47,7 @@ pub struct Runner {
     strategy: Strategy,
     /// The task that this turn owes.
     owed: Option<Start>,
-    /// Changes of sampling under way, oldest first, with the task of each that is one's.
+    /// Changes of sampling and questions to peers under way, oldest first, with the task of each that is one's.
     awaited: VecDeque<(Action, Option<Start>)>,
     outcomes: Outcomes,
     /// The advice that is followed, by the cycle that it is from.
@@ -314,20 +314,19 @@ impl Runner {
             }
             _ => None,
         };
-        if matches!(action, Action::SampleFaster { .. } | Action::SampleSlower { .. }) {
+        if comes_out_later(action) {
             // What comes back is matched with what was asked for: also where it was no task.
             if self.awaited.len() == MAX_AWAITED {
                 self.awaited.pop_front();
             }
             self.awaited.push_back((action, start));
         } else if let Some(start) = start {
-            // Everything else is done by whoever has taken the turn, in the same cycle.
             self.settle(&start, TaskOutcome::Done);
         }
     }
 
-    /// A change of sampling was carried out, or could not be.
-    pub fn sampled(&mut self, action: Action, done: bool) {
+    /// A change of sampling was carried out, or could not be; a question to a peer was answered, or was not.
+    pub fn came_out(&mut self, action: Action, done: bool) {
         let Some(index) = self.awaited.iter().position(|(awaited, _)| *awaited == action) else {
             return;
         };
@@ -384,6 +383,14 @@ impl Runner {
             world: self.world,
         }
     }
+}
+
+/// Its outcome is told by [`Runner::came_out`]; everything else is done by whoever has taken the turn, in the same cycle.
+fn comes_out_later(action: Action) -> bool {
+    matches!(
+        action,
+        Action::SampleFaster { .. } | Action::SampleSlower { .. } | Action::AskPeer { .. }
+    )
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 
 use super::action::{Action, Available, Forecaster, PeriodChange};
 use super::affect::Affect;
-use super::environment::{Environment, MIN_EVIDENCE};
+use super::environment::{Environment, MIN_EVIDENCE, OUT_OF_SIGHT};
 use super::habits::Habits;
 use super::input::Heeded;
 use rand::RngExt;
@@ -31,8 +31,6 @@ const CALL_VALUE: f64 = 0.5;
 const CLEAR_VALUE: f64 = 0.2;
 /// What a question to a peer costs.
 const ASK_COST: f64 = 0.1;
-/// Missing samples in a row after which a dimension is out of sight.
-const OUT_OF_SIGHT: u32 = 3;
 /// What a change of period costs, and what going back to the nominal one is worth.
 const PERIOD_COST: f64 = 0.10;
 const PERIOD_RETURN_VALUE: f64 = 0.10;

@@ -153,6 +153,11 @@ impl Dimension {
         })
     }
 
+    /// Running standard deviation of the observations; 0 before the second.
+    pub fn sd(&self) -> f64 {
+        self.scale.sd()
+    }
+
     /// Judges what was expected by an observation (finite, at most [`MAX_OBSERVATION`] in magnitude), and gives the
     /// lesson for the linear model: `None` while changes have no scale yet.
     pub fn compare(&mut self, value: f64, route: impl Into<Route>) -> (Seen, Option<Lesson>) {

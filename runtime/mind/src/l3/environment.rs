@@ -9,6 +9,13 @@ use std::sync::Arc;
 
 /// Forecasts of an observation before which a comparison of forecasters says nothing.
 pub const MIN_EVIDENCE: u32 = 50;
+/// Missing samples in a row after which a dimension is out of sight.
+pub(super) const OUT_OF_SIGHT: u32 = 3;
+
+/// How far a dimension may come from its forecast before what was said of it was wrong, in standard deviations,
+const OUTLOOK_SD: f64 = 4.0;
+/// and at least, as a share of the forecast.
+const OUTLOOK_SHARE: f64 = 1e-3;
 
 /// All dimensions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +48,31 @@ pub struct Skill {
     pub coverage: Option<f64>,
     /// Observations that were forecast.
     pub observations: u64,
+}
+
+/// What a dimension is expected to be for a while: what is said of it to others, who may check it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outlook {
+    /// The forecast of the next observation.
+    pub value: f64,
+    /// It is not expected to fall below this,
+    pub lowest: f64,
+    /// nor to rise above this.
+    pub highest: f64,
+}
+
+impl Outlook {
+    /// Around a forecast, of a dimension with this running standard deviation. Two values of a stationary process that
+    /// have nothing to do with each other any more differ by more than 4 standard deviations once in 200 times; what never
+    /// moved may still be a thousandth off, as whoever checks it has filtered it.
+    pub fn new(forecast: f64, sd: f64) -> Self {
+        let margin = (OUTLOOK_SD * sd).max(OUTLOOK_SHARE * forecast.abs());
+        Self {
+            value: forecast,
+            lowest: forecast - margin,
+            highest: forecast + margin,
+        }
+    }
 }
 
 impl Environment {
@@ -174,6 +206,14 @@ impl Environment {
         self.dimensions
             .get(dimension)?
             .expectation(self.graph.used(self.groups[dimension]))
+    }
+
+    /// What can be said of a dimension to others; `None` before its first observation, and of one that has not been seen
+    /// for longer than usual.
+    pub fn outlook(&self, dimension: usize, cycle: u64) -> Option<Outlook> {
+        let known = self.dimensions.get(dimension)?;
+        let forecast = self.expectation(dimension)?.forecast;
+        (known.overdue(cycle) < OUT_OF_SIGHT).then(|| Outlook::new(forecast, known.sd()))
     }
 
     /// Takes in one row of observations. What is not a number, not finite or beyond 1e100 is missing; so is what a

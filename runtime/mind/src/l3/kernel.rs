@@ -4,7 +4,7 @@ use super::action::{Action, Available, Gate, REFUSED_DEPTH, Refusal};
 use super::affect::Affect;
 use super::choose::{self, Candidate, Situation};
 use super::complexity::{self, MAX_DEPTH, SelfAssessment};
-use super::environment::{Sight, Skill};
+use super::environment::{Outlook, Sight, Skill};
 use super::graph::{TrialOrder, TrialStage};
 use super::identity::{DELTA_MAX, IdentityId, Motion, distance, norm};
 use super::input::{
@@ -65,6 +65,13 @@ impl Kernel {
     /// How good the kernel's forecasts are.
     pub fn skill(&self) -> Skill {
         self.state.environment.skill()
+    }
+
+    /// What can be said of a dimension to others at a cycle; see [`Environment::outlook`].
+    ///
+    /// [`Environment::outlook`]: super::environment::Environment::outlook
+    pub fn outlook(&self, dimension: usize, cycle: u64) -> Option<Outlook> {
+        self.state.environment.outlook(dimension, cycle)
     }
 
     /// The kernel's mood.

@@ -32,7 +32,7 @@ mod rows;
 mod state;
 
 pub use action::{Action, ActionKind, Available, Forecaster, Gate, GroupSet, PeriodChange, Refusal};
-pub use environment::Skill;
+pub use environment::{Outlook, Skill};
 pub use identity::IdentityId;
 pub use input::{Duty, Floor, Input, KernelConfig, KernelError, Pace, Step, TaskTurn};
 pub use kernel::Kernel;

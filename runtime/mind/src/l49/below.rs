@@ -10,7 +10,7 @@ use crate::lookahead::Trajectories;
 use crate::merge::Pending;
 use crate::qualify::Report;
 use crate::report::{CycleReport, FloorReport};
-use rungs_types::{AgentName, GoalId, Mail};
+use rungs_types::{AgentId, AgentName, GoalId, Mail};
 use std::sync::Arc;
 
 /// Most messages of one pass: the first ones stay, so that nobody pushes another out by saying more.
@@ -52,6 +52,8 @@ pub struct Aside {
     pub purpose: [f64; 7],
     /// What other agents said.
     pub mail: Vec<Mail>,
+    /// Agents that were asked something since the last pass and gave no answer, as often as they gave none.
+    pub unanswered: Vec<AgentId>,
     /// The group that the agent reports to.
     pub group: Option<AgentName>,
     /// What the host meters.
@@ -94,6 +96,8 @@ pub struct Below {
     pub purpose: [f64; 7],
     /// What other agents said.
     pub mail: Vec<Mail>,
+    /// See [`Aside::unanswered`]; at most [`MAX_MAIL`].
+    pub unanswered: Vec<AgentId>,
     /// The group that the agent reports to, if it is in one; else it reports to the agents that it knows.
     pub group: Option<AgentName>,
     /// What the host meters.
@@ -120,6 +124,7 @@ impl Below {
             refused: goals.refused.clone(),
             purpose: aside.purpose,
             mail: aside.mail,
+            unanswered: aside.unanswered,
             group: aside.group,
             quotas: aside.quotas,
             qualification: aside.qualification,
@@ -141,6 +146,9 @@ impl Below {
         let mut mail = self.mail;
         mail.extend(later.mail);
         mail.truncate(MAX_MAIL);
+        let mut unanswered = self.unanswered;
+        unanswered.extend(later.unanswered);
+        unanswered.truncate(MAX_MAIL);
         let told_again = |old: &&GoalRecord| !later.closed.iter().any(|new| new.spec.goal == old.spec.goal);
         let closed: Vec<GoalRecord> = self
             .closed
@@ -157,6 +165,7 @@ impl Below {
             report,
             floor,
             mail,
+            unanswered,
             closed: closed[forgotten..].into(),
             refused,
             level48: later.level48,

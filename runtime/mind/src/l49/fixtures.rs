@@ -198,6 +198,7 @@ impl World {
             attainment: Arc::clone(&self.attainment),
             purpose: self.purpose,
             mail: std::mem::take(&mut self.mail),
+            unanswered: Vec::new(),
             group: None,
             quotas: Quotas {
                 compute: Some(Reading {

@@ -336,6 +336,19 @@ fn a_freeze_is_not_lifted_by_what_the_criteria_ask_for_in_the_same_pass() {
 }
 
 #[test]
+fn a_level_that_freezes_as_its_criteria_fail_stays_frozen() {
+    let mut level = Level49::acting();
+    // In one pass of L4.8: its stability takes the level to Advisory, and the identity freezes it.
+    (level.world.violated, level.world.iis) = (true, Some(0.5));
+    level.turn();
+    assert_eq!(level.authority(), Authority::Frozen);
+    assert_eq!(level.orchestrator.standing().authority(), Authority::Frozen);
+    let frozen_at = level.world.cycle;
+    level.run(50);
+    assert_eq!(level.authorities().last(), Some(&(frozen_at, Authority::Frozen)));
+}
+
+#[test]
 fn a_freeze_takes_the_levels_own_goals_back_and_nobody_elses() {
     let mut level = Level49::acting();
     lopsided(&mut level);

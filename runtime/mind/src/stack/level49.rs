@@ -116,6 +116,8 @@ impl Stack {
         let aside = Aside {
             purpose: PURPOSE,
             mail: std::mem::take(&mut self.mail),
+            // Nobody is asked: a stack has no way to another agent.
+            unanswered: Vec::new(),
             qualification: self
                 .qualification()
                 .as_ref()

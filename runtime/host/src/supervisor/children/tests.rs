@@ -528,3 +528,32 @@ async fn a_child_that_spins_and_cannot_be_killed_is_abandoned_and_replaced() {
     assert_eq!(family.ping("a").await, Ok(2));
     assert_eq!(supervisor.view().snapshot()[0].generation, 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn starts_of_children_that_were_removed_are_shown_and_the_child_counts_its_own() {
+    let family = Family::new();
+    let again = family.child("a", Restart::Permanent).started_before(4);
+    let fresh = family.child("b", Restart::Permanent);
+    let supervisor = family.supervisor(Policy::ONE_FOR_ONE, vec![again, fresh]).await;
+    let shown = || {
+        let tree = supervisor.view().snapshot();
+        tree.into_iter()
+            .map(|node| (node.generation, node.restarts))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(shown(), [(5, 4), (1, 0)]);
+    assert_eq!(family.ping("a").await, Ok(1), "its own first start");
+    family.tell("a", ProbeMessage::Panic);
+    tokio::time::sleep(MS).await;
+    assert_eq!(family.ping("a").await, Ok(2));
+    assert_eq!(shown(), [(6, 5), (1, 0)]);
+    let change = family.last_change();
+    assert!(
+        matches!(change, Some(Change::Restarted { generation: 2, .. })),
+        "{change:?}"
+    );
+    // The count cannot run over.
+    let most = family.child("c", Restart::Permanent).started_before(u32::MAX);
+    supervisor.add(most, MS).await.expect("added");
+    assert_eq!(shown()[2], (u32::MAX, u64::from(u32::MAX)));
+}

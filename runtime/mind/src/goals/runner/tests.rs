@@ -81,7 +81,10 @@ fn a_goal_runs_from_its_first_task_to_its_success() {
         assert!(cycle < 6, "the task is owed within a few cycles");
     };
     assert_eq!(duty.task, Some(Action::AskPeer { group: 0 }));
-    runner.end(Action::AskPeer { group: 0 }, TaskTurn::Granted);
+    let ask = Action::AskPeer { group: 0 };
+    runner.end(ask, TaskTurn::Granted);
+    assert_eq!(runner.take_outcomes().tasks_succeeded, 0, "nobody has answered");
+    runner.came_out(ask, true);
     assert_eq!(runner.take_outcomes().tasks_succeeded, 1);
     for _ in 0..HOLD_CYCLES {
         assert_eq!(*state(&runner), GoalState::Active);
@@ -109,16 +112,34 @@ fn a_change_of_sampling_is_done_when_it_was_carried_out_and_the_kernels_own_is_n
     runner.end(action, TaskTurn::None);
     let cycle = until_owed(&mut runner, 2);
     runner.end(action, TaskTurn::Granted);
-    runner.sampled(action, false);
+    runner.came_out(action, false);
     assert_eq!(
         tasks(&runner),
         [TaskState::InFlight { since: cycle }],
         "that was the kernel's"
     );
-    runner.sampled(action, true);
+    runner.came_out(action, true);
     assert_eq!(tasks(&runner), [TaskState::Done]);
-    runner.sampled(action, true);
+    runner.came_out(action, true);
     assert_eq!(runner.take_outcomes().tasks_succeeded, 1);
+}
+
+#[test]
+fn a_question_without_an_answer_has_failed_an_attempt() {
+    let mut runner = runner();
+    runner.submit(&goal(&[ASK]), CheckpointId(0), true).unwrap();
+    let ask = Action::AskPeer { group: 0 };
+    let mut cycle = 0;
+    // One retry: two questions.
+    for _ in 0..2 {
+        cycle = until_owed(&mut runner, cycle + 1);
+        runner.end(ask, TaskTurn::Granted);
+        assert_eq!(tasks(&runner), [TaskState::InFlight { since: cycle }]);
+        runner.came_out(ask, false);
+    }
+    runner.begin(cycle + 1, &[0.0], None);
+    assert!(matches!(state(&runner), GoalState::Failed(_)));
+    assert_eq!(runner.take_outcomes().tasks_failed, 1);
 }
 
 #[test]
@@ -301,7 +322,7 @@ fn a_goal_with_a_small_grant_acts_seldom() {
             continue;
         };
         runner.end(action, TaskTurn::Granted);
-        runner.sampled(action, true);
+        runner.came_out(action, true);
         acted.push(cycle);
     }
     assert_eq!(acted.len(), 2);

@@ -63,6 +63,23 @@ fn the_first_observation_of_a_dimension_judges_nothing() {
 }
 
 #[test]
+fn what_is_said_of_a_dimension_leaves_room_for_what_it_may_do_and_nothing_is_said_of_what_is_out_of_sight() {
+    let bounds = |outlook: Outlook| (outlook.value, outlook.lowest, outlook.highest);
+    assert_eq!(bounds(Outlook::new(10.0, 2.0)), (10.0, 2.0, 18.0));
+    assert_eq!(bounds(Outlook::new(-1000.0, 0.0)), (-1000.0, -1001.0, -999.0));
+    let (mut environment, mut models) = environment(&[0, 0]);
+    assert_eq!(environment.outlook(0, 1), None);
+    for cycle in 1..=3 {
+        environment.observe(cycle, &[4.0, f64::NAN], &mut models);
+        environment.act(Action::Hold, &models);
+    }
+    assert_eq!(environment.outlook(0, 6), Some(Outlook::new(4.0, 0.0)));
+    // Seen every cycle until the third: those of cycles 4, 5 and 6 are missing.
+    assert_eq!(environment.outlook(0, 7), None);
+    assert_eq!((environment.outlook(1, 3), environment.outlook(2, 3)), (None, None));
+}
+
+#[test]
 fn groups_have_members_and_speakers_of_their_own() {
     let (mut environment, models) = environment(&[0, 1, 0]);
     assert_eq!(environment.group_count(), 2);

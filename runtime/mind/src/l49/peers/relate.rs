@@ -29,6 +29,8 @@ const MAX_OFFERS: usize = 8;
 const PLEDGE_OUTCOME: f64 = 0.5;
 /// What being awarded work is worth to the two.
 const AWARD_OUTCOME: f64 = 0.3;
+/// What a question that was not answered was worth to the agent; the other lost nothing by it.
+const UNANSWERED_OUTCOME: f64 = -0.3;
 /// Change of load that counts as a whole outcome is 1 / this.
 const LOAD_GAIN: f64 = 10.0;
 
@@ -130,6 +132,15 @@ pub struct PeersOutput {
     pub malformed: u64,
 }
 
+/// What phase 5 was asked for in a pass.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct AskedFor {
+    pub(super) pass: u64,
+    /// The last cycle of the pass.
+    pub(super) cycle: u64,
+    pub(super) proposals: Vec<PeerProposal>,
+}
+
 /// What the phase remembers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RelateState {
@@ -147,15 +158,15 @@ pub struct RelateState {
     pub(super) offered: u64,
     pub(super) recommended: u64,
     pub(super) malformed: u64,
-    /// What phase 5 was asked for, and in which pass.
-    pub(super) asked: Option<(u64, Vec<PeerProposal>)>,
+    /// What phase 5 was asked for.
+    pub(super) asked: Option<AskedFor>,
 }
 
 impl RelateState {
     /// A state that was read back can be used only if this holds; its parts were checked when they were read.
     pub fn is_valid(&self) -> bool {
         let load = |load: f64| (0.0..=1.0).contains(&load);
-        let asked = self.asked.as_ref().map_or(0, |(_, proposals)| proposals.len());
+        let asked = self.asked.as_ref().map_or(0, |asked| asked.proposals.len());
         self.facts.len() <= MAX_FACTS
             && self.facts.iter().all(|fact| fact.fact.value.is_finite())
             && self.loads.len() <= MAX_PEERS
@@ -222,17 +233,22 @@ impl Relate {
 impl RelateState {
     fn advance(&mut self, input: &Relating<'_>) -> PeersOutput {
         let (below, cycle) = (input.below, input.below.cycle());
-        self.settle(input.ruling, cycle);
+        self.settle(input.ruling);
         let mut output = PeersOutput::default();
         let own_change = self.note_own_load(below);
         for mail in &below.mail {
             self.read(mail, cycle, own_change, &mut output);
         }
         self.check_facts(below);
+        self.note_unanswered(below);
         self.peers.pass(cycle);
         self.forget_strangers();
         self.propose(input, &mut output);
-        self.asked = (!output.proposals.is_empty()).then(|| (input.pass, output.proposals.clone()));
+        self.asked = (!output.proposals.is_empty()).then(|| AskedFor {
+            pass: input.pass,
+            cycle,
+            proposals: output.proposals.clone(),
+        });
         output.peers = self.peers.iter().map(view).collect();
         output.accuracy = self.peers.accuracy();
         output.calibration_error = self.peers.calibration_error();
@@ -241,9 +257,9 @@ impl RelateState {
         output
     }
 
-    /// What phase 5 has passed is done; of all else nothing is left.
-    fn settle(&mut self, ruling: Option<&Ruling>, cycle: u64) {
-        let Some((pass, proposals)) = self.asked.take() else {
+    /// What phase 5 has passed is done, and was when it passed it, not now; of all else nothing is left.
+    fn settle(&mut self, ruling: Option<&Ruling>) {
+        let Some(AskedFor { pass, cycle, proposals }) = self.asked.take() else {
             return;
         };
         let passed = ruling
@@ -407,6 +423,17 @@ impl RelateState {
             if peer.checked(kind, id, held, cycle) {
                 let own = if held { PLEDGE_OUTCOME } else { -PLEDGE_OUTCOME };
                 peer.interacted(own, PLEDGE_OUTCOME, cycle);
+            }
+        }
+    }
+
+    /// Who gave no answer was no help. It broke no promise: its reliability stays what it is, and of an agent that is not
+    /// modelled nothing is learnt.
+    fn note_unanswered(&mut self, below: &Below) {
+        let cycle = below.cycle();
+        for who in &below.unanswered {
+            if self.peers.get(who).is_some() {
+                self.peers.meet(who, cycle).interacted(UNANSWERED_OUTCOME, 0.0, cycle);
             }
         }
     }

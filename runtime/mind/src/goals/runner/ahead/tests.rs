@@ -112,7 +112,7 @@ fn a_task_whose_repetition_does_harm_is_owed_when_its_intention_is_durable() {
     runner.end(Action::Hold, TaskTurn::Deferred);
     assert_eq!(runner.begin(cycle + 2, &[0.0], None).task, Some(action));
     runner.end(action, TaskTurn::Granted);
-    runner.sampled(action, true);
+    runner.came_out(action, true);
     let changes: Vec<_> = runner.take_journal().into_iter().map(|entry| entry.change).collect();
     assert!(
         matches!(changes[..], [Change::Start { .. }, Change::Done { .. }]),
@@ -248,7 +248,7 @@ proptest! {
                 (Some(action), fate) => {
                     runner.end(action, TaskTurn::Granted);
                     if !matches!(fate, Fate::Flies) {
-                        runner.sampled(action, matches!(fate, Fate::Done));
+                        runner.came_out(action, matches!(fate, Fate::Done));
                     }
                 }
             }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::l49::fixtures::World;
+use crate::l49::peers::MESSAGE_CYCLES;
 use crate::l49::resources::project;
 use rungs_types::goal::{Comparison, Quantity};
 
@@ -60,6 +61,19 @@ fn a_claim_that_held_is_worth_a_half_to_both_and_one_that_did_not_costs_the_agen
         });
         assert_eq!(found(&state), expected);
     }
+}
+
+#[test]
+fn a_question_without_an_answer_costs_three_tenths_and_no_trust_and_only_who_is_modelled_is_known_by_it() {
+    let mut below = World::new().next();
+    below.unanswered = vec![who(), "ops-3".parse().unwrap()];
+    let mut state = RelateState::default();
+    state.peers.meet(&who(), 10);
+    state.note_unanswered(&below);
+    assert_eq!(found(&state), model(|peer| peer.interacted(-0.3, 0.0, 10)));
+    assert_eq!(state.peers.iter().count(), 1);
+    let known = found(&state);
+    assert_eq!((known.trust().get(), known.reliability()), (0.5, None));
 }
 
 /// What is put to phase 5 of one agent of which little is known, by an agent without goals or skills.
@@ -125,4 +139,42 @@ fn a_bid_for_what_the_agent_knows_nothing_of_is_made_with_half_confidence() {
         confidence: 0.5,
     };
     assert_eq!(said(&[TaskAction::ClearIncident], SurvivalState::ALL[0]), Some(bid));
+}
+
+#[test]
+fn an_agent_speaks_in_every_pass_of_fifty_cycles_and_not_sooner() {
+    let (mut world, mut relate) = (World::new(), Relate::new());
+    let mut ruling = Ruling::default();
+    let mut spoken = Vec::new();
+    for pass in 1..=24 {
+        // Four passes of fifty cycles, then one after ten, and so on.
+        let mut below = world.next();
+        for _ in 1..if pass % 5 == 0 { 1 } else { 5 } {
+            below = world.next();
+        }
+        below.group = Some("web".parse().unwrap());
+        let output = relate.step(&Relating {
+            below: &below,
+            survival: &project(&Default::default()),
+            mode: SurvivalState::Abundant,
+            ruling: Some(&ruling),
+            pass,
+        });
+        let says = |proposal: &PeerProposal| matches!(proposal.act, PeerAct::Say(_));
+        if output.proposals.iter().any(says) {
+            spoken.push(below.cycle());
+        }
+        ruling = Ruling {
+            pass,
+            peers: vec![true; output.proposals.len()],
+            ..Ruling::default()
+        };
+    }
+    // 50, 100, 150, 200, not 210, 260 and so on: of 24 passes the four after ten cycles say nothing.
+    assert_eq!(spoken.len(), 20, "{spoken:?}");
+    assert_eq!(spoken[..5], [50, 100, 150, 200, 260]);
+    assert!(
+        spoken.windows(2).all(|two| two[1] - two[0] >= MESSAGE_CYCLES),
+        "{spoken:?}"
+    );
 }
