@@ -11,6 +11,8 @@ mod signs;
 mod spectral;
 #[path = "detection/state.rs"]
 mod state;
+#[path = "detection/strange.rs"]
+mod strange;
 
 use agent::Failure;
 use rungs_types::Invariant;
@@ -110,4 +112,33 @@ fn a_runaway_mode_of_an_agent_that_oscillates_is_a_spectral_violation_and_a_real
             );
         }
     }
+}
+
+#[test]
+fn planted_incidents_are_strange_and_ordinary_rows_no_more_often_than_the_score_says() {
+    const THRESHOLD: f64 = 2.5;
+    let (mut missed, mut strangest, mut alarms, mut series) = (Vec::new(), 0, 0, 0);
+    for seed in 0..8 {
+        for planted in strange::planted(seed) {
+            let scores = strange::scores(&planted.values);
+            let greatest = |inside: bool| {
+                let rows = scores.iter().enumerate();
+                let rows = rows.filter(|(row, _)| planted.rows.contains(row) == inside);
+                rows.map(|(_, score)| *score).fold(0.0, f64::max)
+            };
+            let over = scores.iter().enumerate().filter(|(_, score)| **score >= THRESHOLD);
+            alarms += over.filter(|(row, _)| !planted.rows.contains(row)).count();
+            series += 1;
+            strangest += usize::from(greatest(true) > greatest(false));
+            if greatest(true) < THRESHOLD {
+                missed.push((seed, planted.what));
+            }
+        }
+    }
+    println!("{series} series: {strangest} incidents strangest of all, {alarms} false alarms");
+    assert!(missed.is_empty(), "{missed:?}");
+    assert!(strangest * 10 >= series * 9, "{strangest} of {series}");
+    // One in 10^2.5 rows is as strange by the scale, and those that follow within 100 rows are not told.
+    let most = 10.0_f64.powf(-THRESHOLD) * (series * strange::ROWS) as f64;
+    assert!((alarms as f64) < most, "{alarms} of {most}");
 }

@@ -2,9 +2,12 @@
 //! of reference libraries, and second algorithms in this folder. Nothing here is timed; the same build prints the same.
 
 mod algebra;
+mod bimodal;
 mod calibration;
 mod filtered;
 mod forecasts;
+mod incidents;
+mod information;
 
 use super::report::{Figure, Target};
 use crate::args::Bench;
@@ -12,7 +15,9 @@ use crate::args::Bench;
 /// All of it; with a folder of recordings, also on these.
 pub fn measure(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let mut figures = filtered::measure();
+    figures.extend(bimodal::measure());
     figures.extend(algebra::measure()?);
+    figures.extend(information::measure()?);
     figures.extend(calibration::measure());
     figures.extend(forecasts::generated()?);
     if let Some(dir) = &bench.dir {
@@ -57,7 +62,7 @@ mod tests {
             runs: 1,
         };
         let figures = measure(&bench).expect("it runs");
-        assert!(figures.len() >= 15, "{figures:?}");
+        assert!(figures.len() >= 20, "{figures:?}");
         assert_eq!(unmet(&figures), Vec::<&str>::new());
         assert_eq!(measure(&bench).expect("it runs"), figures);
     }

@@ -1,8 +1,8 @@
 //! One-step forecasts against the best there can be, which is known of a generated series, and against persistence on
-//! recordings; and detection of incidents on recordings with labels.
+//! recordings.
 
 use super::super::report::{Figure, Target};
-use super::alone;
+use super::{alone, incidents};
 use crate::args::Replay;
 use crate::replay;
 use anyhow::Context as _;
@@ -143,7 +143,7 @@ pub(super) fn generated() -> anyhow::Result<Vec<Figure>> {
 
 /// On the recordings in a folder, with labels or without.
 pub(super) fn recorded(dir: &Path, labels: Option<&Path>) -> anyhow::Result<Vec<Figure>> {
-    let (total, detection) = replay::figures(&Replay {
+    let replay = Replay {
         traces: Vec::new(),
         dir: Some(dir.to_owned()),
         stack: false,
@@ -156,7 +156,8 @@ pub(super) fn recorded(dir: &Path, labels: Option<&Path>) -> anyhow::Result<Vec<
         labels: labels.map(Path::to_owned),
         threshold: None,
         place: None,
-    })?;
+    };
+    let (total, detection) = replay::figures(&replay)?;
     let ratio = total.forecast_ratio.context("no recording has evidence of forecasts")?;
     let inside = total.coverage.context("no recording has an interval")?;
     let mut figures = vec![
@@ -175,21 +176,8 @@ pub(super) fn recorded(dir: &Path, labels: Option<&Path>) -> anyhow::Result<Vec<
             Target::Within(0.88, 0.92),
         ),
     ];
-    if let Some(detection) = detection {
-        let nab = detection.total.verdict.nab.context("there is no labelled window")?;
-        figures.push(alone(
-            "M7",
-            "incidents: NAB, standard profile, one threshold",
-            nab,
-            "NAB",
-            Target::AtLeast(54.0),
-        ));
-        for (what, share) in [
-            ("incidents: precision", detection.total.precision),
-            ("incidents: recall", detection.total.recall),
-        ] {
-            figures.extend(share.map(|share| alone("M7", what, share, "share", Target::None)));
-        }
+    if let Some((detection, labels)) = detection.as_ref().zip(labels) {
+        figures.extend(incidents::figures(&replay, labels, detection)?);
     }
     Ok(figures)
 }

@@ -175,17 +175,12 @@ impl PlanState {
             archetype: Archetype::Learned,
             strategy,
         };
-        let mut all: Vec<Choice> = archetypes.filter(|choice| is_open(floor, choice.archetype)).collect();
-        let learns = is_open(floor, Archetype::Learned);
-        all.extend(
-            self.learned
-                .iter()
-                .filter(|_| learns)
-                .map(|known| learned(known.strategy)),
-        );
+        let mut all: Vec<Choice> = archetypes.collect();
+        all.extend(self.learned.iter().map(|known| learned(known.strategy)));
+        all.retain(|choice| is_open(floor, choice));
         let neighbour = self.in_force.strategy.neighbour(self.neighbour);
         self.neighbour = (self.neighbour + 1) % (2 * Knob::ALL.len() as u32);
-        let neighbour = Some(learned(neighbour)).filter(|_| learns);
+        let neighbour = Some(learned(neighbour)).filter(|choice| is_open(floor, choice));
         for choice in [Some(self.in_force), neighbour].into_iter().flatten() {
             if !all.iter().any(|other| other.strategy == choice.strategy) {
                 all.push(choice);
