@@ -236,8 +236,8 @@ fn a_slow_push_on_the_values_is_stopped_before_a_drift_of_0_25() {
     assert_eq!(level.authority(), Authority::Full);
     let record = level.outputs.last().unwrap().values.record;
     assert!(record.applied >= 2, "{record:?}");
-    // It is stopped where the drift alone would leave the level a score of 0.20.
-    assert!(most <= 0.22 + 1e-9, "{most}");
+    // It is stopped where the drift alone would leave the level a score of 0.50.
+    assert!(most <= 0.175 + 1e-9, "{most}");
 }
 
 #[test]

@@ -20,8 +20,9 @@ use std::sync::Arc;
 const MAX_BEGUN: usize = crate::goals::MAX_OPEN;
 /// SEOF that a mutation may cost once it is in force: what the sandbox allows it.
 const MAX_SEOF_LOSS: f64 = 0.03;
-/// The least score that a change of the values leaves (section 7.2: below it the level only advises).
-const MIN_SCORE: f64 = 0.20;
+/// The least score that the drift alone leaves of a change of the values: that of a healthy cycle. On live metrics, values
+/// that were let go to 0.20 (below it the level only advises, section 7.2) left so little that the level went to and fro.
+const HEALTHY_SCORE: f64 = 0.50;
 /// Cycles after which what a mutation has done to SEOF can be told: over so many SEOF takes its derivatives.
 const TOLD_AFTER_CYCLES: u64 = 100;
 /// Most mutations whose SEOF is remembered.
@@ -320,12 +321,12 @@ impl EvolveState {
         approved
     }
 
-    /// With the mutation, the drift alone leaves the score of phase 5 at 0.20 or above: a level that went beyond would put
-    /// itself out of action by its values, and have no authority to bring them back. One that is not bearable is
-    /// rejected.
+    /// With the mutation, the drift alone leaves the score of phase 5 at that of a healthy agent: a level that went beyond
+    /// would sooner or later put itself out of action by its values, and have no authority to bring them back. One that is
+    /// not bearable is rejected.
     fn is_bearable(&mut self, pending: &Pending, cycle: u64, rejected: &mut Vec<Mutation>) -> bool {
         let Limit { limit, comfort } = Condition::ValueDrift.limit();
-        let most = limit - MIN_SCORE * (limit - comfort);
+        let most = limit - HEALTHY_SCORE * (limit - comfort);
         let after = self.after(&ValueAct::Apply(*pending)).total_drift();
         let bearable = after <= most || after <= self.values.vector().total_drift();
         if !bearable {

@@ -40,8 +40,8 @@ fn what_a_mutation_has_done_can_be_told_after_a_hundred_cycles() {
 }
 
 #[test]
-fn the_drift_that_a_mutation_leaves_may_cost_four_fifths_of_the_score() {
-    // From comfort at 0.10 to the limit at 0.25 a fifth is left at 0.22.
+fn the_drift_that_a_mutation_leaves_may_cost_half_of_the_score() {
+    // From comfort at 0.10 to the limit at 0.25 half is left at 0.175.
     let bearable = |drift: f64| {
         // w + d over 1 + d: growth gains 0.8 d / (1 + d), the others together lose as much.
         let share = drift / 1.6;
@@ -57,7 +57,7 @@ fn the_drift_that_a_mutation_leaves_may_cost_four_fifths_of_the_score() {
         assert_eq!(rejected.is_empty(), bearable);
         bearable
     };
-    assert!(bearable(0.2198) && !bearable(0.2202));
+    assert!(bearable(0.1748) && !bearable(0.1752));
 }
 
 #[test]
