@@ -2,7 +2,7 @@
 //! criteria of Level 4.8 and all twenty of Level 4.9 over 3,000 cycles.
 //!
 //! Three agents of one group watch one world. Their users set goals, some of which cannot be reached; a resource runs short
-//! once, and is used up; the two peers say what is true of what all see.
+//! once, and is used up; the two peers answer truly what they would be asked of what all see.
 
 use rungs_mind::l49::values::ValueDimension;
 use rungs_mind::qualify::{Report, Verdict};
@@ -10,7 +10,7 @@ use rungs_scenarios_tests::{
     Life, RESOURCE, Society, TIDE_CYCLES, agent, calm_world, flood, high_tide, tidal, user_goal,
 };
 use rungs_types::goal::{Comparison, Condition, Quantity};
-use rungs_types::{AgentName, AgentSpec, Authority, EventKind, GoalSpec, Level, PeerMessage};
+use rungs_types::{AgentName, AgentSpec, Authority, EventKind, GoalSpec, Level, Origin, PeerMessage};
 
 /// A healthy agent is at full authority at Level 4.9 by then.
 const RISEN_BY: u64 = 8_000;
@@ -77,7 +77,17 @@ fn claim(id: u64) -> PeerMessage {
     }
 }
 
+/// Prints what became of the agent's own goals and how it stands, and gives both reports.
 fn tell(life: &Life) -> [Report; 2] {
+    for told in life.told() {
+        match &told.kind {
+            EventKind::Goal { goal, origin, state } if *origin == Origin::L49 => {
+                println!("{} {goal} {state}", told.cycle)
+            }
+            EventKind::Authority { level, to, reason, .. } => println!("{} {level} {to} {reason}", told.cycle),
+            _ => {}
+        }
+    }
     let stack = life.stack();
     let reports = [stack.qualification(), stack.autonomy_qualification()].map(|report| report.expect("a level"));
     reports.iter().for_each(|report| println!("{report}"));
@@ -125,13 +135,6 @@ fn lived(seed: u64) -> [Report; 2] {
     let life = &society.lives()[0];
     let froze = life.count(|kind| matches!(kind, EventKind::Frozen { level: Level::L49, .. }));
     println!("seed {seed}: at full authority from {risen:?} on, L4.9 frozen {froze} times by the shortage");
-    for told in life.told() {
-        match &told.kind {
-            EventKind::Goal { goal, origin, state } => println!("{} {goal} {origin} {state}", told.cycle),
-            EventKind::Authority { level, to, reason, .. } => println!("{} {level} {to} {reason}", told.cycle),
-            _ => {}
-        }
-    }
     tell(life)
 }
 

@@ -102,22 +102,40 @@ impl Attainment {
 
     /// How likely a goal is to be reached in its time once it is worked on, in [0, 1]. `None` while nothing is known of it.
     pub fn chance(&self, spec: &GoalSpec) -> Option<f64> {
+        if self.record.len() < MIN_SAMPLES {
+            return None;
+        }
         let cycles = spec.deadline_cycles.unwrap_or(SETTLE_CYCLES).min(SETTLE_CYCLES);
         let samples = (cycles as usize).div_ceil(SAMPLE_CYCLES);
-        let often = self.how_often(&spec.success, samples)?;
-        let near = self.how_near(&spec.success, samples)?;
+        let sought = self.sought(&spec.success)?;
+        let probable = sought.likelihood(|one| (one.usual.mean, one.usual.sd));
+        let often = self.how_often(&spec.success, probable, samples);
+        let near = sought.how_near(samples);
         let tally = self.lessons.tally(spec);
         let well = (f64::from(tally.count) + TRUSTED_GOALS) / (f64::from(tally.len) + TRUSTED_GOALS);
         let chance = 0.5 * (often + near) * well;
         chance.is_finite().then(|| chance.clamp(0.0, 1.0))
     }
 
+    /// What is known of each quantity of a success; `None` if it is not all known.
+    fn sought(&self, success: &Success) -> Option<Sought> {
+        let row = self.record.rows().last()?;
+        let one = |condition: &Condition| {
+            Some(One {
+                condition: *condition,
+                usual: self.usual(condition.of)?,
+                now: row.get(condition.of, true)?,
+            })
+        };
+        Some(Sought {
+            all: success.all.iter().map(one).collect::<Option<_>>()?,
+            any: success.any.iter().map(one).collect::<Option<_>>()?,
+        })
+    }
+
     /// How likely a success that does not hold is to come to hold for [`HELD_SAMPLES`] within so many samples, as often as it
-    /// did.
-    fn how_often(&self, success: &Success, samples: usize) -> Option<f64> {
-        if self.record.len() < MIN_SAMPLES {
-            return None;
-        }
+    /// did; `probable` is how likely it is at all.
+    fn how_often(&self, success: &Success, probable: f64, samples: usize) -> f64 {
         let (mut before, mut begun) = (0.0, 0.0);
         // Of what was before the record nothing is known: it does not count as not having held.
         let mut streak = HELD_SAMPLES;
@@ -130,54 +148,54 @@ impl Attainment {
                 begun += f64::from(u8::from(streak >= HELD_SAMPLES));
             }
         }
-        let likely = self.likelihood(success, |_, usual| Some((usual.mean, usual.sd)))?;
-        let each: f64 = (begun + PROBABLE_SAMPLES * likely) / (before + PROBABLE_SAMPLES);
-        Some(1.0 - (1.0 - each).powi(samples as i32))
+        let each: f64 = (begun + PROBABLE_SAMPLES * probable) / (before + PROBABLE_SAMPLES);
+        1.0 - (1.0 - each).powi(samples as i32)
+    }
+}
+
+/// What is known of the quantity of a condition.
+#[derive(Debug, Clone, Copy)]
+struct One {
+    condition: Condition,
+    usual: Usual,
+    now: f64,
+}
+
+/// What is known of a success: all of the one, and one of the other if there is any.
+#[derive(Debug)]
+struct Sought {
+    all: Vec<One>,
+    any: Vec<One>,
+}
+
+impl Sought {
+    /// How likely the success is to come to hold within so many samples, by where its quantities are now.
+    fn how_near(&self, samples: usize) -> f64 {
+        let each = self.all.iter().chain(&self.any);
+        let alike = each.map(|one| one.usual.memory).fold(0.0, f64::max);
+        let never: f64 = (HELD_SAMPLES..=samples.max(HELD_SAMPLES))
+            .map(|ahead| {
+                let likely = self.likelihood(|One { usual, now, .. }| {
+                    let left = usual.memory.powi(ahead as i32);
+                    let mean = usual.mean + left * (now - usual.mean);
+                    (mean, usual.sd * (1.0 - left * left).sqrt())
+                });
+                (1.0 - likely).powf(1.0 - alike)
+            })
+            .product();
+        1.0 - never
     }
 
-    /// The same by where the quantities are now.
-    fn how_near(&self, success: &Success, samples: usize) -> Option<f64> {
-        let mut never = 1.0;
-        for ahead in HELD_SAMPLES..=samples.max(HELD_SAMPLES) {
-            let mut alike: f64 = 0.0;
-            let likely = self.likelihood(success, |of, usual| {
-                let now = self.record.rows().last()?.get(of, true)?;
-                let left = usual.memory.powi(ahead as i32);
-                alike = alike.max(usual.memory);
-                Some((
-                    usual.mean + left * (now - usual.mean),
-                    usual.sd * (1.0 - left * left).sqrt(),
-                ))
-            })?;
-            never *= (1.0 - likely).powf(1.0 - alike);
-        }
-        Some(1.0 - never)
-    }
-
-    /// How likely a success is if its quantities are normal, with the mean and deviation that `law` gives, and independent of
-    /// each other.
-    fn likelihood(
-        &self,
-        success: &Success,
-        mut law: impl FnMut(Quantity, &Usual) -> Option<(f64, f64)>,
-    ) -> Option<f64> {
-        let mut one = |condition: &Condition| {
-            let (mean, sd) = law(condition.of, &self.usual(condition.of)?)?;
-            Some(beyond(condition, mean, sd))
+    /// How likely the success is if its quantities are normal, with the mean and deviation that `law` gives, and independent
+    /// of each other.
+    fn likelihood(&self, law: impl Fn(&One) -> (f64, f64)) -> f64 {
+        let one = |one: &One| {
+            let (mean, sd) = law(one);
+            beyond(&one.condition, mean, sd)
         };
-        let mut all = 1.0;
-        for condition in &success.all {
-            all *= one(condition)?;
-        }
-        let mut none = 1.0;
-        for condition in &success.any {
-            none *= 1.0 - one(condition)?;
-        }
-        Some(if success.any.is_empty() {
-            all
-        } else {
-            all * (1.0 - none)
-        })
+        let all: f64 = self.all.iter().map(one).product();
+        let none: f64 = self.any.iter().map(|any| 1.0 - one(any)).product();
+        if self.any.is_empty() { all } else { all * (1.0 - none) }
     }
 }
 
