@@ -187,10 +187,9 @@ impl Forged {
     }
 }
 
-#[test]
-fn each_of_the_fourteen_criteria_fails_when_it_is_sabotaged() {
-    let calm = |_: u64, _: &mut [f64], _: &mut Upset| {};
-    let mut forged = [
+/// Evidence that no world brings about.
+fn forged() -> [Forged; 4] {
+    [
         Forged::new(
             "EA-3",
             "all errors are told to be among the smallest twentieth",
@@ -219,7 +218,13 @@ fn each_of_the_fourteen_criteria_fails_when_it_is_sabotaged() {
         Forged::new("SM-5", "confidence is told to be wrong by 0.101", |evidence| {
             evidence.capability.mce = Some(0.101);
         }),
-    ];
+    ]
+}
+
+#[test]
+fn each_of_the_fourteen_criteria_fails_when_it_is_sabotaged() {
+    let calm = |_: u64, _: &mut [f64], _: &mut Upset| {};
+    let mut forged = forged();
     let sound = lived(drained(world(1), 200), SOUND, calm, |cycle, row| {
         forged.iter_mut().for_each(|forged| forged.feed(cycle, row));
     });
