@@ -29,10 +29,12 @@ const MAX_INTERVAL_CYCLES: f64 = 10_000.0;
 const FIT_EVERY: u32 = 10;
 /// Largest distance of an observation from the mean, in standard deviations, that is told apart.
 const MAX_Z: f64 = 1e3;
-/// The variance that a dimension counts which was not seen for 50 cycles.
+/// The variance that a dimension counts which is not seen any more.
 const UNSEEN_VARIANCE: f64 = 1.0;
 /// Intervals between observations after which the next one is overdue.
 const OVERDUE_INTERVALS: f64 = 2.0;
+/// Those after which a dimension is not seen any more, if 50 cycles have passed as well.
+const STALE_INTERVALS: f64 = 3.0;
 
 /// One dimension.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -140,19 +142,22 @@ impl Dimension {
     /// The posterior variance that counts at `cycle`.
     ///
     /// It counts observations, as the model does: what the last one left, until another is overdue, from then on what
-    /// the model says of the time since; 1 where nothing was seen for 50 cycles. Taken between two observations of a
-    /// sensor that is slower than a cycle, it would say how slow the sensor is, not how well the quantity is known:
-    /// whatever changes from one observation to the next would count as entirely unknown most of the time.
+    /// the model says of the time since; 1 where nothing was seen for three intervals, and at least 50 cycles. Taken
+    /// between two observations of a sensor that is slower than a cycle, it would say how slow the sensor is, not how well
+    /// the quantity is known: what changes from one observation to the next would count as unknown most of the time.
     pub(super) fn variance_at(&self, cycle: u64) -> f64 {
-        let unseen = match self.last_seen {
-            Some(last) if cycle.saturating_sub(last) < STALE_CYCLES => cycle.saturating_sub(last),
-            _ => return UNSEEN_VARIANCE,
+        let Some(last) = self.last_seen else {
+            return UNSEEN_VARIANCE;
         };
-        let overdue = unseen as f64 / self.interval_cycles() - OVERDUE_INTERVALS;
-        if overdue <= 0.0 {
+        let unseen = cycle.saturating_sub(last);
+        let intervals = unseen as f64 / self.interval_cycles();
+        if unseen >= STALE_CYCLES && intervals >= STALE_INTERVALS {
+            return UNSEEN_VARIANCE;
+        }
+        if intervals <= OVERDUE_INTERVALS {
             return self.posterior;
         }
-        let since = self.model.transition.over(overdue);
+        let since = self.model.transition.over(intervals);
         since.phi * since.phi * self.posterior + since.variance
     }
 
@@ -207,8 +212,8 @@ mod tests {
         assert!(at[0] < 1.0 && at[1] == 1.0, "{at:?}");
     }
 
-    #[test]
-    fn between_two_observations_nothing_is_less_certain_until_one_is_overdue() {
+    /// Seen every `interval` cycles, the last time in cycle 7; in the long run the variance is 0.6 / 0.75 = 0.8.
+    fn every(interval: f64) -> Dimension {
         let mut dimension = seen();
         dimension.posterior = 0.25;
         dimension.model.transition = Transition {
@@ -216,13 +221,23 @@ mod tests {
             mean: 0.0,
             variance: 0.6,
         };
-        for _ in 0..3 {
-            dimension.interval.push(4.0);
-        }
-        // Every four cycles: due in cycle 11, overdue from 15 on. In the long run the variance is 0.6 / 0.75 = 0.8, and
-        // an interval after that it is 0.25 / 4 + 0.8 * 3 / 4.
-        let at = [7, 15, 19].map(|cycle| dimension.variance_at(cycle));
+        (0..3).for_each(|_| dimension.interval.push(interval));
+        dimension
+    }
+
+    #[test]
+    fn between_two_observations_nothing_is_less_certain_until_one_is_overdue() {
+        // Due in cycle 11, overdue from 16 on; after three intervals 0.25 / 64 + 0.8 * 63 / 64.
+        let at = [7, 15, 19].map(|cycle| every(4.0).variance_at(cycle));
         assert_eq!(at[..2], [0.25, 0.25]);
-        assert!((at[2] - 0.6625).abs() < 1e-12, "{at:?}");
+        assert!((at[2] - 0.791_406_25).abs() < 1e-12, "{at:?}");
+    }
+
+    #[test]
+    fn a_sensor_that_is_slower_than_that_is_lost_after_three_of_its_intervals() {
+        let at = [206, 207, 307].map(|cycle| every(100.0).variance_at(cycle));
+        assert!(at[0] == 0.25 && at[1] == 0.25 && at[2] == 1.0, "{at:?}");
+        let at = every(100.0).variance_at(306);
+        assert!((0.78..0.80).contains(&at), "{at}");
     }
 }

@@ -37,9 +37,8 @@ pub(super) const GROUPS: [GroupTable; 6] = [
     },
     GroupTable {
         name: "load",
-        // The kernel computes it every 5 s. Seen as seldom, it would count as unseen.
-        period_ms: 500,
-        fastest_ms: 500,
+        period_ms: 5000,
+        fastest_ms: 5000,
         quantities: &[(Quantity::Load1m, "load_1m", "tasks", SensorKind::Gauge)],
     },
     GroupTable {

@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 /// Rows with a value of the group within which a shift is to be flagged: five reports of a group that is seen in each
 /// cycle, more of one whose sensors are slower, as all that is learnt of it counts observations.
 pub const PROBE_ROWS: u64 = 50;
+/// Reports that a probe takes at most, however slow the sensors are: twenty values are what a recent profile is made of.
+pub const MAX_PROBE_REPORTS: u64 = 20;
 /// How far beyond the outermost known level a shift leads, in standard deviations: from, and up to.
 pub const PROBE_SD: [f64; 2] = [4.0, 8.0];
 
@@ -84,7 +86,7 @@ impl Detector {
                 .any(|(y, of)| *of == group && y.is_finite())
         };
         let rows = report.observations.chunks_exact(report.dimensions).filter(seen).count();
-        PROBE_ROWS.div_ceil(rows.max(1) as u64)
+        PROBE_ROWS.div_ceil(rows.max(1) as u64).min(MAX_PROBE_REPORTS)
     }
 
     /// By how much each dimension is moved; `None` for one of a group that is not probed.

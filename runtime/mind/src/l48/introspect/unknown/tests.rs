@@ -207,6 +207,12 @@ fn a_group_of_slow_sensors_is_shown_the_report_as_often_as_it_takes_for_fifty_ro
         .skip(3)
         .for_each(|row| row[2] = f64::NAN);
     assert_eq!(shown(&report), [5, 17]);
+    report
+        .observations
+        .chunks_exact_mut(3)
+        .skip(2)
+        .for_each(|row| row[2] = f64::NAN);
+    assert_eq!(shown(&report), [5, 20], "two: 25, but 20 at most");
 }
 
 #[test]
