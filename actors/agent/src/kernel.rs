@@ -267,6 +267,7 @@ impl KernelActor {
         // What is owed may wait for what has just been written.
         let news = start.journal.write(&mut start.goals);
         let duty = start.goals.duty();
+        let asks = matches!(duty.task, Some(Action::AskPeer { .. }));
         let perceived = Perceived {
             cycle: start.cycle,
             row: &state.row,
@@ -275,7 +276,8 @@ impl KernelActor {
             advice: advised,
             late: missed > 0,
             quota_share: state.quota.share(),
-            peers: state.asking.is_free() && self.tree.has_peers(),
+            // Nothing of an answer is an observation: of itself the kernel has no use for one.
+            peers: asks && state.asking.is_free() && self.tree.has_peers(),
         };
         let step = start.body.turn_on_duty(&mut start.kernel, &perceived, duty);
         start.goals.end(step.action, step.task);

@@ -3,7 +3,7 @@
 //! A question is on its way beside the kernel, which waits for nothing; at most one at a time, and it is over soon after
 //! [`ASK_DEADLINE`], whatever happens. An answer is a claim: of each dimension that both watch, the bound that is nearer to
 //! what the agent sees itself goes to Level 4.9, which checks it against own observation, and trusts the other by that.
-//! Nothing of an answer is taken for an observation.
+//! Nothing of an answer is taken for an observation, so that only tasks of goals ask.
 
 use super::{Cycling, KernelActor, KernelMessage};
 use crate::inbox::Unheard;
