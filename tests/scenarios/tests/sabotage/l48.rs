@@ -8,7 +8,7 @@ use rungs_mind::l48::{Introspect, IntrospectOutput, ObserveOutput, Verdict};
 use rungs_mind::qualify::{Audit48, Pass48, Report};
 use rungs_mind::report::{CycleFacts, CycleReport, FloorReport};
 use rungs_mind::stack::Cycle;
-use rungs_scenarios_tests::{Life, RESOURCE, Upset, agent, calm_world, flood, high_tide, tidal, user_goal};
+use rungs_scenarios_tests::{Life, RESOURCE, TIDE, Upset, agent, calm_world, flood, high_tide, tidal, user_goal};
 use rungs_types::{AgentSpec, Epoch, GoalSpec, Level, SimDimension, SimEvent, SimSpec, SkillName};
 
 /// A window of 3,000 cycles, after 200 in which nothing is known yet.
@@ -34,10 +34,10 @@ const SOUND: Goals = Goals {
     hard: |nth| nth % 3 == 2,
     reached: |nth| nth % 3 != 2,
 };
-/// What is easy fails, and as many.
-const INVERTED: Goals = Goals {
-    hard: |nth| nth % 3 != 2,
-    reached: |nth| nth % 3 != 2,
+/// All alike, and all could be reached.
+const ALIKE: Goals = Goals {
+    hard: |_| false,
+    reached: |_| true,
 };
 /// Two of three fail, what is hard among them.
 const FAILING: Goals = Goals {
@@ -73,6 +73,11 @@ fn drained(world: SimSpec, over: u64) -> SimSpec {
             until: Some(from + over + 20),
         })
     })
+}
+
+/// Whether the nth tide stays out: one in three does, by chance.
+fn stays_out(nth: u64) -> bool {
+    (nth.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) % 3 == 0
 }
 
 fn world(seed: u64) -> SimSpec {
@@ -182,10 +187,9 @@ impl Forged {
     }
 }
 
-#[test]
-fn each_of_the_fourteen_criteria_fails_when_it_is_sabotaged() {
-    let calm = |_: u64, _: &mut [f64], _: &mut Upset| {};
-    let mut forged = [
+/// Evidence that no world brings about.
+fn forged() -> [Forged; 4] {
+    [
         Forged::new(
             "EA-3",
             "all errors are told to be among the smallest twentieth",
@@ -214,7 +218,13 @@ fn each_of_the_fourteen_criteria_fails_when_it_is_sabotaged() {
         Forged::new("SM-5", "confidence is told to be wrong by 0.101", |evidence| {
             evidence.capability.mce = Some(0.101);
         }),
-    ];
+    ]
+}
+
+#[test]
+fn each_of_the_fourteen_criteria_fails_when_it_is_sabotaged() {
+    let calm = |_: u64, _: &mut [f64], _: &mut Upset| {};
+    let mut forged = forged();
     let sound = lived(drained(world(1), 200), SOUND, calm, |cycle, row| {
         forged.iter_mut().for_each(|forged| forged.feed(cycle, row));
     });
@@ -235,7 +245,11 @@ fn each_of_the_fourteen_criteria_fails_when_it_is_sabotaged() {
         (outcomes.tasks_succeeded, outcomes.tasks_failed) = if fails { (0, 5) } else { (5, 0) };
     });
     let sparse = brought_up(world(1).dropout(0.9), SOUND, calm);
-    let inverted = brought_up(world(1), INVERTED, calm);
+    let lucky = brought_up(world(1), ALIKE, |cycle, row, _| {
+        if stays_out(cycle.saturating_sub(SET_AT) / 100) {
+            row[usize::from(TIDE)] = -1.0;
+        }
+    });
     let failing = brought_up(world(1), FAILING, calm);
     let blind = brought_up(world(1), SOUND, |cycle, row, _| {
         if cycle > 600 && cycle % 200 < 90 {
@@ -255,7 +269,7 @@ fn each_of_the_fourteen_criteria_fails_when_it_is_sabotaged() {
         life("EA-4", "the resource runs out within 12 cycles", &sudden),
         life("SM-7", "tasks go well for 300 cycles, and badly for 300", &moody),
         life("SM-6", "nine of ten samples are lost", &sparse),
-        life("SM-8", "what is easy fails, what is hard is reached", &inverted),
+        life("SM-8", "goals are alike, and the tide stays out by chance", &lucky),
         life("SA-9", "two of three goals cannot be reached", &failing),
         life("SP-11", "blind for 90 of each 200 cycles", &blind),
         life("SP-13", "blind for 90 of each 200 cycles", &blind),
