@@ -11,7 +11,7 @@ const END: u64 = 4_000;
 /// One of these agents takes an opportunity, and the first is looked at: not every one comes upon one that it can take.
 const SEEDS: std::ops::Range<u64> = 21..27;
 /// The world is wild for so many cycles, then calm for as many, in turn.
-const SPELL_CYCLES: u64 = 250;
+const SPELL_CYCLES: u64 = 150;
 
 fn world(seed: u64) -> rungs_types::SimSpec {
     let spells = (PLACED_AT..END).step_by(2 * SPELL_CYCLES as usize);
