@@ -106,10 +106,12 @@ impl Attainment {
             return None;
         }
         let cycles = spec.deadline_cycles.unwrap_or(SETTLE_CYCLES).min(SETTLE_CYCLES);
-        let samples = (cycles as usize).div_ceil(SAMPLE_CYCLES);
+        let samples = cycles as usize / SAMPLE_CYCLES;
         let sought = self.sought(&spec.success)?;
         let probable = sought.likelihood(|one| (one.usual.mean, one.usual.sd));
-        let often = self.how_often(&spec.success, probable, samples);
+        // At the first samples it cannot have held for long enough yet.
+        let ends = (samples + 1).saturating_sub(HELD_SAMPLES);
+        let often = self.how_often(&spec.success, probable, ends);
         let near = sought.how_near(samples);
         let tally = self.lessons.tally(spec);
         let well = (f64::from(tally.count) + TRUSTED_GOALS) / (f64::from(tally.len) + TRUSTED_GOALS);
@@ -133,9 +135,9 @@ impl Attainment {
         })
     }
 
-    /// How likely a success that does not hold is to come to hold for [`HELD_SAMPLES`] within so many samples, as often as it
+    /// How likely a success that does not hold is to have held for [`HELD_SAMPLES`] at one of so many samples, as often as it
     /// did; `probable` is how likely it is at all.
-    fn how_often(&self, success: &Success, probable: f64, samples: usize) -> f64 {
+    fn how_often(&self, success: &Success, probable: f64, ends: usize) -> f64 {
         let (mut before, mut begun) = (0.0, 0.0);
         // Of what was before the record nothing is known: it does not count as not having held.
         let mut streak = HELD_SAMPLES;
@@ -149,7 +151,7 @@ impl Attainment {
             }
         }
         let each: f64 = (begun + PROBABLE_SAMPLES * probable) / (before + PROBABLE_SAMPLES);
-        1.0 - (1.0 - each).powi(samples as i32)
+        1.0 - (1.0 - each).powi(ends as i32)
     }
 }
 
@@ -173,7 +175,7 @@ impl Sought {
     fn how_near(&self, samples: usize) -> f64 {
         let each = self.all.iter().chain(&self.any);
         let alike = each.map(|one| one.usual.memory).fold(0.0, f64::max);
-        let never: f64 = (HELD_SAMPLES..=samples.max(HELD_SAMPLES))
+        let never: f64 = (HELD_SAMPLES..=samples)
             .map(|ahead| {
                 let likely = self.likelihood(|One { usual, now, .. }| {
                     let left = usual.memory.powi(ahead as i32);

@@ -61,7 +61,8 @@ pub struct Gap {
 }
 
 /// SkillGap(g) (Definition 10): the product of the confidence in each required skill, 1 of none. What is not a share
-/// counts as one.
+/// counts as one. A gap is of skills that can be acquired; the plan, which asks whether a goal will be reached, adds how
+/// likely what it is seen by comes about (`plan::feasibility`).
 pub fn feasibility(confidences: impl IntoIterator<Item = f64>) -> f64 {
     confidences.into_iter().map(share).product()
 }

@@ -53,11 +53,13 @@ fn waves() -> Attainment {
 fn a_chance_is_that_of_one_sample_as_often_as_there_is_time() {
     // It had not held for two samples at 14 of them, and did at the next at 7. Mean 1/3, deviation sqrt(2)/3: 0.354 of it
     // away, which a normal quantity is below with 0.638163: (7 + 10 x 0.638163) / (14 + 10) = 0.557568. By where it is it has
-    // no memory: 0.638163 at the second sample, which is the first at which it can have held for two.
-    close(waves().chance(&goal("g", 0.5, Some(10))), 0.5 * (0.557_568 + 0.638_163));
+    // no memory: 0.638163 at each sample from the second on, which is the first at which it can have held for two.
+    let chance = |deadline| waves().chance(&goal("g", 0.5, Some(deadline)));
+    close(chance(19), 0.0);
+    close(chance(20), 0.5 * (0.557_568 + 0.638_163));
     close(
-        waves().chance(&goal("g", 0.5, Some(20))),
-        0.5 * (1.0 - 0.442_432_f64.powi(2) + 0.638_163),
+        chance(30),
+        0.5 * (1.0 - 0.442_432_f64.powi(2) + 1.0 - 0.361_837_f64.powi(2)),
     );
 }
 
@@ -68,8 +70,8 @@ fn what_comes_back_slowly_is_the_less_likely_the_farther_it_is_away_now() {
     // Of 19 products of neighbours 18 are 1 and one is -1, of 20 squares all 1.
     assert_eq!((usual.mean, usual.sd, usual.memory), (2.0, 1.0, 0.85));
     // From 3, two samples on: mean 2 + 0.7225, deviation sqrt(1 - 0.7225^2) = 0.691370, at most 1 with 0.006361; of a
-    // sample 0.15 is new: 1 - 0.993639^0.15 = 0.000957. How often: 10 x 0.158655 / (9 + 10) = 0.083503 at each of two.
-    close(steps.chance(&goal("g", 1.0, Some(20))), 0.5 * (0.000_957 + 0.160_033));
+    // sample 0.15 is new: 1 - 0.993639^0.15 = 0.000957. How often: 10 x 0.158655 / (9 + 10) = 0.083503.
+    close(steps.chance(&goal("g", 1.0, Some(20))), 0.5 * (0.000_957 + 0.083_503));
     let nearer = with_uncertainty((0..20).map(|nth| if nth < 10 { 1.0 } else { 3.0 }).chain([1.5]));
     assert!(nearer.chance(&goal("g", 1.0, Some(20))) > steps.chance(&goal("g", 1.0, Some(20))));
 }
@@ -88,7 +90,7 @@ fn what_was_never_reached_is_the_less_likely_the_farther_it_is_away() {
     let wavering = with_uncertainty((0..20).map(|nth| f64::from(nth % 2)));
     // Of what was before the first sample nothing is known; the nineteen others follow one that did not hold.
     let each = 10.0 * 0.001_349_898 / (19.0 + 10.0);
-    let often = 1.0 - (1.0_f64 - each).powi(20);
+    let often = 1.0 - (1.0_f64 - each).powi(19);
     let near = 1.0 - (1.0_f64 - 0.001_349_898).powi(19);
     close(wavering.chance(&goal("g", -1.0, Some(200))), 0.5 * (often + near));
     let farther = wavering.chance(&goal("g", -3.0, Some(200))).expect("known");
