@@ -13,6 +13,13 @@ const SEEDS: std::ops::Range<u64> = 21..27;
 /// The world is wild for so many cycles, then calm for as many, in turn.
 const SPELL_CYCLES: u64 = 150;
 
+/// Tasks go badly, one in five of them, from the middle of a wild spell until the calm that follows it is well under way:
+/// what the agent can then take of the calm it has had before.
+fn fails(cycle: u64) -> bool {
+    let into = cycle.saturating_sub(PLACED_AT) % (2 * SPELL_CYCLES);
+    cycle > PLACED_AT && (150..400).contains(&into) && cycle.is_multiple_of(5)
+}
+
 fn world(seed: u64) -> rungs_types::SimSpec {
     let spells = (PLACED_AT..END).step_by(2 * SPELL_CYCLES as usize);
     spells.fold(calm_world(seed), |world, from| {
@@ -65,11 +72,22 @@ fn tell(life: &Life, entry: &GoalEntry) {
 /// Brings an agent up, tells the stories of all its own goals, and gives an opportunity that it took, if it took one.
 fn lived(seed: u64) -> (Life, Option<GoalEntry>) {
     let mut life = Life::new(agent("opportune", world(seed), seed));
-    life.run(PLACED_AT);
-    life.place(Authority::Full);
-    life.run(END - PLACED_AT);
-    let entries = book(&life);
     println!("seed {seed}");
+    for cycle in 1..=END {
+        if cycle == PLACED_AT {
+            life.place(Authority::Full);
+        }
+        let done = life.cycle_with(|_, _, upset| {
+            let outcomes = &mut upset.outcomes;
+            (outcomes.tasks_succeeded, outcomes.tasks_failed) = if fails(cycle) { (0, 1) } else { (1, 0) };
+        });
+        let signals = done.autonomy.iter().flat_map(|output| &output.goals.signals);
+        let kind = |signal: &&Signal| matches!(signal, Signal::Environmental { .. });
+        signals
+            .filter(kind)
+            .for_each(|signal| println!("cycle {cycle}, SEOF {:.3}: {signal}", life.floor().seof));
+    }
+    let entries = book(&life);
     entries.iter().for_each(|entry| tell(&life, entry));
     let taken = |entry: &GoalEntry| {
         entry.origin == GoalOrigin::OpportunityDriven && entry.fate == Fate::Over(GoalState::Succeeded)
