@@ -235,6 +235,37 @@ async fn asked_on(way: Option<Answer>) -> ([String; 2], (u64, u64)) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_second_question_waits_until_the_first_is_over_however_fast_the_agent_is() {
+    let runtime = AgentRuntime {
+        peers: Arc::new(Way(None)),
+        ..AgentRuntime::clone(&paused_runtime(memory()))
+    };
+    let node = Node::start(Arc::new(runtime)).await;
+    // Two seconds to answer are a hundred cycles; to rest from asking takes fifty.
+    let fast = AgentSpec {
+        rate_hz: 50.0,
+        ..in_group("ops-1")
+    };
+    let agent = node.hosts.spawn(fast).await.expect("starts");
+    cycle(&agent, 50).await;
+    set(&node, "ops-1", "first", 0).await;
+    set(&node, "ops-1", "second", 1).await;
+    cycle(&agent, 130).await;
+    for goal in ["first", "second"] {
+        assert_ne!(task(&node, "ops-1", goal).await, "failed", "{goal}");
+    }
+    cycle(&agent, 290).await;
+    for goal in ["first", "second"] {
+        assert_eq!(
+            task(&node, "ops-1", goal).await,
+            "failed",
+            "no answer came, to either of them"
+        );
+    }
+    assert_eq!(acquaintance(&agent).await.unanswered, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_question_is_under_way_until_its_deadline_and_fails_without_a_sound_answer_of_use() {
     // Ten cycles a second, and two seconds to answer.
     let (states, counts) = asked_on(None).await;
