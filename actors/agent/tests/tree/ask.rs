@@ -140,6 +140,11 @@ async fn whoever_is_wrong_loses_trust_by_each_answer_until_it_is_neither_asked_n
         refused.message,
         "ops-1 answers agents of moderate trust and above, not far-1"
     );
+    // What Level 4.9 thinks of others has no effect while it does not act.
+    place(&asker, Authority::Shadow).await;
+    cycle(&asker, asker.cycle() + 50).await;
+    let answer = ask(&node, "ops-1", "far-1", "first").await;
+    assert_eq!(answer.expect("answers").dimensions.len(), 2);
 }
 
 /// Asks an agent as another one would.
