@@ -67,6 +67,11 @@ pub fn text(summaries: &[Summary], total: &Total, style: Style) -> String {
     for bad in summaries.iter().filter_map(|summary| summary.first_bad_row.as_ref()) {
         writeln!(out, "first bad row of {bad}").expect("a string takes all writes");
     }
+    for summary in summaries {
+        if let Some(unplaced) = &summary.unplaced {
+            writeln!(out, "{}: {unplaced}", summary.recording).expect("a string takes all writes");
+        }
+    }
     out
 }
 

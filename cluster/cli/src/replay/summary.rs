@@ -126,6 +126,7 @@ pub struct Tally {
     autonomy: Autonomy,
     /// The identity has its reference.
     known: bool,
+    unplaced: Option<String>,
 }
 
 /// How far an agent stands: its highest level that is at least visible, with its authority.
@@ -166,6 +167,7 @@ impl Tally {
             last: ground,
             autonomy: Autonomy::default(),
             known: false,
+            unplaced: None,
         }
     }
 
@@ -214,6 +216,11 @@ impl Tally {
         }
     }
 
+    /// Which levels an operator was to put on an authority and never could, and why.
+    pub fn placed(&mut self, unplaced: Option<String>) {
+        self.unplaced = unplaced;
+    }
+
     /// Forecasts against what came.
     pub fn score(&mut self, scores: &[Score]) {
         for score in scores {
@@ -241,6 +248,7 @@ impl Tally {
             autonomy: self.autonomy,
             highest: self.highest,
             last: self.last,
+            unplaced: self.unplaced.clone(),
         }
     }
 }
@@ -300,6 +308,9 @@ pub struct Summary {
     pub highest: Rung,
     /// The rung at the end.
     pub last: Rung,
+    /// Which levels an operator was to put on an authority and never could, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unplaced: Option<String>,
 }
 
 impl Summary {
