@@ -2,7 +2,7 @@
 //!
 //! Whoever sends keeps to one message in 50 of its own cycles; this is what holds if it does not. Two agents do not count
 //! alike, so a message may come [`EARLY_CYCLES`] before its time; the next one's time is not moved by that, so that it is
-//! one in 50 cycles all the same. Questions are counted likewise, by themselves.
+//! one in 50 cycles all the same. Questions are counted likewise, by themselves, also those that are refused.
 //!
 //! Invariants: at most [`MAX_MAIL`] messages wait, of which at most [`MAX_ASKED_CLAIMS`] were asked for, and at most
 //! [`MAX_SENDERS`] senders are remembered; nobody pushes another's message out.

@@ -143,6 +143,8 @@ impl KernelActor {
     fn answer_to(&self, ask: &Ask, state: &Cycling) -> Result<Answer, Unheard> {
         let Ask { from, about } = ask;
         self.tree.hears(from)?;
+        // A refusal is an answer too: it costs a turn like one.
+        self.tree.inbox().take_question(from, state.start.cycle)?;
         let agent = self.tree.shared.agent();
         if self
             .tree
@@ -178,7 +180,6 @@ impl KernelActor {
                 about: environment.groups[group].clone(),
             });
         }
-        self.tree.inbox().take_question(from, state.start.cycle)?;
         Ok(Answer {
             dimensions,
             within_cycles: CHECKABLE_CYCLES,

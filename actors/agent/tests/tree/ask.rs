@@ -175,10 +175,11 @@ async fn a_question_is_answered_with_bounds_or_refused_with_its_reason() {
     assert_eq!(code("low", "ops-2", "first").await, Err(ErrorCode::Refused));
     assert_eq!(code("ops-1", "ops-1", "first").await, Err(ErrorCode::Forbidden));
     assert_eq!(code("ops-1", "acme/ops-2", "first").await, Err(ErrorCode::Forbidden));
-    let unknown = ask(&node, "ops-1", "ops-2", "third").await.expect_err("no such group");
+    let unknown = ask(&node, "ops-1", "ops-4", "third").await.expect_err("no such group");
     assert_eq!(unknown.code, ErrorCode::NotFound);
     assert!(unknown.message.contains("expected one of first, second"), "{unknown}");
-    // What was refused has cost no turn.
+    // What was refused has cost a turn like an answer; the one of the first cycle is over.
+    assert_eq!(code("ops-1", "ops-4", "third").await, Err(ErrorCode::Overloaded));
     let answer = ask(&node, "ops-1", "ops-2", "first").await.expect("answers");
     answer.validate().expect("sound");
     let names: Vec<_> = answer.dimensions.iter().map(|told| told.name.as_str()).collect();
