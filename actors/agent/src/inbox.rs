@@ -131,9 +131,9 @@ pub(crate) struct Counts {
     pub(crate) heard: u64,
     /// Messages and questions refused.
     pub(crate) refused: u64,
-    /// Questions put to others that were answered,
+    /// Questions put to others that were answered.
     pub(crate) answered: u64,
-    /// and those that were not.
+    /// Questions put to others that were not answered.
     pub(crate) unanswered: u64,
 }
 
