@@ -77,10 +77,11 @@ pub struct AlarmRates {
     pub lyapunov: f64,
 }
 
-/// How Level 4.9 stands on the healthy rows, by its own measure.
+/// How Level 4.9 stands on the healthy rows, by its own measure. Without labels every row counts as healthy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Autonomy {
-    /// Healthy rows on which all five conditions were known.
+    /// Healthy rows since identity integrity was first measured: before, that one of the five conditions counts as met,
+    /// and the score says less.
     pub checked: u64,
     /// Of those, rows with an Autonomy Stability Score above 0.5.
     pub comfortable: u64,
