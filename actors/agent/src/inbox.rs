@@ -2,10 +2,10 @@
 //!
 //! Whoever sends keeps to one message in 50 of its own cycles; this is what holds if it does not. Two agents do not count
 //! alike, so a message may come [`EARLY_CYCLES`] before its time; the next one's time is not moved by that, so that it is
-//! one in 50 cycles all the same. Questions are counted likewise, by themselves.
+//! one in 50 cycles all the same. Questions are counted likewise, by themselves, also those that are refused.
 //!
-//! Invariants: at most [`MAX_MAIL`] messages wait and at most [`MAX_SENDERS`] senders are remembered; nobody pushes
-//! another's message out.
+//! Invariants: at most [`MAX_MAIL`] messages wait, of which at most [`MAX_ASKED_CLAIMS`] were asked for, and at most
+//! [`MAX_SENDERS`] senders are remembered; nobody pushes another's message out.
 
 use rungs_host::Refusal;
 use rungs_mind::l49::below::MAX_MAIL;
@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 pub(crate) const EARLY_CYCLES: u64 = 10;
 /// Most agents that may speak within 50 cycles, and that may ask.
 const MAX_SENDERS: usize = 256;
+/// Most claims of answers that wait at a time: four answers in full. Whoever is asked leaves room for whoever speaks.
+const MAX_ASKED_CLAIMS: usize = 16;
 /// A refusal is told to watchers at most once in so many cycles.
 const TELL_CYCLES: u64 = 1_000;
 
@@ -129,9 +131,9 @@ pub(crate) struct Counts {
     pub(crate) heard: u64,
     /// Messages and questions refused.
     pub(crate) refused: u64,
-    /// Questions put to others that were answered,
+    /// Questions put to others that were answered.
     pub(crate) answered: u64,
-    /// and those that were not.
+    /// Questions put to others that were not answered.
     pub(crate) unanswered: u64,
 }
 
@@ -148,6 +150,8 @@ pub(crate) struct Come {
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     come: Come,
+    /// How many of what has come were asked for.
+    asked_claims: usize,
     speakers: Turns,
     askers: Turns,
     told: Option<u64>,
@@ -175,16 +179,20 @@ impl Inbox {
         Ok(())
     }
 
-    /// An agent that was asked has answered: what it claims waits to be read like what it says unasked. What does not fit
-    /// is lost; an unchecked claim says nothing.
+    /// An agent that was asked has answered: what it claims waits to be read like what it says unasked, up to
+    /// [`MAX_ASKED_CLAIMS`] of all answers. What does not fit is lost; an unchecked claim says nothing.
     pub(crate) fn answered(&mut self, from: &AgentId, claims: Vec<PeerMessage>) {
         self.counts.answered += 1;
-        let room = MAX_MAIL.saturating_sub(self.come.mail.len());
+        let waiting = self.come.mail.len();
+        let room = MAX_MAIL
+            .saturating_sub(waiting)
+            .min(MAX_ASKED_CLAIMS.saturating_sub(self.asked_claims));
         let mail = claims.into_iter().map(|message| Mail {
             from: from.clone(),
             message,
         });
         self.come.mail.extend(mail.take(room));
+        self.asked_claims += self.come.mail.len() - waiting;
     }
 
     /// A question had no answer; `by` is who should have given one, if it was its doing.
@@ -196,6 +204,7 @@ impl Inbox {
 
     /// What has come since it was last asked.
     pub(crate) fn take(&mut self) -> Come {
+        self.asked_claims = 0;
         std::mem::take(&mut self.come)
     }
 

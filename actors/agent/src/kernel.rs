@@ -266,8 +266,12 @@ impl KernelActor {
         start.goals.begin(start.cycle, &state.row, advised);
         // What is owed may wait for what has just been written.
         let news = start.journal.write(&mut start.goals);
-        let duty = start.goals.duty();
+        let mut duty = start.goals.duty();
         let asks = matches!(duty.task, Some(Action::AskPeer { .. }));
+        if asks && !state.asking.is_free() {
+            // It waits until the question that is on its way is over.
+            duty.task = None;
+        }
         let perceived = Perceived {
             cycle: start.cycle,
             row: &state.row,

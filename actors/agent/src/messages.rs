@@ -232,9 +232,9 @@ pub struct Acquaintance {
     pub heard: u64,
     /// Messages and questions refused since then.
     pub refused: u64,
-    /// Questions put to other agents since then that were answered,
+    /// Questions put to other agents since then that were answered.
     pub answered: u64,
-    /// and those that were not.
+    /// Questions put to other agents since then that were not answered.
     pub unanswered: u64,
     /// The agents that Level 4.9 models, as of its last pass.
     pub modelled: Vec<ModelledAgent>,

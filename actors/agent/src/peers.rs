@@ -98,9 +98,9 @@ impl Tree {
         self.shared.autonomy().filter(|_| authority >= Authority::Half)
     }
 
-    /// How far an agent is trusted; none of one that is not modelled.
+    /// How far an agent is trusted; none of one that is not modelled, nor while Level 4.9 does not act.
     pub(crate) fn trust_in(&self, agent: &AgentId) -> Option<TrustLevel> {
-        let output = self.shared.autonomy()?;
+        let output = self.acting_autonomy()?;
         let known = output.peers.peers.iter().find(|peer| peer.agent == *agent);
         known.map(|peer| peer.level)
     }

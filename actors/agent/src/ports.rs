@@ -101,6 +101,12 @@ impl Question {
         Some(others.swap_remove(turn))
     }
 
+    /// There was no answer in time.
+    pub fn late(&self) -> Refusal {
+        let text = format!("no answer within {} ms", self.deadline.as_millis());
+        Refusal::new(ErrorCode::DeadlineExceeded, &text)
+    }
+
     /// Nobody is there to be asked.
     pub fn unasked(&self) -> Asked {
         let text = match &self.whom {
@@ -184,17 +190,12 @@ impl Peers for LocalPeers {
                 Ok(()) => match tokio::time::timeout(question.deadline, answer).await {
                     Ok(Ok(answer)) => answer.and_then(|payload| payload.decode()),
                     Ok(Err(_)) => Err(Refusal::new(ErrorCode::TargetEnded, "it ended before it answered")),
-                    Err(_) => Err(late(question.deadline)),
+                    Err(_) => Err(question.late()),
                 },
             };
             Asked { of: Some(of), answer }
         })
     }
-}
-
-fn late(deadline: Duration) -> Refusal {
-    let text = format!("no answer within {} ms", deadline.as_millis());
-    Refusal::new(ErrorCode::DeadlineExceeded, &text)
 }
 
 #[cfg(test)]

@@ -195,7 +195,8 @@ pub struct Replay {
     #[arg(long, value_name = "X", requires = "labels", value_parser = threshold)]
     pub threshold: Option<f64>,
     /// From row 1000 on an operator has L4.8 and L4.9 on this authority, whatever their criteria say: to see what they
-    /// decide. A recording that is shorter is watched as without it.
+    /// decide. A level that is frozen then is put there when it is not any more; a recording that is shorter is watched as
+    /// without it. The summary says which levels were never put there.
     #[arg(long, value_name = "AUTHORITY")]
     pub place: Option<Authority>,
 }

@@ -9,7 +9,9 @@ use futures::future::BoxFuture;
 use futures::stream;
 use rungs_agent::{Asked, Letter, Peers, Question, Recipients, Whom};
 use rungs_directory::Directory;
-use rungs_host::{Refusal, Router, tasks};
+use rungs_host::{Payload, Refusal, Router, tasks};
+use rungs_types::AgentId;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
@@ -137,26 +139,55 @@ async fn deliver(directory: Directory, letter: Letter) -> Result<(), Refusal> {
 }
 
 async fn ask(directory: Directory, question: Question) -> Asked {
-    let of = match &question.whom {
-        Whom::Agent(agent) => Some(agent.clone()),
-        Whom::OneOf(name) => {
-            let group = question.from.beside(name.clone());
-            question.choose(&directory.members_of(&group).await)
+    let group = match &question.whom {
+        Whom::Agent(_) => None,
+        Whom::OneOf(name) => Some(question.from.beside(name.clone())),
+    };
+    let finder = directory.clone();
+    let members = async move {
+        match group {
+            Some(group) => finder.members_of(&group).await,
+            None => BTreeSet::new(),
         }
     };
-    let Some(of) = of else {
-        return question.unasked();
+    let deadline = question.deadline;
+    let put = move |of: AgentId, payload: Payload| async move {
+        let to = Question::address(of);
+        directory.ask(to, payload, deadline).await
     };
-    let answer = match question.payload() {
-        Ok(payload) => {
-            let to = Question::address(of.clone());
-            directory.ask(to, payload, question.deadline).await
+    in_time(&question, members, put).await
+}
+
+/// Asks one of those that the question is for; over at its deadline, whatever takes so long: to find out who there is, or
+/// the answer. `members` is waited for only if one of a group is asked.
+async fn in_time<F>(
+    question: &Question,
+    members: impl Future<Output = BTreeSet<AgentId>>,
+    put: impl FnOnce(AgentId, Payload) -> F,
+) -> Asked
+where
+    F: Future<Output = Result<Payload, Refusal>>,
+{
+    let mut of = None;
+    let asking = async {
+        of = match &question.whom {
+            Whom::Agent(agent) => Some(agent.clone()),
+            Whom::OneOf(_) => question.choose(&members.await),
+        };
+        let asked = of.clone()?;
+        let answer = match question.payload() {
+            Ok(payload) => put(asked, payload).await,
+            Err(refusal) => Err(refusal),
+        };
+        Some(answer.and_then(|payload| payload.decode()))
+    };
+    match tokio::time::timeout(question.deadline, asking).await {
+        Ok(Some(answer)) => Asked { of, answer },
+        Ok(None) => question.unasked(),
+        Err(_) => {
+            let answer = Err(question.late());
+            Asked { of, answer }
         }
-        Err(refusal) => Err(refusal),
-    };
-    Asked {
-        of: Some(of),
-        answer: answer.and_then(|payload| payload.decode()),
     }
 }
 

@@ -18,16 +18,8 @@ const STANDING: Floor = Floor::Standing {
     trial: None,
 };
 
-/// One turn of a kernel that has seen a hundred cycles, with this task.
-fn turn(task: Action, floor: Floor, available: Available, refusal: Option<Refusal>) -> Step {
-    let config = KernelConfig {
-        identity: IdentityId::of("default/dutiful"),
-        groups: [0, 1].into(),
-        seed: 1,
-        exploration_rate: 0.0,
-    };
-    let mut kernel = Kernel::new(config).expect("valid");
-    let input = |cycle| Input {
+fn input(cycle: u64) -> Input<'static> {
+    Input {
         cycle,
         observation: &[1.0, 2.0],
         outcomes: Outcomes::default(),
@@ -36,20 +28,39 @@ fn turn(task: Action, floor: Floor, available: Available, refusal: Option<Refusa
         pace: Pace::default(),
         resources: &[],
         available: Available::default(),
+    }
+}
+
+/// A kernel that has seen a hundred cycles.
+fn seasoned() -> Kernel {
+    let config = KernelConfig {
+        identity: IdentityId::of("default/dutiful"),
+        groups: [0, 1].into(),
+        seed: 1,
+        exploration_rate: 0.0,
     };
+    let mut kernel = Kernel::new(config).expect("valid");
     for cycle in 1..=100 {
         kernel.step(&input(cycle), &mut |_: &Action| Ok(()));
     }
-    let duty = Duty {
+    kernel
+}
+
+fn owing(task: Action) -> Duty {
+    Duty {
         task: Some(task),
         exploration_rate: None,
-    };
+    }
+}
+
+/// The next turn of such a kernel, with this task.
+fn turn(task: Action, floor: Floor, available: Available, refusal: Option<Refusal>) -> Step {
     let last = Input {
         floor,
         available,
         ..input(101)
     };
-    kernel.step_on_duty(&last, duty, &mut |_: &Action| refusal.map_or(Ok(()), Err))
+    seasoned().step_on_duty(&last, owing(task), &mut |_: &Action| refusal.map_or(Ok(()), Err))
 }
 
 const FASTER: Action = Action::SampleFaster { group: 1 };
@@ -101,6 +112,35 @@ fn a_task_waits_while_nothing_is_decided_or_structural_change_is_closed() {
     };
     let speaking = turn(Action::RaiseIncident { group: 0 }, closed, incidents, None);
     assert_eq!(speaking.task, TaskTurn::Granted, "it changes nothing of the agent");
+}
+
+#[test]
+fn tasks_that_ask_peers_do_so_once_in_fifty_cycles_and_the_others_wait() {
+    let mut kernel = seasoned();
+    let mut turns = Vec::new();
+    for cycle in 101..=210 {
+        let available = Available {
+            peers: true,
+            ..Available::default()
+        };
+        let asking = Action::AskPeer {
+            group: (cycle % 2) as u16,
+        };
+        let perceived = Input {
+            available,
+            ..input(cycle)
+        };
+        let step = kernel.step_on_duty(&perceived, owing(asking), &mut |_: &Action| Ok(()));
+        turns.push((cycle, step.task));
+    }
+    let asked: Vec<u64> = turns
+        .iter()
+        .filter(|(_, turn)| *turn == TaskTurn::Granted)
+        .map(|(cycle, _)| *cycle)
+        .collect();
+    assert_eq!(asked, [101, 151, 201]);
+    let waited = turns.iter().filter(|(_, turn)| *turn == TaskTurn::Deferred).count();
+    assert_eq!(waited, 107, "of 110 turns, and none is refused");
 }
 
 /// An agent over two quantities of which the first rises once somebody was told about it.

@@ -142,11 +142,11 @@ pub struct Answer {
 pub struct Told {
     /// The dimension's name.
     pub name: String,
-    /// Its forecast of the next value.
+    /// The forecast of its next value, in its unit.
     pub value: f64,
-    /// It is not expected to fall below this,
+    /// It is not expected to fall below this, in its unit; at most the forecast.
     pub lowest: f64,
-    /// nor to rise above this.
+    /// It is not expected to rise above this, in its unit; at least the forecast.
     pub highest: f64,
 }
 

@@ -94,3 +94,22 @@ fn no_more_claims_and_silent_agents_wait_than_a_pass_reads() {
     let counts = inbox.counts();
     assert_eq!((counts.answered, counts.unanswered), (1, MAX_MAIL as u64 + 2));
 }
+
+#[test]
+fn an_agent_that_always_answers_leaves_room_for_those_that_speak_unasked() {
+    let mut inbox = Inbox::default();
+    let from: AgentId = "a".parse().expect("a name");
+    let four = || (0..4).map(|id| PeerMessage::Kept { id }).collect::<Vec<_>>();
+    for _ in 0..30 {
+        inbox.answered(&from, four());
+    }
+    // 64 places less 16 for what was asked for.
+    for index in 0..48 {
+        assert_eq!(inbox.take_in(mail(&format!("b-{index}")), 1), Ok(()));
+    }
+    assert_eq!(inbox.take_in(mail("b"), 1), Err(Unheard::Full));
+    let come = inbox.take();
+    assert_eq!(come.mail.iter().filter(|mail| mail.from == from).count(), 16);
+    inbox.answered(&from, four());
+    assert_eq!(inbox.take().mail.len(), 4, "the next pass reads anew");
+}

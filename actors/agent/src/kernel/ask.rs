@@ -143,6 +143,8 @@ impl KernelActor {
     fn answer_to(&self, ask: &Ask, state: &Cycling) -> Result<Answer, Unheard> {
         let Ask { from, about } = ask;
         self.tree.hears(from)?;
+        // A refusal is an answer too: it costs a turn like one.
+        self.tree.inbox().take_question(from, state.start.cycle)?;
         let agent = self.tree.shared.agent();
         if self
             .tree
@@ -178,7 +180,6 @@ impl KernelActor {
                 about: environment.groups[group].clone(),
             });
         }
-        self.tree.inbox().take_question(from, state.start.cycle)?;
         Ok(Answer {
             dimensions,
             within_cycles: CHECKABLE_CYCLES,
@@ -225,11 +226,12 @@ fn nearer_bound(told: &Told, own: &Outlook, dimension: u16) -> Option<Condition>
     })
 }
 
-/// That there is no answer tells something of who was asked: not if it was asked too often, or out of reach.
+/// That there is no answer tells something of who was asked: if it is silent, says what makes no sense, or ends over the
+/// question. A refusal that gives its reason is honest, and the way there is not its doing.
 fn is_its_doing(refusal: &Refusal) -> bool {
-    !matches!(
+    matches!(
         refusal.code,
-        ErrorCode::Overloaded | ErrorCode::NodeDown | ErrorCode::NotFound | ErrorCode::Incompatible
+        ErrorCode::DeadlineExceeded | ErrorCode::Malformed | ErrorCode::TargetEnded
     )
 }
 
@@ -270,9 +272,27 @@ mod tests {
     }
 
     #[test]
-    fn who_is_asked_too_often_or_cannot_be_reached_is_not_to_blame() {
-        let blamed = |code| is_its_doing(&Refusal::new(code, ""));
-        assert!(blamed(ErrorCode::DeadlineExceeded) && blamed(ErrorCode::Refused) && blamed(ErrorCode::Malformed));
-        assert!(!blamed(ErrorCode::Overloaded) && !blamed(ErrorCode::NodeDown) && !blamed(ErrorCode::NotFound));
+    fn silence_and_nonsense_are_blamed_and_neither_a_reason_nor_the_way_there() {
+        let blamed = |code: &ErrorCode| is_its_doing(&Refusal::new(*code, ""));
+        let its_doing = [
+            ErrorCode::DeadlineExceeded,
+            ErrorCode::Malformed,
+            ErrorCode::TargetEnded,
+        ];
+        assert!(its_doing.iter().all(blamed));
+        let unseen_or_deaf = ErrorCode::Refused;
+        let distrusted = ErrorCode::Forbidden;
+        let asked_too_often = ErrorCode::Overloaded;
+        let not_its_doing = [
+            unseen_or_deaf,
+            distrusted,
+            asked_too_often,
+            ErrorCode::NotFound,
+            ErrorCode::TooLarge,
+            ErrorCode::NodeDown,
+            ErrorCode::Incompatible,
+            ErrorCode::Internal,
+        ];
+        assert!(!not_its_doing.iter().any(blamed));
     }
 }

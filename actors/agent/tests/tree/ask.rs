@@ -140,6 +140,11 @@ async fn whoever_is_wrong_loses_trust_by_each_answer_until_it_is_neither_asked_n
         refused.message,
         "ops-1 answers agents of moderate trust and above, not far-1"
     );
+    // What Level 4.9 thinks of others has no effect while it does not act.
+    place(&asker, Authority::Shadow).await;
+    cycle(&asker, asker.cycle() + 50).await;
+    let answer = ask(&node, "ops-1", "far-1", "first").await;
+    assert_eq!(answer.expect("answers").dimensions.len(), 2);
 }
 
 /// Asks an agent as another one would.
@@ -170,10 +175,11 @@ async fn a_question_is_answered_with_bounds_or_refused_with_its_reason() {
     assert_eq!(code("low", "ops-2", "first").await, Err(ErrorCode::Refused));
     assert_eq!(code("ops-1", "ops-1", "first").await, Err(ErrorCode::Forbidden));
     assert_eq!(code("ops-1", "acme/ops-2", "first").await, Err(ErrorCode::Forbidden));
-    let unknown = ask(&node, "ops-1", "ops-2", "third").await.expect_err("no such group");
+    let unknown = ask(&node, "ops-1", "ops-4", "third").await.expect_err("no such group");
     assert_eq!(unknown.code, ErrorCode::NotFound);
     assert!(unknown.message.contains("expected one of first, second"), "{unknown}");
-    // What was refused has cost no turn.
+    // What was refused has cost a turn like an answer; the one of the first cycle is over.
+    assert_eq!(code("ops-1", "ops-4", "third").await, Err(ErrorCode::Overloaded));
     let answer = ask(&node, "ops-1", "ops-2", "first").await.expect("answers");
     answer.validate().expect("sound");
     let names: Vec<_> = answer.dimensions.iter().map(|told| told.name.as_str()).collect();
@@ -232,6 +238,37 @@ async fn asked_on(way: Option<Answer>) -> ([String; 2], (u64, u64)) {
     assert_eq!(agent.status().late_cycles, 0, "the kernel waits for nobody");
     let known = acquaintance(&agent).await;
     ([before, after], (known.answered, known.unanswered))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_question_waits_until_the_first_is_over_however_fast_the_agent_is() {
+    let runtime = AgentRuntime {
+        peers: Arc::new(Way(None)),
+        ..AgentRuntime::clone(&paused_runtime(memory()))
+    };
+    let node = Node::start(Arc::new(runtime)).await;
+    // Two seconds to answer are a hundred cycles; to rest from asking takes fifty.
+    let fast = AgentSpec {
+        rate_hz: 50.0,
+        ..in_group("ops-1")
+    };
+    let agent = node.hosts.spawn(fast).await.expect("starts");
+    cycle(&agent, 50).await;
+    set(&node, "ops-1", "first", 0).await;
+    set(&node, "ops-1", "second", 1).await;
+    cycle(&agent, 130).await;
+    for goal in ["first", "second"] {
+        assert_ne!(task(&node, "ops-1", goal).await, "failed", "{goal}");
+    }
+    cycle(&agent, 290).await;
+    for goal in ["first", "second"] {
+        assert_eq!(
+            task(&node, "ops-1", goal).await,
+            "failed",
+            "no answer came, to either of them"
+        );
+    }
+    assert_eq!(acquaintance(&agent).await.unanswered, 2);
 }
 
 #[tokio::test(start_paused = true)]

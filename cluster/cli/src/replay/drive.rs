@@ -7,7 +7,7 @@ use rungs_agent::{Environment as _, Observed};
 use rungs_environments::Trace;
 use rungs_mind::Stack;
 use rungs_mind::l48::observe::Score;
-use rungs_mind::ladder::Order;
+use rungs_mind::ladder::{Order, OrderError};
 use rungs_mind::stack::Cycle;
 use rungs_types::{AgentSpec, Authority, Level};
 use std::time::Duration;
@@ -41,7 +41,7 @@ const PLACED_AT: u64 = 1_000;
 pub struct Course<'a> {
     /// It stops after so many rows.
     pub limit: Option<u64>,
-    /// An operator puts L4.8 and L4.9 on this authority.
+    /// An operator puts L4.8 and L4.9 on this authority, each once: as soon as it can be after that row.
     pub place: Option<Authority>,
     /// When something was wrong: rows of these times are not healthy.
     pub spans: &'a [Span],
@@ -69,6 +69,7 @@ pub fn drive(
     let mut stack =
         Stack::new(spec, &surroundings).with_context(|| format!("no agent can watch {}", trace.describe().name))?;
     let mut tally = Tally::new(surroundings.group_of.len());
+    let mut placing = course.place.map(Placing::on);
     let mut row = vec![f64::NAN; surroundings.group_of.len()];
     while course.limit.is_none_or(|limit| stack.cycle() < limit) && !stack.has_ended() {
         row.fill(f64::NAN);
@@ -77,8 +78,8 @@ pub fn drive(
             break;
         }
         let cycle = stack.step(&row);
-        if let Some(to) = course.place.filter(|_| cycle.number == PLACED_AT) {
-            place(&mut stack, to)?;
+        if let Some(placing) = placing.as_mut().filter(|_| cycle.number >= PLACED_AT) {
+            placing.place(&mut stack)?;
         }
         tally.take(&cycle, stack.authorities());
         if course.is_healthy(trace.time_micros()) {
@@ -93,17 +94,93 @@ pub fn drive(
     }
     let tail = stack.tail_scores();
     tally.score(&tail);
+    tally.placed(placing.and_then(|placing| placing.unplaced()));
     watcher.end(&tail);
     Ok(tally)
 }
 
-fn place(stack: &mut Stack, to: Authority) -> anyhow::Result<()> {
-    for level in [Level::L48, Level::L49] {
-        let who = "replay".to_owned();
-        let order = Order::Authority { level, to, who };
-        stack
-            .order(&order)
-            .with_context(|| format!("{level} cannot be put on {to}"))?;
+/// What is left of [`Course::place`].
+#[derive(Debug)]
+struct Placing {
+    to: Authority,
+    /// Lowest first; one waits for those below.
+    left: Vec<Level>,
+    /// Why the first of them was not placed after the last row.
+    refused: Option<OrderError>,
+}
+
+impl Placing {
+    fn on(to: Authority) -> Self {
+        Self {
+            to,
+            left: vec![Level::L48, Level::L49],
+            refused: None,
+        }
     }
-    Ok(())
+
+    /// Places what can be placed after this row. What is frozen or suspended comes back by its own way, and waits for that.
+    fn place(&mut self, stack: &mut Stack) -> anyhow::Result<()> {
+        let to = self.to;
+        while let Some(&level) = self.left.first() {
+            let who = "replay".to_owned();
+            match stack.order(&Order::Authority { level, to, who }) {
+                Ok(()) => drop(self.left.remove(0)),
+                Err(error @ (OrderError::Frozen { .. } | OrderError::Suspended { .. } | OrderError::Parked)) => {
+                    self.refused = Some(error);
+                    return Ok(());
+                }
+                Err(error) => return Err(error).with_context(|| format!("{level} cannot be put on {to}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Which levels were never placed, and why.
+    fn unplaced(&self) -> Option<String> {
+        let levels: Vec<String> = self.left.iter().map(Level::to_string).collect();
+        let why = match self.refused {
+            Some(error) => error.to_string(),
+            None => format!("it ends before row {PLACED_AT}"),
+        };
+        (!levels.is_empty()).then(|| format!("{} never put on {}: {why}", levels.join(" and "), self.to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rungs_mind::body::Surroundings;
+
+    #[test]
+    fn a_level_that_is_frozen_is_placed_when_it_is_not_any_more() {
+        let surroundings = Surroundings {
+            groups: vec!["all".into()],
+            group_of: vec![0],
+            capacities: vec![None],
+            adjustable: false,
+        };
+        let spec = AgentSpec::new("ops-1".parse().expect("a name"));
+        let mut stack = Stack::new(&spec, &surroundings).expect("valid");
+        let (level, who) = (Level::L49, "ada".to_owned());
+        let mut placing = Placing::on(Authority::Full);
+        let early = "L4.8 and L4.9 never put on full: it ends before row 1000";
+        assert_eq!(placing.unplaced().as_deref(), Some(early));
+        stack
+            .order(&Order::Freeze {
+                level,
+                who: who.clone(),
+            })
+            .expect("freezes");
+        for value in [1.0, 2.0, 3.0] {
+            stack.step(&[value]);
+            placing.place(&mut stack).expect("waits");
+        }
+        let frozen = "L4.9 never put on full: L4.9 is frozen; thaw it first";
+        assert_eq!(placing.unplaced().as_deref(), Some(frozen));
+        assert_eq!(stack.authorities()[2..4], [Authority::Full, Authority::Frozen]);
+        stack.order(&Order::Thaw { level, who }).expect("thaws");
+        placing.place(&mut stack).expect("places");
+        assert_eq!(placing.unplaced(), None);
+        assert_eq!(stack.authorities()[2..4], [Authority::Full; 2]);
+    }
 }

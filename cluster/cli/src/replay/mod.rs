@@ -115,7 +115,7 @@ fn tell(replayed: Vec<Replayed>, replay: &Replay, plots: Option<&Plots>) -> anyh
     print(
         &summaries,
         detection.as_ref().and_then(|found| found.as_ref().ok()),
-        replay.json,
+        replay,
     )?;
     let detection = detection.transpose()?;
     if let Some(plots) = plots {
@@ -160,10 +160,10 @@ fn watch(
     })
 }
 
-fn print(summaries: &[Summary], detection: Option<&Detection>, json: bool) -> anyhow::Result<()> {
+fn print(summaries: &[Summary], detection: Option<&Detection>, replay: &Replay) -> anyhow::Result<()> {
     let total = Total::of(summaries);
     let mut out = std::io::stdout().lock();
-    if json {
+    if replay.json {
         for summary in summaries {
             writeln!(out, "{}", serde_json::to_string(summary)?)?;
         }
@@ -173,7 +173,11 @@ fn print(summaries: &[Summary], detection: Option<&Detection>, json: bool) -> an
         }
     } else {
         let style = Style::of_output();
-        write!(out, "{}", report::text(summaries, &total, style))?;
+        write!(
+            out,
+            "{}",
+            report::text(summaries, &total, replay.labels.is_some(), style)
+        )?;
         if let Some(detection) = detection {
             write!(out, "{}", report::detection(detection, style))?;
         }

@@ -9,8 +9,8 @@ use std::fmt::Write;
 /// From this score of the benchmark on, a recording counts as well watched.
 const GOOD_NAB: f64 = 70.0;
 
-/// A table, and lines below it.
-pub fn text(summaries: &[Summary], total: &Total, style: Style) -> String {
+/// A table, and lines below it. Where there are labels, the rows outside of them are the healthy ones.
+pub fn text(summaries: &[Summary], total: &Total, labelled: bool, style: Style) -> String {
     let mut table = Table::new(&[
         "recording",
         "rows",
@@ -30,6 +30,7 @@ pub fn text(summaries: &[Summary], total: &Total, style: Style) -> String {
     }
     let mut out = table.render(style);
     let rates = &total.alarms_per_10_000;
+    let counted = if labelled { "healthy rows" } else { "all rows" };
     let lines = [
         format!(
             "{} recordings, {} rows, {} bad rows skipped",
@@ -52,7 +53,7 @@ pub fn text(summaries: &[Summary], total: &Total, style: Style) -> String {
             rates.spectral, rates.identity, rates.lyapunov
         ),
         format!(
-            "L4.9 on healthy rows: stability score above 0.5 in {} of {}, veto rate {} ({} of {} decisions)",
+            "L4.9 on {counted}: stability score above 0.5 in {} of {}, veto rate {} ({} of {} decisions)",
             percent(total.autonomy.comfortable_share()),
             total.autonomy.checked,
             shown(total.autonomy.veto_rate(), 3),
@@ -66,6 +67,11 @@ pub fn text(summaries: &[Summary], total: &Total, style: Style) -> String {
     }
     for bad in summaries.iter().filter_map(|summary| summary.first_bad_row.as_ref()) {
         writeln!(out, "first bad row of {bad}").expect("a string takes all writes");
+    }
+    for summary in summaries {
+        if let Some(unplaced) = &summary.unplaced {
+            writeln!(out, "{}: {unplaced}", summary.recording).expect("a string takes all writes");
+        }
     }
     out
 }

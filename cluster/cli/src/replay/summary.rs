@@ -77,10 +77,11 @@ pub struct AlarmRates {
     pub lyapunov: f64,
 }
 
-/// How Level 4.9 stands on the healthy rows, by its own measure.
+/// How Level 4.9 stands on the healthy rows, by its own measure. Without labels every row counts as healthy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Autonomy {
-    /// Healthy rows on which all five conditions were known.
+    /// Healthy rows since identity integrity was first measured: before, that one of the five conditions counts as met,
+    /// and the score says less.
     pub checked: u64,
     /// Of those, rows with an Autonomy Stability Score above 0.5.
     pub comfortable: u64,
@@ -126,6 +127,7 @@ pub struct Tally {
     autonomy: Autonomy,
     /// The identity has its reference.
     known: bool,
+    unplaced: Option<String>,
 }
 
 /// How far an agent stands: its highest level that is at least visible, with its authority.
@@ -166,6 +168,7 @@ impl Tally {
             last: ground,
             autonomy: Autonomy::default(),
             known: false,
+            unplaced: None,
         }
     }
 
@@ -214,6 +217,11 @@ impl Tally {
         }
     }
 
+    /// Which levels an operator was to put on an authority and never could, and why.
+    pub fn placed(&mut self, unplaced: Option<String>) {
+        self.unplaced = unplaced;
+    }
+
     /// Forecasts against what came.
     pub fn score(&mut self, scores: &[Score]) {
         for score in scores {
@@ -241,6 +249,7 @@ impl Tally {
             autonomy: self.autonomy,
             highest: self.highest,
             last: self.last,
+            unplaced: self.unplaced.clone(),
         }
     }
 }
@@ -300,6 +309,9 @@ pub struct Summary {
     pub highest: Rung,
     /// The rung at the end.
     pub last: Rung,
+    /// Which levels an operator was to put on an authority and never could, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unplaced: Option<String>,
 }
 
 impl Summary {

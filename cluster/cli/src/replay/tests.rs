@@ -129,7 +129,13 @@ fn a_series_that_never_moves_is_no_evidence() {
     assert_eq!((summaries[0].rows, summaries[0].forecast_ratio), (120, None));
     let total = Total::of(&summaries);
     assert_eq!((total.forecast_ratio, total.with_ratio), (None, 0));
-    assert!(report::text(&summaries, &total, Style::default()).contains("no evidence"));
+    let text = |labelled| report::text(&summaries, &total, labelled, Style::default());
+    assert!(text(false).contains("no evidence") && text(false).contains("L4.9 on all rows: "));
+    assert!(text(true).contains("L4.9 on healthy rows: "));
+    let (short, _) = figures(&[path.to_str().expect("utf-8"), "--place", "full"]).expect("replays");
+    let text = report::text(&short, &Total::of(&short), false, Style::default());
+    let line = "\nflat.csv: L4.8 and L4.9 never put on full: it ends before row 1000\n";
+    assert!(text.contains(line), "{text}");
 }
 
 #[test]

@@ -1,7 +1,10 @@
 use super::*;
-use rungs_types::{AgentId, ErrorCode, PeerMessage};
+use rungs_types::{ErrorCode, PeerMessage};
+use std::future::pending;
 use std::sync::Mutex;
+use std::time::Duration;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 fn letter(number: u64) -> Letter {
     let [from, to]: [AgentId; 2] = ["ops-1", "ops-2"].map(|name| name.parse().expect("a name"));
@@ -87,4 +90,33 @@ async fn the_task_sends_what_waits_and_ends_with_the_queue() {
     }
     assert_eq!(begun.lock().expect("not poisoned").len(), 20);
     assert_eq!(permits.available_permits(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_is_over_at_its_deadline_also_if_nobody_says_who_is_in_the_group() {
+    let [from, other]: [AgentId; 2] = ["ops-1", "ops-2"].map(|name| name.parse().expect("a name"));
+    let question = Question {
+        whom: Whom::OneOf(other.name.clone()),
+        from,
+        avoid: Vec::new(),
+        about: "cpu".to_owned(),
+        number: 0,
+        deadline: Duration::from_secs(2),
+    };
+    let began = Instant::now();
+    let never = |_, _| pending::<Result<Payload, Refusal>>();
+    let late = |asked: Asked| (asked.of, asked.answer.map_err(|refusal| refusal.code));
+    let nobody = in_time(&question, pending(), never).await;
+    assert_eq!(late(nobody), (None, Err(ErrorCode::DeadlineExceeded)));
+    assert_eq!(began.elapsed(), Duration::from_secs(2));
+    // A second and a half to find out who there is leave half a second to answer.
+    let members = async {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        BTreeSet::from([other.clone()])
+    };
+    let silent = in_time(&question, members, never).await;
+    assert_eq!(late(silent), (Some(other.clone()), Err(ErrorCode::DeadlineExceeded)));
+    assert_eq!(began.elapsed(), Duration::from_secs(4));
+    let alone = in_time(&question, async { BTreeSet::new() }, never).await;
+    assert_eq!(late(alone), (None, Err(ErrorCode::NotFound)));
 }

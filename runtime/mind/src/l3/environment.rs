@@ -53,11 +53,11 @@ pub struct Skill {
 /// What a dimension is expected to be for a while: what is said of it to others, who may check it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outlook {
-    /// The forecast of the next observation.
+    /// The forecast of the next observation, in the dimension's unit.
     pub value: f64,
-    /// It is not expected to fall below this,
+    /// It is not expected to fall below this, in the dimension's unit.
     pub lowest: f64,
-    /// nor to rise above this.
+    /// It is not expected to rise above this, in the dimension's unit.
     pub highest: f64,
 }
 

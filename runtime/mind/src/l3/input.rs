@@ -176,7 +176,8 @@ pub enum TaskTurn {
     Granted,
     /// The gate refused it.
     Refused,
-    /// Nothing was decided in this turn, or it would have changed what may not be changed now: another time.
+    /// Nothing was decided in this turn, it would have changed what may not be changed now, or it asks a peer too soon after
+    /// the last question: another time.
     Deferred,
 }
 

@@ -223,7 +223,10 @@ impl Kernel {
         };
         if !mood.stabilizing {
             let structural = is_structural_open(input, heeded, mood.depth);
-            if let Some(task) = duty.task.filter(|task| structural || !task.kind().is_structural()) {
+            if let Some(task) = duty
+                .task
+                .filter(|task| self.is_time_for(*task, structural, input.cycle))
+            {
                 turn.try_task(task, &input.available, gate);
             }
             if turn.task != TaskTurn::Granted {
@@ -242,6 +245,13 @@ impl Kernel {
             .operations
             .acted(turn.action.kind(), turn.refused, &input.outcomes);
         turn
+    }
+
+    /// A task waits while it would change what may not be changed now, and while the kernel rests from asking: whoever is
+    /// asked counts how often, whatever it is for.
+    fn is_time_for(&self, task: Action, structural: bool, cycle: u64) -> bool {
+        let rests = matches!(task, Action::AskPeer { .. }) && !self.state.habits.rested(task, cycle);
+        (structural || !task.kind().is_structural()) && !rests
     }
 
     fn list_candidates(&mut self, input: &Input<'_>, heeded: &Heeded<'_>, depth: u8) {
