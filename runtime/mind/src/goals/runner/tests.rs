@@ -455,9 +455,13 @@ fn goals_of_the_agents_own_are_set_only_while_growth_is_permitted() {
         );
         assert_eq!(users, Ok(true));
         let refused = |kind: &EventKind| matches!(kind, EventKind::Warning { summary } if summary.ends_with("no new goals are permitted at the moment"));
-        (open(&mut runner).len(), runner.take_news().iter().any(refused))
+        let report = runner.report();
+        let told = runner.take_news().iter().any(refused);
+        assert_eq!(runner.report().refused, [], "told once");
+        (report.open.len(), told, report.refused)
     };
-    assert_eq!(set(Some(true)), (2, false));
-    assert_eq!(set(Some(false)), (1, true));
-    assert_eq!(set(None), (1, true), "the floor has not spoken");
+    let refusal = || vec![(goal(&[ASK]).goal.clone(), Refusal::NotPermitted)];
+    assert_eq!(set(Some(true)), (2, false, Vec::new()));
+    assert_eq!(set(Some(false)), (1, true, refusal()));
+    assert_eq!(set(None), (1, true, refusal()), "the floor has not spoken");
 }

@@ -243,3 +243,6 @@ impl Book {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@
 
 use super::detect::group_variances;
 use super::signal::Signal;
-use crate::goals::SETTLE_CYCLES;
+use crate::goals::{SETTLE_CYCLES, action_of};
 use crate::l3::ActionKind;
 use crate::l48::introspect::attain::SAMPLE_CYCLES;
 use crate::l48::introspect::capability::{General, Skill};
@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 pub const IMPROVEMENT: f64 = 0.10;
 /// By how many of its standard deviations it must be worse than what it usually keeps to.
 const NOTICEABLE_SD: f64 = 0.5;
-/// How much of its distance from what it usually keeps to it is to make good, and of an opportunity is to be taken.
+/// How much of its distance from where it has been it is to make good.
 pub const RECOVERY: f64 = 0.5;
 /// By how much SEOF is to rise at least.
 const SEOF_STEP: f64 = 0.02;
@@ -85,6 +85,9 @@ pub fn synthesize(signal: &Signal, below: &Below, number: u64) -> Option<Idea> {
         .into_iter()
         .filter(|task| moves(task, success.of, below))
         .collect();
+    if !below.floor.structural_permitted && tasks.iter().any(is_structural) {
+        return None;
+    }
     let main = signal.serves();
     let intent = intent(main, &below.purpose);
     let origin = signal.origin();
@@ -202,6 +205,12 @@ fn moves(task: &TaskAction, of: Quantity, below: &Below) -> bool {
         TaskAction::Turn(_) => !known && !matches!(of, Quantity::Dimension(_)),
         TaskAction::RaiseIncident { .. } | TaskAction::ClearIncident => false,
     }
+}
+
+/// It waits while structural change is not permitted: a goal of such tasks would only grow old. That is so for long after the
+/// guard has warned, as it does when most of the goals are the agent's own.
+fn is_structural(task: &TaskAction) -> bool {
+    action_of(task).is_some_and(|action| action.kind().is_structural())
 }
 
 /// A member of the group is seen less often than every so many cycles.
@@ -395,43 +404,37 @@ impl<'a> Sight<'a> {
 }
 
 /// The condition that a quantity gets better; `None` if it is not measured, not known for long enough, or has too little to
-/// gain.
+/// gain. What is worse than usual by more than what chance does to it is to come nearer to the level that it keeps to half of
+/// the time; while the world is kind, to the best that it has kept to.
 fn better(of: Quantity, signal: &Signal, below: &Below) -> Option<Condition> {
     let now = below.observed().measure(of).filter(|now| now.is_finite())?;
-    recovered(of, now, below).or_else(|| seized(of, now, signal, below))
+    let lower = is_better_lower(of);
+    let past = &below.attainment;
+    let usual = past.level(of, lower)?;
+    let by_chance = NOTICEABLE_SD * past.usual(of)?.sd;
+    let is_worse = if lower { now - usual } else { usual - now } >= by_chance;
+    let recovered = is_worse.then(|| nearer(of, now, usual)).flatten();
+    let is_kind = matches!(signal, Signal::Environmental { .. });
+    recovered.or_else(|| nearer(of, now, past.best(of, lower).filter(|_| is_kind)?))
 }
 
-/// That it, which is worse than usual, makes good half of what it is away from the level that it keeps to half of the time;
-/// that half is a tenth at least, and the whole more than what chance does to it.
-fn recovered(of: Quantity, now: f64, below: &Below) -> Option<Condition> {
-    let lower = !matches!(of, Quantity::Rdf | Quantity::Iis | Quantity::Seof);
-    let level = below.attainment.level(of, lower)?;
-    let by_chance = NOTICEABLE_SD * below.attainment.usual(of)?.sd;
+/// The less of it, the better.
+fn is_better_lower(of: Quantity) -> bool {
+    !matches!(of, Quantity::Rdf | Quantity::Iis | Quantity::Seof)
+}
+
+/// That a quantity makes good half of what it is away from a level that is better; that half is worth it.
+fn nearer(of: Quantity, now: f64, level: f64) -> Option<Condition> {
+    let lower = is_better_lower(of);
     let value = now + RECOVERY * (level - now);
+    let gain = if lower { now - value } else { value - now };
     let worthwhile = match of {
         Quantity::Iis => IMPROVEMENT * (1.0 - now),
         Quantity::Seof => SEOF_STEP,
         _ => IMPROVEMENT * now,
     };
-    let gain = |to: f64| if lower { now - to } else { to - now };
     let is = if lower { Comparison::AtMost } else { Comparison::AtLeast };
-    let enough = gain(value) >= worthwhile.max(LEAST) && gain(level) >= by_chance;
-    enough.then_some(Condition { of, is, value })
-}
-
-/// That SEOF, while the world is kind, gets half of what looking ahead says there is to gain, if it has kept to so much
-/// before.
-fn seized(of: Quantity, now: f64, signal: &Signal, below: &Below) -> Option<Condition> {
-    let Signal::Environmental { gain, .. } = signal else {
-        return None;
-    };
-    let value = now + (RECOVERY * gain).max(SEOF_STEP);
-    let reached = below.attainment.best(of, false).is_some_and(|best| value <= best);
-    (of == Quantity::Seof && reached).then_some(Condition {
-        of,
-        is: Comparison::AtLeast,
-        value,
-    })
+    (gain >= worthwhile.max(LEAST)).then_some(Condition { of, is, value })
 }
 
 #[cfg(test)]

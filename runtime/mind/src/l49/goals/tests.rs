@@ -1,6 +1,5 @@
 use super::novelty::is_new;
 use super::*;
-use crate::goals::Refusal;
 use crate::l3::ActionKind;
 use crate::l48::introspect::capability::Skill;
 use crate::l49::below::Below;
@@ -547,41 +546,6 @@ fn a_goal_has_twice_the_horizon_of_its_tier_and_two_hundred_cycles_for_what_it_d
     let (dimension, alignment) = (ValueDimension::Growth, 0.0);
     let operational = Signal::PurposeRealignment { dimension, alignment };
     assert_eq!(deadline(&operational), Some(600));
-}
-
-#[test]
-fn what_the_kernel_did_not_set_is_told_so_and_counts_as_neither_reached_nor_missed() {
-    let below = World::new().next();
-    let (dimension, alignment) = (ValueDimension::Growth, 0.0);
-    let idea = |number| {
-        let signal = Signal::PurposeRealignment { dimension, alignment };
-        synthesize(&signal, &below, number).expect("a goal").spec
-    };
-    let entry = |number| GoalEntry {
-        spec: Arc::new(idea(number)),
-        origin: GoalOrigin::PurposeDerived,
-        signal: Signal::PurposeRealignment { dimension, alignment },
-        cycle: 10,
-        criteria: GOOD,
-        verdict: Verdict::Approved,
-        reduced: false,
-        fate: Fate::Proposed,
-    };
-    let mut book = Book::default();
-    for number in [1, 2] {
-        book.note(entry(number));
-        book.passed(entry(number), true);
-    }
-    let goal = idea(1).goal;
-    let refused = [(goal.clone(), Refusal::AlreadyHolds)];
-    book.refuse(&refused);
-    let fate = book.get(&goal).expect("remembered").fate.clone();
-    assert_eq!(fate, Fate::Refused(Refusal::AlreadyHolds));
-    assert_eq!(fate.to_string(), "not set: it was reached already");
-    assert_eq!(book.get(&idea(2).goal).expect("remembered").fate, Fate::Set);
-    let counters = book.counters();
-    assert_eq!((counters.approved, counters.completed, counters.failed), (2, 0, 0));
-    assert_eq!(counters.completion_rate(), None);
 }
 
 #[test]

@@ -106,24 +106,27 @@ fn wanted(usual: [f64; 2], now: [f64; 2]) -> [Option<f64>; 2] {
 }
 
 #[test]
-fn an_opportunity_is_taken_by_half_and_0_02_at_least_where_so_much_was_kept_before() {
-    // As good as usual: 0.4, but once, for two samples, `best`.
-    let taken = |gain: f64, best: f64, of: Quantity| {
-        let samples = [0.4; 20].into_iter().chain([best; 2]).chain([0.4; 8]);
-        let kind = Signal::Environmental {
-            probability: 0.4,
-            gain,
-            window_cycles: 200,
-        };
-        better(of, &kind, &lived(samples.map(|seof| [seof, 1.0]))).map(|condition| condition.value)
+fn while_the_world_is_kind_the_best_that_was_kept_to_is_to_be_come_nearer_to() {
+    let kind = Signal::Environmental {
+        probability: 0.4,
+        gain: 0.06,
+        window_cycles: 200,
     };
-    for (gain, expected) in [(0.0399, 0.42), (0.06, 0.43)] {
-        let found = taken(gain, 0.5, Quantity::Seof);
-        assert!(found.is_some_and(|value| (value - expected).abs() < 1e-12), "{found:?}");
-    }
-    assert!(taken(0.06, 0.430_1, Quantity::Seof).is_some());
-    assert_eq!(taken(0.06, 0.429_9, Quantity::Seof), None, "it never was so good");
-    assert_eq!(taken(0.06, 0.5, Quantity::Uncertainty), None);
+    // As good as usual: 0.1, and 0.04 for two samples, or for one, which is not kept to.
+    let after = |best: &[f64]| {
+        let before = [0.1; 20].into_iter().chain(best.iter().copied());
+        below(before.chain([0.1; 8]))
+    };
+    let (twice, once) = (after(&[0.04; 2]), after(&[0.04]));
+    let value =
+        |signal: &Signal, below: &Below| better(Quantity::Uncertainty, signal, below).map(|condition| condition.value);
+    assert!(value(&kind, &twice).is_some_and(|value| (value - 0.07).abs() < 1e-6));
+    assert_eq!(value(&kind, &once), None);
+    assert_eq!(
+        value(&NEED, &twice),
+        None,
+        "no other signal asks for more than what is usual"
+    );
 }
 
 #[test]
@@ -180,4 +183,26 @@ fn no_knob_is_turned_while_the_strategy_of_level_4_8_is_in_force_as_it_is() {
         synthesize(&stability, &world.next(), 1).is_some()
     };
     assert!(made(Authority::Half) && !made(Authority::Full));
+}
+
+#[test]
+fn nothing_is_set_as_a_goal_that_waits_for_structural_change_to_be_permitted() {
+    let growth = Signal::Neglected {
+        dimension: ValueDimension::Growth,
+        alignment: 0.1,
+        cycles: 200,
+    };
+    let safety = Signal::Neglected {
+        dimension: ValueDimension::Safety,
+        alignment: 0.1,
+        cycles: 200,
+    };
+    let made = |signal: &Signal, permitted: bool| {
+        let mut world = World::new();
+        world.permitted = permitted;
+        synthesize(signal, &world.next(), 1).is_some()
+    };
+    // Another forecaster is structural, a knob is not.
+    assert!(made(&growth, true) && !made(&growth, false));
+    assert!(made(&safety, true) && made(&safety, false));
 }
