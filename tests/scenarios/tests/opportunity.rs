@@ -11,7 +11,7 @@ const END: u64 = 4_000;
 /// One of these agents takes an opportunity, and the first is looked at: not every one comes upon one that it can take.
 const SEEDS: std::ops::Range<u64> = 21..27;
 /// The world is wild for so many cycles, then calm for as many, in turn.
-const SPELL_CYCLES: u64 = 150;
+const SPELL_CYCLES: u64 = 250;
 
 /// Tasks go badly, one in five of them, from the middle of a wild spell until the calm that follows it is well under way:
 /// what the agent can then take of the calm it has had before.
