@@ -77,7 +77,7 @@ fn drained(world: SimSpec, over: u64) -> SimSpec {
 
 /// Whether the nth tide stays out: one in three does, by chance.
 fn stays_out(nth: u64) -> bool {
-    (nth.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) % 3 == 0
+    (nth.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40).is_multiple_of(3)
 }
 
 fn world(seed: u64) -> SimSpec {
