@@ -7,7 +7,7 @@ use rungs_types::{Authority, EventKind, Level, SimEvent};
 
 /// From when the levels act.
 const PLACED_AT: u64 = 700;
-/// From here on it is drained, in a line: of the 70 % that are left 60 go until 10 % (critical), 600 of 700 cycles, …
+/// From here on it is drained, in a line: of the 70 % that are left 60 go until 10 % (critical), 771 of 900 cycles, …
 const DRAINED_FROM: u64 = 1_000;
 const EXHAUSTED_AT: u64 = 1_900;
 /// … until it is there again.

@@ -64,7 +64,19 @@ fn a_liar_loses_trust_and_is_treated_as_competitive_and_an_honest_one_beside_it_
     assert_eq!((honest.level, honest.reliability), (TrustLevel::High, Some(1.0)));
     assert_ne!(honest.treated_as, StrategyClass::Competitive);
     let output = listener.autonomy().expect("a pass");
-    let deal = output.peers.deals.iter().find(|deal| deal.with == liar.agent);
     println!("deals: {:?}", output.peers.deals);
-    assert_ne!(deal.map(|deal| deal.action), Some(PeerAction::Share), "with the liar");
+    let dealt = |who: &AgentId| {
+        output
+            .peers
+            .deals
+            .iter()
+            .find(|deal| deal.with == *who)
+            .map(|deal| deal.action)
+    };
+    let [with_liar, with_honest] = [&liar.agent, &honest.agent].map(dealt);
+    assert!(
+        with_liar.is_some() && with_liar != Some(PeerAction::Share),
+        "{with_liar:?}"
+    );
+    assert_eq!(with_honest, Some(PeerAction::Share));
 }

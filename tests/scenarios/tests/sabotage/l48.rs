@@ -225,8 +225,12 @@ fn forged() -> [Forged; 4] {
 fn each_of_the_fourteen_criteria_fails_when_it_is_sabotaged() {
     let calm = |_: u64, _: &mut [f64], _: &mut Upset| {};
     let mut forged = forged();
+    let mut unforged = Forged::new("", "nothing is forged", |_| {});
     let sound = lived(drained(world(1), 200), SOUND, calm, |cycle, row| {
-        forged.iter_mut().for_each(|forged| forged.feed(cycle, row));
+        forged
+            .iter_mut()
+            .chain([&mut unforged])
+            .for_each(|audit| audit.feed(cycle, row));
     });
     println!("{sound}");
     let wild = brought_up(world(1), SOUND, |cycle, row, _| {
@@ -281,5 +285,5 @@ fn each_of_the_fourteen_criteria_fails_when_it_is_sabotaged() {
         at: At::Audit,
         report,
     }));
-    check(&sound, &rows);
+    check(&sound, &unforged.audit.report(), &rows);
 }

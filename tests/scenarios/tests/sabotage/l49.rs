@@ -327,7 +327,7 @@ fn each_of_the_twenty_criteria_fails_when_it_is_sabotaged() {
         println!("{name}: {report}");
     }
     let [(sound, passes), (crowded, _), (drawn_out, _), (faulty, _), (rushed, _)] = &lived;
-    let forged = FORGED.map(|(criterion, what, forge)| (criterion, what, forged(passes, forge)));
+    let tampered = FORGED.map(|(criterion, what, forge)| (criterion, what, forged(passes, forge)));
     let life = |criterion, what, report| Row {
         criterion,
         what,
@@ -350,11 +350,16 @@ fn each_of_the_twenty_criteria_fails_when_it_is_sabotaged() {
         life("AS-4", "a phase fails every 500 cycles", faulty),
         life("AS-5", "no goal of the user's can be reached", faulty),
     ];
-    rows.extend(forged.iter().map(|(criterion, what, report)| Row {
+    rows.extend(tampered.iter().map(|(criterion, what, report)| Row {
         criterion,
         what,
         at: At::Audit,
         report,
     }));
-    check(sound, &rows);
+    // The values of the sound agent change too seldom to be judged: as often as it is forged, with nothing wrong.
+    let unforged = forged(passes, |nth, pass| {
+        (pass.totals.mutations, pass.totals.mutations_sandboxed) = (nth as u64, nth as u64);
+        pass.totals.mutations_taken_back = 0;
+    });
+    check(sound, &unforged, &rows);
 }

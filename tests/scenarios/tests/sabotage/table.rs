@@ -27,8 +27,9 @@ fn told(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
 }
 
-/// Prints the table. Each criterion must have a row, fail in it, and not fail in the sound agent.
-pub(crate) fn check(sound: &Report, rows: &[Row<'_>]) {
+/// Prints the table. Each criterion must have a row, fail in it, and be passed by the sound agent. `unforged` is what the
+/// audit says of the evidence that forged rows are made of: before it is forged, it must be passed.
+pub(crate) fn check(sound: &Report, unforged: &Report, rows: &[Row<'_>]) {
     println!(
         "{:6} {:8} {:>10} {:>10} {:>10}  what is sabotaged",
         "", "at", "target", "sound", "sabotaged"
@@ -52,8 +53,16 @@ pub(crate) fn check(sound: &Report, rows: &[Row<'_>]) {
         if found.verdict != Verdict::Failed {
             wrong.push(format!("{}: {} when sabotaged", of.id, found.verdict));
         }
-        if matches!(of.verdict, Verdict::Failed | Verdict::WarmingUp { .. }) {
-            wrong.push(format!("{}: {} of the sound agent", of.id, of.verdict));
+        // What the sound agent has no evidence of is forged both ways.
+        let before = match row.at {
+            At::Life => &of.verdict,
+            At::Audit => &reading(unforged, &of.id).verdict,
+        };
+        if *before != Verdict::Passed || matches!(of.verdict, Verdict::Failed | Verdict::WarmingUp { .. }) {
+            wrong.push(format!(
+                "{}: {} of the sound agent, {before} unforged",
+                of.id, of.verdict
+            ));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
