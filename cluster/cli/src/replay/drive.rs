@@ -179,8 +179,13 @@ mod tests {
         assert_eq!(placing.unplaced().as_deref(), Some(frozen));
         assert_eq!(stack.authorities()[2..4], [Authority::Full, Authority::Frozen]);
         stack.order(&Order::Thaw { level, who }).expect("thaws");
-        placing.place(&mut stack).expect("places");
-        assert_eq!(placing.unplaced(), None);
+        // It comes back with a pass of its own.
+        let placed = (0..500).any(|row| {
+            stack.step(&[f64::from(row % 7)]);
+            placing.place(&mut stack).expect("waits, or places");
+            placing.unplaced().is_none()
+        });
+        assert!(placed, "{:?}", placing.unplaced());
         assert_eq!(stack.authorities()[2..4], [Authority::Full; 2]);
     }
 }

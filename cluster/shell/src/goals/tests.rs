@@ -194,7 +194,7 @@ fn a_goal_that_was_only_thought_of_shows_where_it_comes_from_and_its_criteria() 
             target: ">= 0.60, fails below 0.50".into(),
             grade: "marginal".into(),
         }],
-        verdict: "sandboxed: marginal on 1 criteria".into(),
+        verdict: "sandboxed: marginal on 1 criterion".into(),
         reduced: true,
         fate: "in the sandbox".into(),
     };
@@ -206,7 +206,7 @@ fn a_goal_that_was_only_thought_of_shows_where_it_comes_from_and_its_criteria() 
     let expected = "\
 calm: have somebody look
   thought of    at cycle 90, from survival: resources are constrained: 150 cycles left of compute
-  verdict       sandboxed: marginal on 1 criteria (its scope was reduced)
+  verdict       sandboxed: marginal on 1 criterion (its scope was reduced)
   now           in the sandbox
 ";
     assert!(text.starts_with(expected), "{text}");

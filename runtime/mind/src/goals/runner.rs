@@ -186,8 +186,8 @@ impl Runner {
     }
 
     /// Carries out what the levels above want of the goals: takes back, then sets, and keeps to the mode of the resources.
-    /// A goal that the table refuses is told of, also to the level that asked for it; while the floor does not permit growth, or has not spoken, it refuses all
-    /// that no user sets.
+    /// A goal that the table refuses is told of, also to the level that asked for it; while the floor does not permit growth,
+    /// or has not spoken, it refuses all that no user sets.
     pub fn obey(&mut self, orders: Orders) {
         self.constraints = orders.constraints;
         for (origin, checkpoint) in orders.withdrawn {

@@ -195,15 +195,26 @@ impl Verdict {
     }
 }
 
+fn counted(criteria: u8) -> String {
+    match criteria {
+        1 => "1 criterion".to_owned(),
+        more => format!("{more} criteria"),
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Verdict::Approved => f.write_str("approved"),
             Verdict::Aspirational => f.write_str("approved: aspirational"),
             Verdict::Tried { marginal } => {
-                write!(f, "approved: marginal on {marginal} criteria, and sound in the sandbox")
+                write!(
+                    f,
+                    "approved: marginal on {}, and sound in the sandbox",
+                    counted(marginal)
+                )
             }
-            Verdict::Sandboxed { marginal } => write!(f, "sandboxed: marginal on {marginal} criteria"),
+            Verdict::Sandboxed { marginal } => write!(f, "sandboxed: marginal on {}", counted(marginal)),
             Verdict::Rejected(criterion) => write!(f, "rejected: {criterion}"),
             Verdict::Overtaken => f.write_str("rejected: reached while it was in the sandbox"),
             Verdict::SandboxFull => f.write_str("rejected: the sandbox is full"),

@@ -552,7 +552,7 @@ fn a_goal_has_twice_the_horizon_of_its_tier_and_two_hundred_cycles_for_what_it_d
 fn a_goal_that_was_marginal_and_sound_in_the_sandbox_says_so() {
     assert_eq!(
         Verdict::Tried { marginal: 1 }.to_string(),
-        "approved: marginal on 1 criteria, and sound in the sandbox"
+        "approved: marginal on 1 criterion, and sound in the sandbox"
     );
     let approved = [Verdict::Approved, Verdict::Aspirational, Verdict::Tried { marginal: 1 }];
     assert!(approved.into_iter().all(Verdict::is_approved));
