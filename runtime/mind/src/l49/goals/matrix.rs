@@ -211,10 +211,10 @@ impl fmt::Display for Verdict {
                 write!(
                     f,
                     "approved: marginal on {}, and sound in the sandbox",
-                    counted(marginal)
+                    counted(*marginal)
                 )
             }
-            Verdict::Sandboxed { marginal } => write!(f, "sandboxed: marginal on {}", counted(marginal)),
+            Verdict::Sandboxed { marginal } => write!(f, "sandboxed: marginal on {}", counted(*marginal)),
             Verdict::Rejected(criterion) => write!(f, "rejected: {criterion}"),
             Verdict::Overtaken => f.write_str("rejected: reached while it was in the sandbox"),
             Verdict::SandboxFull => f.write_str("rejected: the sandbox is full"),
