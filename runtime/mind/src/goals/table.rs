@@ -72,7 +72,7 @@ pub enum SubmitError {
         open: usize,
     },
     /// What it is to reach holds already; ask for something that does not.
-    #[error("goal {goal} is reached already")]
+    #[error("goal {goal} has nothing to reach: its success holds already")]
     AlreadyHolds {
         /// The name.
         goal: GoalId,
