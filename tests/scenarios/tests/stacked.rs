@@ -6,8 +6,9 @@ use rungs_types::{Authority, EventKind, SimDimension, SimEvent, SimSpec};
 /// From here on the levels act, and it counts.
 const PLACED_AT: u64 = 800;
 const CYCLES: u64 = 4_000;
-/// Series: group, persistence, scale, and cycles and height of a season in standard deviations, if it has one.
-const SERIES: [(u16, f64, f64, Option<(u32, f64)>); 8] = [
+/// Group, persistence, scale, and cycles and height of a season in standard deviations, if it has one.
+type Series = (u16, f64, f64, Option<(u32, f64)>);
+const SERIES: [Series; 8] = [
     (0, 0.70, 10.0, Some((288, 2.0))),
     (1, 0.95, 200.0, None),
     (2, 0.00, 3.0, Some((288, 1.0))),

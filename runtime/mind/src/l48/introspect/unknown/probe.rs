@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 /// cycle, more of one whose sensors are slower, as all that is learnt of it counts observations.
 pub const PROBE_ROWS: u64 = 50;
 /// Reports that a probe takes at most, however slow the sensors are: twenty values are what a recent profile is made of.
-pub const MAX_PROBE_REPORTS: u64 = 20;
+const MAX_PROBE_REPORTS: u64 = 20;
 /// How far beyond the outermost known level a shift leads, in standard deviations: from, and up to.
 pub const PROBE_SD: [f64; 2] = [4.0, 8.0];
 
