@@ -9,10 +9,10 @@
 //!   goes another way although each of its values is one of every day.
 //!
 //! The greater counts. Both adapt: what was seen once is known, and where much is new all the time nothing is strange.
-//! Nothing is said of how observations are distributed: the rank of a distance among those before it is a conformal
-//! p-value (V. Ishimtsev et al., "Conformal k-NN Anomaly Detector for Univariate Data Streams", COPA 2017; there with
-//! fixed training windows). A score that is not above all of the last [`REST`] is 0: as long as something is strange, it is
-//! the same thing.
+//! Nothing is assumed of how observations are distributed, only of how the rarest distances thin out: the rank of a distance
+//! among those before it is a conformal p-value (V. Ishimtsev et al., "Conformal k-NN Anomaly Detector for Univariate Data
+//! Streams", COPA 2017; there with fixed training windows). A score that is not above all of the last [`REST`] is 0: as long
+//! as something is strange, it is the same thing.
 //!
 //! It reads what was observed, and needs no forecast. Where values come again exactly, as counts do, each is known, and
 //! only long stretches can be strange.
