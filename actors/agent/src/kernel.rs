@@ -174,9 +174,9 @@ impl Actor for KernelActor {
         state: &mut Cycling,
     ) -> Result<(), ActorProcessingErr> {
         match delivered.message {
-            KernelMessage::Tick => {
+            KernelMessage::Tick(due) => {
                 let missed = state.pulse.take();
-                self.cycle(missed, state)?;
+                self.cycle(due, missed, state)?;
                 self.tree.kernel_track.done();
             }
             KernelMessage::Submit(request) => {
@@ -247,8 +247,8 @@ impl KernelActor {
         Ok(())
     }
 
-    /// One turn.
-    fn cycle(&self, missed: u64, state: &mut Cycling) -> Result<(), ActorProcessingErr> {
+    /// One turn, that was due at a moment.
+    fn cycle(&self, due: Instant, missed: u64, state: &mut Cycling) -> Result<(), ActorProcessingErr> {
         if !self.observe(state) {
             return Ok(());
         }
@@ -290,6 +290,7 @@ impl KernelActor {
         }
         shared.set_cycle(start.cycle);
         self.perform(step.action, state)?;
+        self.tree.runtime.decisions.note(due.elapsed());
         self.write_journal(state);
         if state.start.cycle.is_multiple_of(REPORT_CYCLES as u64) {
             self.report(state);

@@ -164,6 +164,7 @@ async fn work(folder: &Path) {
         peers: Arc::new(LocalPeers::new(&endpoints)),
         endpoints,
         environments: Arc::new(move |_, _| Ok(Box::new(Witness::open(&place)))),
+        decisions: Arc::default(),
         max_agents: 1,
     });
     let hosts = Hosts::start(Arc::clone(&runtime), None).await.expect("starts");

@@ -274,6 +274,12 @@ pub enum BenchChild {
         /// The highest level of each.
         level: CrowdLevel,
     },
+    /// Note how late agents decide.
+    Decide {
+        /// Timers instead of agents.
+        #[arg(long)]
+        timers: bool,
+    },
 }
 
 /// What carries the messages of a measurement.

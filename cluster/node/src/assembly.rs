@@ -25,7 +25,7 @@ use rungs_host::compute::ComputePool;
 use rungs_host::faults::Faults;
 use rungs_host::supervisor::{ChildSpec, Policy, Restart, StartContext, Started, SupervisorHandle, SupervisorSpec};
 use rungs_host::telemetry::Telemetry;
-use rungs_host::{Endpoints, EventHub, Handle, Mailbox, Timers};
+use rungs_host::{Endpoints, EventHub, Handle, Latencies, Mailbox, Timers};
 use rungs_mesh::cluster::{ClusterConfig, ClusterTransport, Seed};
 use rungs_mesh::{Identity, Mesh, MeshConfig};
 use rungs_shell::protocol::ADMIN_ROLE;
@@ -49,6 +49,8 @@ const MAX_AGENTS: usize = 10_000;
 pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) compute: ComputePool,
+    /// How late decisions of agents are.
+    pub(crate) decisions: Arc<Latencies>,
     pub(crate) endpoints: Arc<Endpoints>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) faults_allowed: bool,
@@ -116,6 +118,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
     let placement = StaticPlacement::new(members.clone())?;
     let directory = Directory::new(mesh.clone(), Arc::new(placement));
     let environments = environments(&builder, &endpoints)?;
+    let decisions: Arc<Latencies> = Arc::default();
     let runtime = AgentRuntime {
         node: name.clone(),
         clock: clock.clone(),
@@ -128,6 +131,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         endpoints: Arc::clone(&endpoints),
         peers: Arc::new(Post::start(directory.clone())),
         environments: Arc::new(move |spec, agent| environments.build(spec, agent)),
+        decisions: Arc::clone(&decisions),
         max_agents: MAX_AGENTS,
     };
     let hosts = Hosts::start(Arc::new(runtime), None).await?;
@@ -136,6 +140,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
     let parts = Arc::new(Parts {
         clock,
         compute,
+        decisions,
         endpoints,
         faults,
         faults_allowed: builder.allow_faults,

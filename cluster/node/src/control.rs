@@ -5,7 +5,7 @@ use rungs_agent::AgentHandle;
 use rungs_agent::messages::AgentState;
 use rungs_host::faults::Fault;
 use rungs_host::supervisor::NodeState;
-use rungs_host::{KindDescription, Refusal, TreeNode};
+use rungs_host::{KindDescription, LatencyReading, Refusal, TreeNode};
 use rungs_shell::NodeControl;
 use rungs_shell::event_line::highest;
 use rungs_shell::protocol::{AgentRow, FaultSpec, NodeReport, PeerReport, SetLog};
@@ -19,6 +19,16 @@ use tokio::time::Instant;
 pub(crate) struct Control {
     parts: Weak<Parts>,
     rates: Mutex<Rates>,
+    decisions: Mutex<Option<Decisions>>,
+}
+
+/// How late decisions were in the last window, which is closed by who asks after [`DECISION_WINDOW`].
+struct Decisions {
+    since: Instant,
+    /// What was counted before the window.
+    before: LatencyReading,
+    /// Of the window before this one; absent while there is none.
+    p99: Option<Duration>,
 }
 
 /// Cycles per second of each agent, measured anew when the last measurement is [`RATE_WINDOW`] old.
@@ -36,6 +46,9 @@ struct Measured {
 
 /// A rate is measured over at least so long.
 const RATE_WINDOW: Duration = Duration::from_millis(500);
+
+/// Decisions are judged over at least so long.
+const DECISION_WINDOW: Duration = Duration::from_secs(10);
 
 impl Rates {
     fn of(&mut self, agent: &AgentId, cycles: u64, now: Instant) -> f64 {
@@ -70,7 +83,27 @@ impl Control {
         Arc::new(Self {
             parts,
             rates: Mutex::default(),
+            decisions: Mutex::default(),
         })
+    }
+
+    fn decision_p99(&self, parts: &Parts) -> Option<Duration> {
+        let (now, reading) = (parts.clock.now(), parts.decisions.read());
+        let mut decisions = self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = decisions.get_or_insert_with(|| Decisions {
+            since: now,
+            before: LatencyReading::default(),
+            p99: None,
+        });
+        let in_window = reading.since(&window.before).quantile(0.99);
+        if now.saturating_duration_since(window.since) >= DECISION_WINDOW {
+            *window = Decisions {
+                since: now,
+                before: reading,
+                p99: in_window,
+            };
+        }
+        window.p99.or(in_window)
     }
 
     fn parts(&self) -> Result<Arc<Parts>, Refusal> {
@@ -189,6 +222,7 @@ impl NodeControl for Control {
                 .iter()
                 .map(|row| row.cycles_per_s)
                 .fold(0.0, |sum, rate| sum + rate),
+            decision_us_p99: self.decision_p99(&parts).map(|p99| p99.as_micros() as u64),
             resident_bytes: resident_bytes(),
             abandoned_threads: parts.compute.stats().abandoned as u32,
             faults_allowed: parts.faults_allowed,

@@ -22,6 +22,7 @@ pub fn nodes(rows: &[NodeRow], style: Style) -> String {
         "agents",
         "parked",
         "cycles/s",
+        "decided p99",
         "memory",
         "links",
     ]);
@@ -55,6 +56,7 @@ pub fn nodes(rows: &[NodeRow], style: Style) -> String {
             Cell::number(report.agents),
             Cell::number(report.parked).tone(if report.parked > 0 { Tone::Bad } else { Tone::Plain }),
             Cell::number(format!("{:.0}", report.cycles_per_s)),
+            Cell::number(report.decision_us_p99.map_or_else(|| "-".to_owned(), millis)),
             Cell::number(bytes(report.resident_bytes)),
             links,
         ]);
@@ -268,6 +270,11 @@ pub fn span(ms: u64) -> String {
         60..3600 => format!("{}m{:02}s", s / 60, s % 60),
         _ => format!("{}h{:02}m", s / 3600, s % 3600 / 60),
     }
+}
+
+/// Microseconds as milliseconds, such as `1.4 ms`.
+fn millis(us: u64) -> String {
+    format!("{:.1} ms", us as f64 / 1000.0)
 }
 
 /// A size such as `12.3 MiB`.

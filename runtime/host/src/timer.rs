@@ -37,6 +37,8 @@ pub struct TooManyTimers {
 /// What a periodic callback learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tick {
+    /// When this one was due.
+    pub due: Instant,
     /// Ticks that were due since the last call and were skipped.
     pub missed: u64,
 }
@@ -237,9 +239,10 @@ impl Wheel {
                 None => Ok(()),
             },
             Callback::Every { period, tick } => {
-                let (missed, next) = grid(entry.due, *period, Instant::now());
+                let due = entry.due;
+                let (missed, next) = grid(due, *period, Instant::now());
                 again = Some(next);
-                catch_unwind(AssertUnwindSafe(|| tick(Tick { missed })))
+                catch_unwind(AssertUnwindSafe(|| tick(Tick { due, missed })))
             }
         };
         match (called, again) {

@@ -6,12 +6,13 @@ use crate::ports::Asked;
 use crate::track::Track;
 use rungs_host::{Handle, Request, Tick};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::time::Instant;
 
 /// What the kernel receives.
 #[derive(Debug)]
 pub(crate) enum KernelMessage {
-    /// The next cycle is due.
-    Tick,
+    /// The next cycle is due, since this moment.
+    Tick(Instant),
     /// Its state, for people.
     State(Request<GetRoleState>),
     /// A user sets a goal.
@@ -80,7 +81,7 @@ impl Pulse {
             self.missed.fetch_add(1, Ordering::AcqRel);
         } else {
             track.with(0);
-            kernel.signal(KernelMessage::Tick);
+            kernel.signal(KernelMessage::Tick(tick.due));
         }
     }
 

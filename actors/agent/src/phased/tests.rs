@@ -116,6 +116,7 @@ impl Bench {
             peers: Arc::new(LocalPeers::new(&endpoints)),
             endpoints,
             environments: Arc::new(|_, _| unreachable!("nothing is opened here")),
+            decisions: Arc::default(),
             max_agents: 1,
         });
         let spec = AgentSpec::new("ops-1".parse().expect("a name"));

@@ -114,6 +114,7 @@ fn runtime(snapshots: Snapshots, tasks: TaskLogs, faults: Arc<Faults>, compute: 
         peers: Arc::new(LocalPeers::new(&endpoints)),
         endpoints,
         environments: Arc::new(|_, agent| Ok(Box::new(World::new(agent.name.as_str().len() as u64)))),
+        decisions: Arc::default(),
         max_agents: 1_000,
     })
 }

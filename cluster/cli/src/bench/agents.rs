@@ -13,7 +13,7 @@ use rungs_agent::{
 use rungs_host::clock::Clock;
 use rungs_host::compute::ComputePool;
 use rungs_host::faults::Faults;
-use rungs_host::{Delivered, Endpoints, EventHub, Timers};
+use rungs_host::{Delivered, Endpoints, EventHub, Latencies, Timers};
 use rungs_store::{MemorySnapshots, MemoryTaskLogs, Snapshots, TaskLogs};
 use rungs_types::{AgentSpec, Authority, Level, NodeName};
 use serde::{Deserialize, Serialize};
@@ -92,6 +92,8 @@ pub struct AgentHost {
     pub faults: Arc<Faults>,
     /// Starts and stops them.
     pub hosts: Hosts,
+    /// How late what they decide is done.
+    pub decisions: Arc<Latencies>,
     /// When each cycle of each of them began.
     pub marks: Marks,
 }
@@ -100,6 +102,7 @@ impl AgentHost {
     /// Without an agent.
     pub async fn start() -> anyhow::Result<Self> {
         let faults = Faults::allowed();
+        let decisions: Arc<Latencies> = Arc::default();
         let marks: Marks = Arc::default();
         let worlds = Arc::clone(&marks);
         let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -116,10 +119,16 @@ impl AgentHost {
             peers: Arc::new(LocalPeers::new(&endpoints)),
             endpoints,
             environments: Arc::new(move |_, _| Ok(Box::new(World::new(Arc::clone(&worlds))))),
+            decisions: Arc::clone(&decisions),
             max_agents: 100_000,
         };
         let hosts = Hosts::start(Arc::new(runtime), None).await?;
-        Ok(Self { faults, hosts, marks })
+        Ok(Self {
+            faults,
+            hosts,
+            decisions,
+            marks,
+        })
     }
 }
 

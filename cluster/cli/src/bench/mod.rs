@@ -5,6 +5,7 @@
 
 pub mod agents;
 pub mod cycle;
+pub mod decide;
 pub mod filter;
 pub mod freeze;
 pub mod local;
@@ -69,7 +70,9 @@ async fn measure(part: BenchPart, runs: u32) -> anyhow::Result<Vec<Figure>> {
         BenchPart::Mesh => mesh::measure(runs, &progress).await,
         BenchPart::Cycle => {
             progress.say("the cycle of L3 and L4.5");
-            tokio::task::block_in_place(|| cycle::measure(runs))
+            let mut figures = tokio::task::block_in_place(|| cycle::measure(runs))?;
+            figures.extend(decide::measure(runs, &progress).await?);
+            Ok(figures)
         }
         BenchPart::Filter => {
             progress.say("the filter of L4.8");
@@ -85,6 +88,7 @@ pub async fn child(child: BenchChild) -> anyhow::Result<()> {
     match child {
         BenchChild::Serve { link, dir } => mesh::serve_until_closed(link, &dir).await,
         BenchChild::Send { link, dir, address } => mesh::send(link, &dir, address).await,
+        BenchChild::Decide { timers } => decide::child(!timers).await,
         BenchChild::Crowd { level } => agents::crowd(level.level()).await,
     }
 }
