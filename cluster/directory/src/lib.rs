@@ -6,6 +6,7 @@
 //! Start reading at [`placement`] (agent → shard → node), then [`directory`] (the router), [`users`] (actors found by
 //! name), [`groups`] (agents found by their group) and [`stream`] (events of the whole cluster).
 
+pub mod activation;
 pub mod actor;
 pub mod directory;
 pub mod groups;

@@ -1,0 +1,21 @@
+//! Activation: agents that cost nothing until they are wanted.
+//!
+//! ```text
+//!             a message, a timer, a goal           it runs
+//!  passive ───────────────────────────▶ activating ───────▶ active
+//!     ▲   it does not start: its messages are refused  │       │ idle, or its shard leaves
+//!     └────────────────────────────────────────────────┘       ▼
+//!     └──────────────────────────────────────────────────  passivating
+//! ```
+//! A passive agent is a line in the [`Index`] of its shard. What arrives for an agent that does not run waits, in order and
+//! bounded, until it does; what arrives while it comes to rest waits likewise and wakes it again.
+//!
+//! [`machine`] decides, and reads no clock: the same lines run in a node and in simulation.
+
+pub mod index;
+pub mod machine;
+mod waiting;
+
+pub use index::Index;
+pub use machine::{Action, Activator, Failure, Limits, Wanted};
+pub use waiting::{Parcel, Unwanted, Why};
