@@ -10,12 +10,15 @@
 //! A passive agent is a line in the [`Index`] of its shard. What arrives for an agent that does not run waits, in order and
 //! bounded, until it does; what arrives while it comes to rest waits likewise and wakes it again.
 //!
-//! [`machine`] decides, and reads no clock: the same lines run in a node and in simulation.
+//! [`machine`] decides, and reads no clock: the same lines run in a node and in simulation. [`actor`] carries out.
 
+pub mod actor;
 pub mod index;
 pub mod machine;
+pub mod messages;
 mod waiting;
 
+pub use actor::{Activation, Guests, Letter, StartError};
 pub use index::Index;
 pub use machine::{Action, Activator, Failure, Limits, Wanted};
 pub use waiting::{Parcel, Unwanted, Why};

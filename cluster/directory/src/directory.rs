@@ -7,6 +7,7 @@
 //! the link is full; retry later), `node_down` (the owner, which is named, is not reachable; nothing was sent),
 //! `target_ended` and `deadline_exceeded` (it may have been executed), `malformed` (it does not decode).
 
+use crate::activation::{Activation, Letter};
 use crate::actor::{self, Locate};
 use crate::groups::Known;
 use crate::placement::{Placement, Shard};
@@ -18,12 +19,15 @@ use rungs_host::{Context, EventFilter, EventStream, Format, Payload, Refusal, Ro
 use rungs_mesh::mesh::not_found;
 use rungs_mesh::{Forward, Mesh, Misdirected, Outbound};
 use rungs_types::{Address, ErrorCode, MAX_DEADLINE, NodeName, UserName};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
+use tokio::time::Instant;
 
 /// Longest look-up of a user's actor on another node.
 pub const LOCATE_DEADLINE: Duration = Duration::from_millis(500);
+/// How long a message that nobody waits for an answer of waits for its agent to start.
+pub const TELL_WAIT: Duration = Duration::from_secs(30);
 /// Questions that are being sent on at a time.
 pub const MAX_FORWARDED: usize = 1024;
 
@@ -51,6 +55,8 @@ pub(crate) struct Inner {
     users: Users,
     pub(crate) known: Known,
     forwarded: Arc<Semaphore>,
+    /// Starts agents that do not run, if this node does so.
+    activation: OnceLock<Activation>,
 }
 
 impl std::fmt::Debug for Directory {
@@ -70,9 +76,16 @@ impl Directory {
             users: Users::default(),
             known: Known::default(),
             forwarded: Arc::new(Semaphore::new(MAX_FORWARDED)),
+            activation: OnceLock::new(),
         });
         mesh.set_forward(Arc::new(Forwarding(Arc::downgrade(&inner))));
         Self { inner }
+    }
+
+    /// Says who starts agents of this node that are wanted and do not run. Only the first call counts; until then a message
+    /// for them is refused with `not_found`.
+    pub fn set_activation(&self, activation: Activation) {
+        drop(self.inner.activation.set(activation));
     }
 
     /// This node.
@@ -165,13 +178,34 @@ impl Inner {
         found.ok_or_else(missing)
     }
 
-    fn deliver(&self, to: &Address, payload: Payload, context: Context, reply: ReplySender) -> Result<(), Refusal> {
-        let endpoint = self
-            .mesh
-            .endpoints()
-            .get(to)
-            .ok_or_else(|| not_found(to, self.node()))?;
-        endpoint.deliver(payload, context, reply)
+    /// Puts a letter into the mailbox it is for, or lets its agent be started, at the latest within `wait`.
+    fn deliver(&self, letter: Letter, wait: Duration) -> Result<(), Refusal> {
+        if let Some(endpoint) = self.mesh.endpoints().get(&letter.to) {
+            return endpoint.deliver(letter.payload, letter.context, letter.reply);
+        }
+        match (&letter.to, self.activation.get()) {
+            (Address::Agent { agent, .. }, Some(activation)) => {
+                let agent = agent.clone();
+                activation.want(&agent, letter, Instant::now() + wait)
+            }
+            _ => Err(not_found(&letter.to, self.node())),
+        }
+    }
+
+    /// What a peer has sent for an agent of this node that has no endpoint.
+    fn deliver_from_peer(&self, message: Misdirected) -> Result<(), Refusal> {
+        let wait = if message.reply.is_some() {
+            message.deadline
+        } else {
+            TELL_WAIT
+        };
+        let letter = Letter {
+            to: message.to,
+            payload: message.payload,
+            context: message.context,
+            reply: message.reply,
+        };
+        self.deliver(letter, wait)
     }
 
     pub(crate) async fn tell(&self, to: Address, payload: Payload) -> Result<(), Refusal> {
@@ -179,7 +213,7 @@ impl Inner {
             return self.tell_group(group, None, &payload).await.map(|_| ());
         }
         match self.find(&to).await? {
-            Place::Here => self.deliver(&to, payload, Context::default(), None),
+            Place::Here => self.deliver(letter(to, payload, None), TELL_WAIT),
             Place::Node(node) => {
                 let told = self
                     .mesh
@@ -206,7 +240,7 @@ impl Inner {
 
     async fn ask_here(&self, to: &Address, payload: Payload, deadline: Duration) -> Result<Payload, Refusal> {
         let (sender, answer) = oneshot::channel();
-        self.deliver(to, payload, Context::default(), Some(sender))?;
+        self.deliver(letter(to.clone(), payload, Some(sender)), deadline)?;
         match tokio::time::timeout(deadline, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => {
@@ -232,6 +266,15 @@ impl Inner {
             self.users.forget(name);
         }
         result
+    }
+}
+
+fn letter(to: Address, payload: Payload, reply: ReplySender) -> Letter {
+    Letter {
+        to,
+        payload,
+        context: Context::default(),
+        reply,
     }
 }
 
@@ -283,7 +326,10 @@ impl Forward for Forwarding {
             // Who has a user's actor or another node's is the sender's to find out.
             Address::Node { .. } | Address::User(_) | Address::Group(_) => None,
         };
-        let elsewhere = owner.filter(|owner| *owner != inner.node() && **owner != message.from.name);
+        if owner == Some(inner.node()) {
+            return inner.deliver_from_peer(message);
+        }
+        let elsewhere = owner.filter(|owner| **owner != message.from.name);
         let Some(owner) = elsewhere.filter(|_| !message.forwarded).cloned() else {
             return Err(not_found(&message.to, inner.node()));
         };

@@ -159,8 +159,9 @@ impl Endpoint {
         &self.mailbox
     }
 
+    /// An actor that drains takes nothing more in.
     fn has_ended(&self) -> bool {
-        self.actor.get_status() >= ActorStatus::Stopping
+        self.actor.get_status() >= ActorStatus::Draining
     }
 }
 

@@ -377,6 +377,11 @@ impl<T> Activator<T> {
         self.phase(agent) == Some(Phase::Active)
     }
 
+    /// Whether an agent neither runs nor is about to.
+    pub fn is_passive(&self, agent: &AgentId) -> bool {
+        self.phase(agent).is_none()
+    }
+
     /// Whether an agent is known here.
     pub fn knows(&self, agent: &AgentId) -> bool {
         let owned = self.shards.get(&Shard::of(agent));

@@ -1,6 +1,7 @@
 use super::*;
 use crate::actor::{DirectoryActor, Owner};
 use crate::placement::{Member, StaticPlacement};
+use ractor::ActorCell;
 use rungs_host::{Endpoints, EventHub, Mailbox, Watched, Wire};
 use rungs_mesh::bench::target::{Count, Delay, Echo, Target, TargetHandle};
 use rungs_mesh::hello::ClusterId;
@@ -10,9 +11,12 @@ use rungs_types::{AgentId, Event, EventKind, NodeId};
 
 const SECOND: Duration = Duration::from_secs(1);
 
+mod activation;
+
 struct Node {
     directory: Directory,
     endpoints: Arc<Endpoints>,
+    supervisor: ActorCell,
 }
 
 fn name(text: &str) -> NodeName {
@@ -53,10 +57,14 @@ async fn node(network: &MemoryNetwork, id: &str, members: &[&str]) -> Node {
         None,
     );
     let supervisor = supervisor.await.expect("starts").cell();
-    DirectoryActor::start(directory.clone(), supervisor)
+    DirectoryActor::start(directory.clone(), supervisor.clone())
         .await
         .expect("starts");
-    Node { directory, endpoints }
+    Node {
+        directory,
+        endpoints,
+        supervisor,
+    }
 }
 
 impl Node {

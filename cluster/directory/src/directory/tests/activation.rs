@@ -1,0 +1,218 @@
+//! Agents that do not run, reached by name.
+
+use super::*;
+use crate::activation::messages::{Activate, Passivate};
+use crate::activation::{Guests, Index, StartError};
+use futures::future::BoxFuture;
+use rungs_host::Timers;
+use rungs_types::Epoch;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+/// How long an agent takes to start and to rest.
+const START: Duration = Duration::from_millis(15);
+
+/// Runs targets as agents.
+struct Targets {
+    endpoints: Arc<Endpoints>,
+    running: Mutex<BTreeMap<AgentId, TargetHandle>>,
+    starts: Mutex<Vec<(AgentId, Epoch)>>,
+    broken: Mutex<Option<StartError>>,
+    idle: Mutex<Vec<AgentId>>,
+}
+
+impl Targets {
+    fn new(endpoints: &Arc<Endpoints>) -> Arc<Self> {
+        Arc::new(Self {
+            endpoints: Arc::clone(endpoints),
+            running: Mutex::default(),
+            starts: Mutex::default(),
+            broken: Mutex::default(),
+            idle: Mutex::default(),
+        })
+    }
+
+    fn starts(&self) -> usize {
+        self.starts.lock().expect("not poisoned").len()
+    }
+
+    fn running(&self) -> usize {
+        self.running.lock().expect("not poisoned").len()
+    }
+
+    fn counted(&self, agent: &AgentId) -> u64 {
+        self.running.lock().expect("not poisoned")[agent].counted()
+    }
+}
+
+struct Shared(Arc<Targets>);
+
+impl Guests for Shared {
+    fn start(&self, agent: AgentId, epoch: Epoch) -> BoxFuture<'static, Result<(), StartError>> {
+        let targets = Arc::clone(&self.0);
+        Box::pin(async move {
+            tokio::time::sleep(START).await;
+            if let Some(error) = targets.broken.lock().expect("not poisoned").clone() {
+                return Err(error);
+            }
+            let at = Address::from(agent.clone());
+            let target = Target::start(&targets.endpoints, at, Mailbox::bounded(8, 1 << 20)).await;
+            let mut running = targets.running.lock().expect("not poisoned");
+            let before = running.insert(agent.clone(), target.expect("starts"));
+            assert!(before.is_none(), "{agent} runs twice");
+            targets.starts.lock().expect("not poisoned").push((agent, epoch));
+            Ok(())
+        })
+    }
+
+    fn rest(&self, agent: AgentId) -> BoxFuture<'static, ()> {
+        let targets = Arc::clone(&self.0);
+        Box::pin(async move {
+            let target = targets.running.lock().expect("not poisoned")[&agent].clone();
+            drop(target.handle.cell().drain());
+            target.handle.cell().wait(None).await.expect("it ends");
+            tokio::time::sleep(START).await;
+            targets.running.lock().expect("not poisoned").remove(&agent);
+        })
+    }
+
+    fn idle(&self) -> Vec<AgentId> {
+        std::mem::take(&mut *self.0.idle.lock().expect("not poisoned"))
+    }
+}
+
+/// Starts an activator on a node that owns all that `n1` owns, with one known agent.
+async fn activating(node: &Node) -> (AgentId, Arc<Targets>) {
+    let targets = Targets::new(&node.endpoints);
+    let activation = Activation::start(
+        node.directory.node().clone(),
+        Arc::new(Shared(Arc::clone(&targets))),
+        Arc::clone(&node.endpoints),
+        Timers::start(),
+        crate::activation::Limits::default(),
+        node.supervisor.clone(),
+    );
+    let activation = activation.await.expect("starts");
+    let agent: AgentId = agent_of(&node.directory, node.directory.node().as_str())
+        .parse()
+        .expect("a name");
+    let mut known = Index::default();
+    known.insert(&agent, false);
+    activation.own(vec![(Shard::of(&agent), Epoch(3), known)]);
+    node.directory.set_activation(activation);
+    (agent, targets)
+}
+
+async fn settled() {
+    tokio::time::sleep(START * 3).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_passive_agent_is_started_by_a_question_from_any_node() {
+    let (_network, [one, two, _three]) = three().await;
+    let (agent, targets) = activating(&one).await;
+    let name = agent.to_string();
+    let (here, there) = tokio::join!(one.echo(&name), two.echo(&name));
+    assert_eq!((here, there), (Ok("x".to_owned()), Ok("x".to_owned())));
+    assert_eq!(
+        *targets.starts.lock().expect("not poisoned"),
+        [(agent, Epoch(3))],
+        "once"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_agent_is_told_waits_in_order_until_it_runs() {
+    let (_network, [one, two, _three]) = three().await;
+    let (agent, targets) = activating(&one).await;
+    for node in [&one, &two, &one] {
+        let message = Payload::of(&Count { text: String::new() }, Format::Binary).expect("encodes");
+        assert_eq!(node.directory.tell(agent.clone().into(), message).await, Ok(()));
+    }
+    assert_eq!(targets.starts(), 0, "it takes a while");
+    settled().await;
+    assert_eq!(targets.counted(&agent), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_comes_to_rest_is_started_again_by_what_comes_meanwhile() {
+    let (_network, [one, two, _three]) = three().await;
+    let (agent, targets) = activating(&one).await;
+    let name = agent.to_string();
+    assert!(one.echo(&name).await.is_ok());
+    targets.idle.lock().expect("not poisoned").push(agent.clone());
+    while targets.idle.lock().expect("not poisoned").contains(&agent) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(two.echo(&name).await, Ok("x".to_owned()));
+    assert_eq!((targets.starts(), targets.running()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_lets_an_agent_rest_and_run() {
+    let (_network, [one, _two, _three]) = three().await;
+    let (agent, targets) = activating(&one).await;
+    let to = "@n1/activator";
+    let rest = Passivate { agent: agent.clone() };
+    let run = Activate { agent: agent.clone() };
+    assert_eq!(one.ask(to, &rest).await, Ok(()), "it rests already");
+    assert_eq!(one.ask(to, &run).await, Ok(()));
+    assert_eq!(one.ask(to, &run).await, Ok(()), "it runs already");
+    assert_eq!((targets.starts(), targets.running()), (1, 1));
+    assert_eq!(one.ask(to, &rest).await, Ok(()));
+    assert_eq!(targets.running(), 0);
+    let nobody: AgentId = "nobody".parse().expect("a name");
+    for answer in [
+        one.ask(to, &Passivate { agent: nobody.clone() }).await,
+        one.ask(to, &Activate { agent: nobody }).await,
+    ] {
+        assert_eq!(answer.expect_err("refused").code, ErrorCode::NotFound);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_an_agent_that_does_not_start_learns_why_and_when_to_try_again() {
+    let (_network, [one, two, _three]) = three().await;
+    let (agent, targets) = activating(&one).await;
+    let name = agent.to_string();
+    let broken = Refusal::new(ErrorCode::Internal, "its recording is gone");
+    *targets.broken.lock().expect("not poisoned") = Some(StartError::Failed(broken));
+    let refusal = two.echo(&name).await.expect_err("refused");
+    assert_eq!(
+        refusal.message,
+        format!("{agent} does not start: its recording is gone")
+    );
+    assert_eq!(
+        (refusal.code, refusal.retry_after_ms),
+        (ErrorCode::Overloaded, Some(500))
+    );
+    let again = one.echo(&name).await.expect_err("refused");
+    assert_eq!(again.message, format!("{agent} did not start a moment ago"));
+    *targets.broken.lock().expect("not poisoned") = None;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(one.echo(&name).await, Ok("x".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_without_a_record_is_not_found() {
+    let (_network, [one, two, _three]) = three().await;
+    let (agent, targets) = activating(&one).await;
+    *targets.broken.lock().expect("not poisoned") = Some(StartError::Unknown);
+    for _ in 0..2 {
+        assert_eq!(two.code(&agent.to_string()).await, ErrorCode::NotFound);
+    }
+    let other = format!("{agent}-other");
+    if one.directory.owner_of(&other.parse().expect("a name")) == Some(name("n1")) {
+        // Its shard is not among those that this activator was given.
+        assert_eq!(one.code(&other).await, ErrorCode::NodeDown);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_waits_too_long_for_its_agent_says_that_nothing_was_done() {
+    let (_network, [one, _two, _three]) = three().await;
+    let (agent, _targets) = activating(&one).await;
+    let payload = Payload::of(&Echo { text: "x".to_owned() }, Format::Binary).expect("encodes");
+    let answer = one.directory.ask(agent.into(), payload, START / 2).await;
+    assert_eq!(answer.expect_err("late").code, ErrorCode::DeadlineExceeded);
+}
