@@ -93,6 +93,14 @@ pub(crate) enum AgentMessage {
     Stuck(&'static str),
 }
 
+impl AgentMessage {
+    /// From the agent's own tree, its host or its ladder.
+    fn is_internal(&self) -> bool {
+        use AgentMessage::{Boot, Cut, Decided, Stuck, Wake};
+        matches!(self, Boot | Decided | Wake | Cut(_) | Stuck(_))
+    }
+}
+
 macro_rules! received {
     ($($wire:ident => $variant:ident),+ $(,)?) => {$(
         impl From<Request<$wire>> for AgentMessage {
@@ -222,6 +230,9 @@ impl Actor for Root {
     ) -> Result<(), ActorProcessingErr> {
         let cell = myself.get_cell();
         let mut ordered = None;
+        if !delivered.message.is_internal() {
+            self.tree.hear();
+        }
         match delivered.message {
             AgentMessage::Boot => Box::pin(self.boot(&cell, state)).await?,
             AgentMessage::Wake => {

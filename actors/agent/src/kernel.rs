@@ -173,6 +173,9 @@ impl Actor for KernelActor {
         delivered: Self::Msg,
         state: &mut Cycling,
     ) -> Result<(), ActorProcessingErr> {
+        if !delivered.message.is_internal() {
+            self.tree.hear();
+        }
         match delivered.message {
             KernelMessage::Tick(due) => {
                 let missed = state.pulse.take();
@@ -289,6 +292,7 @@ impl KernelActor {
             shared.log.emit(start.cycle, kind);
         }
         shared.set_cycle(start.cycle);
+        shared.set_open_goals(start.goals.open_count());
         self.perform(step.action, state)?;
         self.tree.runtime.decisions.note(due.elapsed());
         self.write_journal(state);

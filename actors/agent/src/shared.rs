@@ -38,6 +38,9 @@ pub(crate) struct Shared {
     /// What the levels came to in their last passes.
     minds: Mutex<Minds>,
     cycle: AtomicU64,
+    /// When it last heard something from outside its tree, in milliseconds of the node's clock.
+    heard_ms: AtomicU64,
+    open_goals: AtomicU32,
     generation: AtomicU32,
     place: Mutex<Place>,
     end: Mutex<Option<End>>,
@@ -89,6 +92,8 @@ impl Shared {
             board: Mutex::default(),
             minds: Mutex::default(),
             cycle: AtomicU64::new(0),
+            heard_ms: AtomicU64::new(0),
+            open_goals: AtomicU32::new(0),
             generation: AtomicU32::new(0),
             place: Mutex::new(Place::Resting(AgentState::Starting)),
             end: Mutex::new(None),
@@ -108,6 +113,26 @@ impl Shared {
     /// A cycle is complete.
     pub(crate) fn set_cycle(&self, cycle: u64) {
         self.cycle.store(cycle, Ordering::Release);
+    }
+
+    /// Somebody outside its tree has spoken to it, or it has been started.
+    pub(crate) fn hear(&self, now: Duration) {
+        self.heard_ms.store(millis(now), Ordering::Relaxed);
+    }
+
+    /// So many of its goals are open.
+    pub(crate) fn set_open_goals(&self, open: usize) {
+        self.open_goals
+            .store(u32::try_from(open).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    /// Whether it has had nothing to do for as long as its specification says.
+    pub(crate) fn is_idle(&self, now: Duration) -> bool {
+        let Some(rests_after_s) = self.spec.rests_after_s else {
+            return false;
+        };
+        let quiet_ms = millis(now).saturating_sub(self.heard_ms.load(Ordering::Relaxed));
+        self.open_goals.load(Ordering::Relaxed) == 0 && quiet_ms >= u64::from(rests_after_s) * 1000
     }
 
     /// Writes on the board; the closure only assigns.
@@ -226,4 +251,8 @@ impl Shared {
             generation: self.generation.load(Ordering::Acquire),
         }
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

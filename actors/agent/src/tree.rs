@@ -91,6 +91,11 @@ impl Tree {
         }
     }
 
+    /// Somebody outside has spoken to the agent.
+    pub(crate) fn hear(&self) {
+        self.shared.hear(self.runtime.clock.elapsed());
+    }
+
     /// What other agents said. Held only to take in or out.
     pub(crate) fn inbox(&self) -> MutexGuard<'_, Inbox> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)

@@ -12,13 +12,17 @@
 //!
 //! [`machine`] decides, and reads no clock: the same lines run in a node and in simulation. [`actor`] carries out.
 
+pub mod action;
 pub mod actor;
 pub mod index;
+pub mod limits;
 pub mod machine;
 pub mod messages;
 mod waiting;
 
+pub use action::{Action, Failure, Wanted};
 pub use actor::{Activation, Guests, Letter, StartError};
 pub use index::Index;
-pub use machine::{Action, Activator, Failure, Limits, Wanted};
+pub use limits::Limits;
+pub use machine::Activator;
 pub use waiting::{Parcel, Unwanted, Why};

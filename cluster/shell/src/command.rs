@@ -233,6 +233,10 @@ pub struct Spawn {
     /// The group of agents that it speaks to.
     #[arg(long)]
     pub group: Option<AgentName>,
+    /// After how long without a message or an open goal it rests until it is wanted, such as 60s or 5m; without it, it runs
+    /// always.
+    #[arg(long, value_parser = rests_after)]
+    pub rests_after: Option<u32>,
 }
 
 /// Arguments of `inject`.
@@ -387,6 +391,20 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     };
     let value: f64 = digits.trim().parse().map_err(|_| expected())?;
     Duration::try_from_secs_f64(value * unit_s).map_err(|_| expected())
+}
+
+/// Reads a duration of whole seconds.
+pub fn rests_after(text: &str) -> Result<u32, String> {
+    let range = rungs_types::spec::RESTS_AFTER_RANGE_S;
+    let seconds = duration(text)?.as_secs_f64();
+    let whole = (seconds.fract() == 0.0).then_some(seconds as u32);
+    whole.filter(|seconds| range.contains(seconds)).ok_or_else(|| {
+        format!(
+            "{text:?} is not a time to rest after; expected whole seconds from {}s to {}s",
+            range.start(),
+            range.end()
+        )
+    })
 }
 
 /// Reads a rate in cycles per second.

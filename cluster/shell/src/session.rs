@@ -345,6 +345,7 @@ impl Session {
             seed: spawn.seed,
             particles: spawn.particles,
             group: spawn.group,
+            rests_after_s: spawn.rests_after,
             ..AgentSpec::new(spawn.agent)
         };
         let owner = self.router.owner(&spec.agent.clone().into()).await?;

@@ -17,6 +17,8 @@ pub const RATE_RANGE_HZ: std::ops::RangeInclusive<f64> = 0.1..=1000.0;
 pub const PARTICLES_RANGE: std::ops::RangeInclusive<u32> = 10..=10_000;
 /// Least and most of its processor quota, in processors.
 pub const CPU_QUOTA_RANGE: std::ops::RangeInclusive<f64> = 0.001..=64.0;
+/// Shortest and longest time after which an agent rests, in seconds.
+pub const RESTS_AFTER_RANGE_S: std::ops::RangeInclusive<u32> = 1..=86_400;
 /// Most dimensions of an environment.
 pub const MAX_DIMENSIONS: usize = 64;
 /// Longest path of a recording, in bytes.
@@ -55,6 +57,10 @@ pub struct AgentSpec {
     /// The group of agents of its tenant that it reports to, and whose reports it gets.
     #[serde(default)]
     pub group: Option<AgentName>,
+    /// After how long without a message or an open goal it rests until it is wanted, in seconds, 1 to 86,400. Without it, it
+    /// runs always.
+    #[serde(default)]
+    pub rests_after_s: Option<u32>,
 }
 
 fn default_highest() -> Level {
@@ -86,6 +92,7 @@ impl AgentSpec {
             highest: default_highest(),
             cpu_quota: None,
             group: None,
+            rests_after_s: None,
         }
     }
 
@@ -117,6 +124,9 @@ impl AgentSpec {
         }
         if let Some(quota) = self.cpu_quota.filter(|quota| !CPU_QUOTA_RANGE.contains(quota)) {
             return out_of("cpu_quota", quota.to_string(), "0.001 to 64");
+        }
+        if let Some(rests) = self.rests_after_s.filter(|rests| !RESTS_AFTER_RANGE_S.contains(rests)) {
+            return out_of("rests_after_s", rests.to_string(), "1 to 86400");
         }
         self.environment.validate()
     }
@@ -235,6 +245,17 @@ mod tests {
             spec.cpu_quota = Some(quota);
             let error = spec.validate().expect_err("out of range").to_string();
             assert_eq!(error, format!("cpu_quota is {quota}; expected 0.001 to 64"));
+        }
+    }
+
+    #[test]
+    fn a_time_to_rest_out_of_range_is_refused_by_name() {
+        let mut spec = AgentSpec::new(AgentId::of_default_tenant(AgentName::new("a").expect("valid")));
+        for (rests, valid) in [(0, false), (1, true), (86_400, true), (86_401, false)] {
+            spec.rests_after_s = Some(rests);
+            let found = spec.validate().map_err(|error| error.to_string());
+            let expected = format!("rests_after_s is {rests}; expected 1 to 86400");
+            assert_eq!(found, if valid { Ok(()) } else { Err(expected) });
         }
     }
 

@@ -234,6 +234,7 @@ impl HostActor {
         };
         let shared = Arc::clone(&guest.shared);
         shared.rest(AgentState::Starting);
+        shared.hear(self.runtime.clock.elapsed());
         shared.begin_generation();
         let (runtime, host) = (Arc::clone(&self.runtime), state.handle.clone());
         let child = ChildSpec::new(role.clone(), Restart::Temporary, move |context| {

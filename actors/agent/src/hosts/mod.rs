@@ -21,7 +21,7 @@ mod top;
 
 use crate::error::AgentError;
 use crate::handle::AgentHandle;
-use crate::messages::{AgentEntry, SpawnAgent, StopAgent, UnparkAgent};
+use crate::messages::{AgentEntry, AgentState, SpawnAgent, StopAgent, UnparkAgent};
 use crate::runtime::AgentRuntime;
 use crate::shared::Shared;
 use ractor::{Actor, ActorCell, SpawnErr};
@@ -153,6 +153,18 @@ impl Hosts {
     pub fn list(&self) -> Vec<AgentEntry> {
         self.table
             .read(|rows| rows.values().map(|row| row.shared.entry()).collect())
+    }
+
+    /// The agents that run and have had nothing to do for as long as their specification says.
+    pub fn idle(&self) -> Vec<AgentId> {
+        let now = self.runtime.clock.elapsed();
+        let idle = |row: &&Row| row.shared.is_idle(now) && row.shared.entry().state == AgentState::Running;
+        self.table.read(|rows| {
+            rows.values()
+                .filter(idle)
+                .map(|row| row.shared.agent().clone())
+                .collect()
+        })
     }
 
     /// Stops all agents in order, and the hosts; `false` if that is not done by the deadline.

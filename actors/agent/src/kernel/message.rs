@@ -31,6 +31,13 @@ pub(crate) enum KernelMessage {
     Durable,
 }
 
+impl KernelMessage {
+    /// From the agent's own tree.
+    pub(super) fn is_internal(&self) -> bool {
+        matches!(self, Self::Tick(_) | Self::Durable | Self::Told(_))
+    }
+}
+
 impl From<Request<GetRoleState>> for KernelMessage {
     fn from(request: Request<GetRoleState>) -> Self {
         Self::State(request)

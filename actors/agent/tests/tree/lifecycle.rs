@@ -1,5 +1,6 @@
 //! What runs, in which order it stops, and what a host does with its agents.
 
+use crate::reach::call;
 use crate::support::{Node, cycle, id, spec};
 use rungs_agent::AgentError;
 use rungs_agent::messages::AgentState;
@@ -183,4 +184,38 @@ async fn an_agent_without_level_48_has_no_audit() {
     let agent = node.hosts.spawn(spec).await.expect("starts");
     cycle(&agent, 20).await;
     assert_eq!(agent.qualification(Level::L48).await.expect("answers"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_is_idle_when_nobody_has_spoken_to_it_and_no_goal_is_open() {
+    let node = Node::paused().await;
+    let rests = AgentSpec {
+        rests_after_s: Some(3),
+        highest: Level::L45,
+        ..spec("rests")
+    };
+    let agent = node.hosts.spawn(rests).await.expect("starts");
+    let always = node.hosts.spawn(spec("always")).await.expect("starts");
+    let seconds = |seconds: f64| tokio::time::sleep(Duration::from_secs_f64(seconds));
+    seconds(2.9).await;
+    assert_eq!(node.hosts.idle(), []);
+    agent.describe().await.expect("answers");
+    seconds(2.9).await;
+    assert_eq!(node.hosts.idle(), [], "it was spoken to");
+    seconds(0.2).await;
+    assert_eq!(node.hosts.idle(), [id("rests")], "the other one runs always");
+    let goal = r#"{"spec":{"goal":"wait","intent":"wait","tasks":[{"name":"wait","does":"clear_incident",
+        "when":[{"of":{"dimension":0},"is":"above","value":1000.0}]}],
+        "success":{"all":[{"of":{"dimension":0},"is":"above","value":1000.0}]}}}"#;
+    call(&node, "rests#kernel", "goal.submit", goal).await.expect("answers");
+    seconds(60.0).await;
+    assert_eq!(node.hosts.idle(), [], "it has something to do");
+    call(&node, "rests#kernel", "goal.cancel", r#"{"goal":"wait"}"#)
+        .await
+        .expect("answers");
+    seconds(3.1).await;
+    assert_eq!(node.hosts.idle(), [id("rests")]);
+    node.hosts.stop(&id("rests")).await.expect("stops");
+    assert_eq!(node.hosts.idle(), [], "it does not run");
+    drop(always);
 }

@@ -7,8 +7,10 @@
 //! 1. It waits for nobody: starts and rests run as tasks of their own and come back as messages.
 //! 2. Whoever waits for an answer gets one, or learns by the end of the actor that there will be none.
 
+use super::action::{Action, Failure, Wanted};
 use super::index::Index;
-use super::machine::{Action, Activator, Failure, Limits, Wanted};
+use super::limits::Limits;
+use super::machine::Activator;
 use super::messages::{Activate, Passivate};
 use super::waiting::{Parcel, Unwanted, Why};
 use crate::placement::Shard;

@@ -9,97 +9,14 @@
 //! 4. What waits is bounded, for each agent and for all together.
 //! 5. A shard that leaves is released only after the last of its agents has come to rest.
 
+use super::action::{Action, Failure, Wanted};
 use super::index::Index;
-use super::waiting::{Load, Parcel, Unwanted, Waiting, Why};
+use super::limits::Limits;
+use super::waiting::{Load, Unwanted, Waiting, Why};
 use crate::placement::Shard;
 use rungs_types::{AgentId, Epoch};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
-
-/// How much may wait, and how much may happen at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Agents that start at a time.
-    pub activating: usize,
-    /// Messages that wait for one agent.
-    pub parcels_per_agent: usize,
-    /// Bytes that they weigh.
-    pub bytes_per_agent: u64,
-    /// Messages that wait for all agents.
-    pub parcels: usize,
-    /// Bytes that they weigh.
-    pub bytes: u64,
-    /// Agents that are remembered because they did not start.
-    pub failures: usize,
-    /// How long an agent that did not start is left alone; doubled with each time in a row.
-    pub first_pause: Duration,
-    /// The longest such time.
-    pub longest_pause: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            activating: 64,
-            parcels_per_agent: 256,
-            bytes_per_agent: 1 << 20,
-            parcels: 65_536,
-            bytes: 64 << 20,
-            failures: 4_096,
-            first_pause: Duration::from_millis(500),
-            longest_pause: Duration::from_secs(60),
-        }
-    }
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action<T> {
-    /// Start the agent in this epoch; then tell [`Activator::started`].
-    Activate {
-        /// The agent.
-        agent: AgentId,
-        /// The epoch of its shard.
-        epoch: Epoch,
-    },
-    /// Let the agent save its state and come to rest; then tell [`Activator::rested`].
-    Passivate {
-        /// The agent.
-        agent: AgentId,
-    },
-    /// Give these to the agent that runs, in this order.
-    Deliver {
-        /// The agent.
-        agent: AgentId,
-        /// What waited.
-        contents: Vec<T>,
-    },
-    /// Give this back to its sender.
-    GiveBack(Unwanted<T>),
-    /// No agent of this shard runs here any more.
-    Released {
-        /// The shard.
-        shard: Shard,
-    },
-}
-
-/// Why an agent is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted<T> {
-    /// There is something for it.
-    For(Parcel<T>),
-    /// It is to run: a timer, a goal, an operator.
-    ToRun,
-}
-
-/// How an agent failed to start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
-    /// There is no such agent: its record is gone.
-    Unknown,
-    /// It did not start, now.
-    Failed,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {

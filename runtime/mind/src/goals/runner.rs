@@ -117,6 +117,11 @@ impl Runner {
         self.state.table.views()
     }
 
+    /// How many goals are open.
+    pub fn open_count(&self) -> usize {
+        self.state.table.open().len()
+    }
+
     /// A goal, open or remembered.
     pub fn goal(&self, goal: &GoalId) -> Option<&GoalRecord> {
         self.state.table.get(goal)

@@ -1,3 +1,4 @@
+use super::super::waiting::Parcel;
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
