@@ -5,8 +5,11 @@
 //! durable); [`memory`] is for tests and for nodes without a disk. [`offload`] is how actors call either: input and
 //! output block, and an actor must not. [`task_log`] is built alike.
 //!
-//! Every implementation passes the one conformance suite of this crate.
+//! [`cluster`] is what a whole cluster agrees on: rows in a replicated store.
+//!
+//! Every implementation passes the one conformance suite of its trait.
 
+pub mod cluster;
 pub mod files;
 pub mod memory;
 pub mod offload;
