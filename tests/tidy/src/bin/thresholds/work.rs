@@ -6,6 +6,7 @@ use rungs_tidy::thresholds::SWITCH;
 use rungs_tidy::thresholds::rewrite::{Change, Plan};
 use rungs_tidy::workspace::Workspace;
 use serde_json::Value;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,10 +14,14 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long a program of tests may take, before a change counts as noticed: an endless loop does not end by itself.
-const LIMIT: Duration = Duration::from_secs(120);
+/// How long a program of tests may take, before a change counts as noticed: an endless loop does not end by itself. At
+/// least so long, and so many times what the slowest takes without a change: how fast the machine is must not decide.
+const LEAST_LIMIT: Duration = Duration::from_secs(120);
+const LIMIT_RATIO: u32 = 5;
+/// How long one may take without a change.
+const SOUND_LIMIT: Duration = Duration::from_secs(1_800);
 
 /// A program of tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +44,8 @@ pub(crate) struct Stage {
 pub(crate) struct Work {
     folder: PathBuf,
     seed: String,
+    /// The longest time that a program has taken without a change.
+    slowest: Cell<Duration>,
     /// How many builds there were.
     pub(crate) builds: usize,
     /// What the last build made.
@@ -66,6 +73,7 @@ impl Work {
         Ok(Self {
             folder,
             seed: seed.and_then(toml::Value::as_str).unwrap_or("1").to_owned(),
+            slowest: Cell::default(),
             builds: 0,
             programs: Vec::new(),
             fingerprint: hasher.finish(),
@@ -191,7 +199,15 @@ impl Work {
             // Nobody listens any more when the time is over.
             let _ = sender.send(failed);
         });
-        let said = receiver.recv_timeout(LIMIT);
+        let began = Instant::now();
+        let limit = match change {
+            Some(_) => LEAST_LIMIT.max(self.slowest.get() * LIMIT_RATIO),
+            None => SOUND_LIMIT,
+        };
+        let said = receiver.recv_timeout(limit);
+        if change.is_none() {
+            self.slowest.set(self.slowest.get().max(began.elapsed()));
+        }
         if !matches!(said, Ok(None)) {
             // One failure is enough, and a program that is over cannot be killed.
             let _ = child.kill();
