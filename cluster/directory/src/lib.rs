@@ -11,6 +11,7 @@ pub mod actor;
 pub mod directory;
 pub mod groups;
 pub mod placement;
+pub mod records;
 pub mod stream;
 pub mod users;
 
