@@ -14,14 +14,17 @@
 
 pub mod action;
 pub mod actor;
+mod door;
+mod handle;
 pub mod index;
 pub mod limits;
 pub mod machine;
 pub mod messages;
 mod waiting;
 
-pub use action::{Action, Failure, Wanted};
-pub use actor::{Activation, Guests, Letter, StartError};
+pub use action::{Action, Arrival, Failure, Wanted};
+pub use actor::{Guests, Letter, StartError, address};
+pub use handle::{Activation, ActivationError, ActivationParts, Counts};
 pub use index::Index;
 pub use limits::Limits;
 pub use machine::Activator;

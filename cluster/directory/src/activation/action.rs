@@ -1,5 +1,6 @@
 //! What the activator is told and what it says is to be done.
 
+use super::index::Index;
 use super::waiting::{Parcel, Unwanted};
 use crate::placement::Shard;
 use rungs_types::{AgentId, Epoch};
@@ -51,4 +52,17 @@ pub enum Failure {
     Unknown,
     /// It did not start, now.
     Failed,
+}
+
+/// A shard that comes to this node.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// Which.
+    pub shard: Shard,
+    /// In which epoch it is this node's.
+    pub epoch: Epoch,
+    /// Its agents.
+    pub known: Index,
+    /// Those of them that run on this node already.
+    pub running: Vec<AgentId>,
 }

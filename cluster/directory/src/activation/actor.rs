@@ -7,37 +7,31 @@
 //! 1. It waits for nobody: starts and rests run as tasks of their own and come back as messages.
 //! 2. Whoever waits for an answer gets one, or learns by the end of the actor that there will be none.
 
-use super::action::{Action, Failure, Wanted};
-use super::index::Index;
-use super::limits::Limits;
+use super::action::{Action, Arrival, Failure, Wanted};
+use super::door;
+use super::handle::ActivationParts;
 use super::machine::Activator;
-use super::messages::{Activate, Passivate};
-use super::waiting::{Parcel, Unwanted, Why};
+use super::messages::{Activate, Passivate, Register, Unregister};
+use super::waiting::Parcel;
 use crate::placement::Shard;
+use crate::records::{AgentRecord, Origin};
 use futures::future::BoxFuture;
-use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
 use rungs_host::endpoints::ReplySender;
 use rungs_host::{
-    Context, Delivered, EndpointBuilder, Endpoints, Handle, Mailbox, Payload, Refusal, Reply, Request, Timer, Timers,
-    tasks,
+    Context, Delivered, EndpointBuilder, Handle, Mailbox, Payload, Refusal, Reply, Request, Timer, tasks,
 };
 use rungs_mesh::mesh::not_found;
 use rungs_types::{Address, AgentId, Epoch, ErrorCode, NodeName, RolePath};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// The role of the activator on each node.
 pub const ROLE: &str = "activator";
 /// How often it looks for agents that are idle, and for messages that nobody waits for any more.
 const TICK: Duration = Duration::from_secs(1);
-/// Messages that its mailbox holds, on their way to what waits.
-const MAX_MESSAGES: u32 = 65_536;
-/// Bytes that they may weigh.
-const MAX_BYTES: u64 = 64 << 20;
-
 /// Why an agent does not start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartError {
@@ -57,6 +51,9 @@ pub trait Guests: Send + Sync + 'static {
 
     /// The agents that have had nothing to do for as long as their specification says.
     fn idle(&self) -> Vec<AgentId>;
+
+    /// The agents that run.
+    fn running(&self) -> Vec<AgentId>;
 }
 
 /// A message on its way to an agent that does not run.
@@ -77,6 +74,12 @@ pub struct Letter {
 pub(crate) enum ActivatorMessage {
     /// Something for an agent without an endpoint, until a moment.
     Wanted(AgentId, Box<Letter>, Instant),
+    /// An operator wants an agent that is not known yet.
+    Register(Box<Request<Register>>),
+    /// Its record is written.
+    Registered(Box<AgentRecord>, Reply<()>),
+    /// An operator wants an agent to be no more.
+    Unregister(Request<Unregister>),
     /// An operator wants an agent to run.
     Activate(Request<Activate>),
     /// An operator wants an agent to rest.
@@ -86,91 +89,27 @@ pub(crate) enum ActivatorMessage {
     /// An agent has ended.
     Rested(AgentId),
     /// These shards are this node's from now on.
-    Own(Vec<(Shard, Epoch, Index)>),
-    /// An agent was registered: whether it is to run always.
-    Register(AgentId, bool),
-    /// An agent was deleted.
+    Own(Vec<Arrival>),
+    /// An agent has ended for good, its record is deleted.
     Forget(AgentId),
     /// Time has passed.
     Tick,
 }
 
-impl From<Request<Activate>> for ActivatorMessage {
-    fn from(request: Request<Activate>) -> Self {
-        Self::Activate(request)
-    }
+macro_rules! received {
+    ($($wire:ident),+ $(,)?) => {$(
+        impl From<Request<$wire>> for ActivatorMessage {
+            fn from(request: Request<$wire>) -> Self {
+                Self::$wire(request)
+            }
+        }
+    )+};
 }
+received!(Unregister, Activate, Passivate);
 
-impl From<Request<Passivate>> for ActivatorMessage {
-    fn from(request: Request<Passivate>) -> Self {
-        Self::Passivate(request)
-    }
-}
-
-/// The way to the activator of this node; cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Activation {
-    handle: Handle<ActivatorMessage>,
-}
-
-impl Activation {
-    /// Starts the activator below its supervisor and makes it reachable.
-    pub async fn start(
-        node: NodeName,
-        guests: Arc<dyn Guests>,
-        endpoints: Arc<Endpoints>,
-        timers: Timers,
-        limits: Limits,
-        supervisor: ActorCell,
-    ) -> Result<Self, SpawnErr> {
-        let mailbox = Arc::new(Mailbox::bounded(MAX_MESSAGES, MAX_BYTES));
-        let actor = ActivatorActor {
-            node,
-            guests,
-            endpoints,
-            timers,
-            limits,
-            mailbox: Arc::clone(&mailbox),
-        };
-        let (actor, _) = Actor::spawn_linked(None, actor, (), supervisor).await?;
-        Ok(Self {
-            handle: Handle::sharing(actor, mailbox),
-        })
-    }
-
-    /// For the supervisor.
-    pub fn cell(&self) -> ActorCell {
-        self.handle.cell()
-    }
-
-    /// Gives a message to an agent of this node that has no endpoint, at the latest until a moment.
-    ///
-    /// # Errors
-    /// If too much is on its way already. Whatever else goes wrong is the answer to the letter.
-    pub fn want(&self, agent: &AgentId, letter: Letter, until: Instant) -> Result<(), Refusal> {
-        let bytes = letter.payload.bytes.len() as u64;
-        let message = ActivatorMessage::Wanted(agent.clone(), Box::new(letter), until);
-        Ok(self.handle.tell_with(message, Context::default(), bytes)?)
-    }
-
-    /// These shards are this node's from now on, each with an epoch and the agents that are known.
-    pub fn own(&self, shards: Vec<(Shard, Epoch, Index)>) {
-        self.handle.signal(ActivatorMessage::Own(shards));
-    }
-
-    /// An agent of this node was registered; `resident`: it is to run always.
-    pub fn register(&self, agent: AgentId, resident: bool) {
-        self.handle.signal(ActivatorMessage::Register(agent, resident));
-    }
-
-    /// An agent of this node was deleted, and has been stopped.
-    pub fn forget(&self, agent: AgentId) {
-        self.handle.signal(ActivatorMessage::Forget(agent));
-    }
-
-    /// An agent of this node has ended without having been told to by the activator.
-    pub fn ended(&self, agent: AgentId) {
-        self.handle.signal(ActivatorMessage::Rested(agent));
+impl From<Request<Register>> for ActivatorMessage {
+    fn from(request: Request<Register>) -> Self {
+        Self::Register(Box::new(request))
     }
 }
 
@@ -183,23 +122,21 @@ pub fn address(node: &NodeName) -> Address {
 }
 
 /// See the module.
-struct ActivatorActor {
-    node: NodeName,
-    guests: Arc<dyn Guests>,
-    endpoints: Arc<Endpoints>,
-    timers: Timers,
-    limits: Limits,
-    mailbox: Arc<Mailbox>,
+pub(super) struct ActivatorActor {
+    pub(super) parts: Arc<ActivationParts>,
+    pub(super) mailbox: Arc<Mailbox>,
 }
 
 /// The state of an [`ActivatorActor`].
-struct Activating {
+pub(super) struct Activating {
     handle: Handle<ActivatorMessage>,
     machine: Activator<Letter>,
     began: Instant,
     /// Who waits for an agent to run, and who for one to rest.
     starting: BTreeMap<AgentId, Vec<Reply<()>>>,
     resting: BTreeMap<AgentId, Vec<Reply<()>>>,
+    /// Agents that have been registered and have not run yet.
+    new: BTreeSet<AgentId>,
     _tick: Timer,
 }
 
@@ -217,19 +154,25 @@ impl Actor for ActivatorActor {
     async fn pre_start(&self, myself: ActorRef<Self::Msg>, (): ()) -> Result<Activating, ActorProcessingErr> {
         let handle = Handle::sharing(myself, Arc::clone(&self.mailbox));
         let endpoint = EndpointBuilder::new(handle.clone())
+            .receives::<Register>()
+            .receives::<Unregister>()
             .receives::<Activate>()
             .receives::<Passivate>();
-        self.endpoints.register(address(&self.node), endpoint.build());
+        self.parts
+            .endpoints
+            .register(address(&self.parts.node), endpoint.build());
         let ticked = handle.clone();
         let tick = self
+            .parts
             .timers
             .every("activator", TICK, TICK, move |_| ticked.signal(ActivatorMessage::Tick))?;
         Ok(Activating {
             handle,
-            machine: Activator::new(self.limits),
+            machine: Activator::new(self.parts.limits),
             began: Instant::now(),
             starting: BTreeMap::new(),
             resting: BTreeMap::new(),
+            new: BTreeSet::new(),
             _tick: tick,
         })
     }
@@ -253,6 +196,7 @@ impl Actor for ActivatorActor {
             ActivatorMessage::Activate(request) => self.activate(request, state),
             ActivatorMessage::Passivate(request) => self.passivate(request, state),
             ActivatorMessage::Started(agent, epoch, Ok(())) => {
+                state.new.remove(&agent);
                 answer(state.starting.remove(&agent), &Ok(()));
                 state.machine.started(&agent, epoch)
             }
@@ -264,25 +208,98 @@ impl Actor for ActivatorActor {
                 answer(state.resting.remove(&agent), &Ok(()));
                 state.machine.rested(&agent)
             }
-            ActivatorMessage::Own(shards) => shards
-                .into_iter()
-                .flat_map(|(shard, epoch, known)| state.machine.own(shard, epoch, known))
-                .collect(),
-            ActivatorMessage::Register(agent, resident) => state.machine.register(&agent, resident).1,
+            ActivatorMessage::Own(shards) => {
+                let arrivals = shards.into_iter();
+                arrivals.flat_map(|arrival| state.machine.own(arrival)).collect()
+            }
+            ActivatorMessage::Register(request) => {
+                self.register(*request, state);
+                Vec::new()
+            }
+            ActivatorMessage::Registered(record, reply) => self.registered(&record, reply, state),
+            ActivatorMessage::Unregister(request) => {
+                self.unregister(request, state);
+                Vec::new()
+            }
             ActivatorMessage::Forget(agent) => state.machine.forget(&agent),
             ActivatorMessage::Tick => {
                 let mut actions = state.machine.sweep(now);
-                let idle = self.guests.idle();
+                let idle = self.parts.guests.idle();
                 actions.extend(idle.iter().flat_map(|agent| state.machine.idle(agent)));
                 actions
             }
         };
         self.carry_out(actions, None, state);
+        self.parts.counts.set(state.machine.counts());
         Ok(())
     }
 }
 
 impl ActivatorActor {
+    /// Writes the record first: what was answered as registered is there after a crash.
+    fn register(&self, request: Request<Register>, state: &Activating) {
+        let Request { message, reply } = request;
+        let spec = message.spec;
+        if let Err(error) = spec.validate() {
+            return reply.send(Err(Refusal::new(ErrorCode::Malformed, &error.to_string())));
+        }
+        if state.machine.epoch(Shard::of(&spec.agent)).is_none() {
+            let text = format!("{} does not own the shard of {}", self.parts.node, spec.agent);
+            return reply.send(Err(Refusal::new(ErrorCode::NodeDown, &text)));
+        }
+        let (records, done) = (self.parts.records.clone(), state.handle.clone());
+        let origin = Origin::Order;
+        let record = Box::new(AgentRecord { spec, origin });
+        tasks::spawn("register", async move {
+            match records.insert(&record).await {
+                Ok(true) => done.signal(ActivatorMessage::Registered(record, reply)),
+                Ok(false) => {
+                    let text = format!("agent {} is registered already", record.spec.agent);
+                    reply.send(Err(Refusal::new(ErrorCode::Refused, &text)));
+                }
+                Err(error) => reply.send(Err(error.into())),
+            }
+        });
+    }
+
+    fn registered(&self, record: &AgentRecord, reply: Reply<()>, state: &mut Activating) -> Vec<Action<Letter>> {
+        let (agent, now) = (&record.spec.agent, state.now());
+        let (_, mut actions) = state.machine.register(agent, record.is_resident());
+        actions.extend(state.machine.wanted(agent, Wanted::ToRun, now));
+        state.new.insert(agent.clone());
+        state.starting.entry(agent.clone()).or_default().push(reply);
+        actions
+    }
+
+    /// Ends the agent first: one whose record is gone must not run.
+    fn unregister(&self, request: Request<Unregister>, state: &Activating) {
+        let Request { message, reply } = request;
+        let agent = message.agent;
+        if !state.machine.knows(&agent) {
+            return reply.send(Err(not_found(&agent.into(), &self.parts.node)));
+        }
+        let active = state.machine.is_active(&agent);
+        if !active && !state.machine.is_passive(&agent) {
+            let text = format!("{agent} is just starting or coming to rest; try again");
+            return reply.send(Err(Refusal::new(ErrorCode::Overloaded, &text)));
+        }
+        let rest = active.then(|| self.parts.guests.rest(agent.clone()));
+        let (records, done) = (self.parts.records.clone(), state.handle.clone());
+        tasks::spawn("unregister", async move {
+            if let Some(rest) = rest {
+                rest.await;
+            }
+            let deleted = records.delete(&agent).await;
+            if deleted.is_ok() {
+                done.signal(ActivatorMessage::Forget(agent));
+            } else {
+                // It is still registered, and rests.
+                done.signal(ActivatorMessage::Rested(agent));
+            }
+            reply.send(deleted.map_err(Refusal::from));
+        });
+    }
+
     fn activate(&self, request: Request<Activate>, state: &mut Activating) -> Vec<Action<Letter>> {
         let (agent, now) = (request.message.agent, state.now());
         if state.machine.is_active(&agent) {
@@ -290,7 +307,7 @@ impl ActivatorActor {
             return Vec::new();
         }
         if !state.machine.knows(&agent) {
-            request.reply.send(Err(not_found(&agent.into(), &self.node)));
+            request.reply.send(Err(not_found(&agent.into(), &self.parts.node)));
             return Vec::new();
         }
         let actions = state.machine.wanted(&agent, Wanted::ToRun, now);
@@ -306,7 +323,7 @@ impl ActivatorActor {
     fn passivate(&self, request: Request<Passivate>, state: &mut Activating) -> Vec<Action<Letter>> {
         let agent = request.message.agent;
         if !state.machine.knows(&agent) {
-            request.reply.send(Err(not_found(&agent.into(), &self.node)));
+            request.reply.send(Err(not_found(&agent.into(), &self.parts.node)));
             return Vec::new();
         }
         let actions = state.machine.idle(&agent);
@@ -323,14 +340,29 @@ impl ActivatorActor {
 
     fn failed(&self, agent: &AgentId, epoch: Epoch, error: &StartError, state: &mut Activating) {
         let (failure, refusal) = match error {
-            StartError::Unknown => (Failure::Unknown, not_found(&agent.clone().into(), &self.node)),
+            StartError::Unknown => (Failure::Unknown, not_found(&agent.clone().into(), &self.parts.node)),
             StartError::Failed(refusal) => (Failure::Failed, refusal.clone()),
         };
         tracing::warn!(%agent, %refusal, "agent does not start");
         answer(state.starting.remove(agent), &Err(refusal.clone()));
+        if state.new.remove(agent) {
+            return self.withdraw(agent.clone(), state);
+        }
         let now = state.now();
         let actions = state.machine.failed(agent, epoch, failure, now);
         self.carry_out(actions, Some(&refusal), state);
+    }
+
+    /// An agent that was registered and has never run: it leaves no trace.
+    fn withdraw(&self, agent: AgentId, state: &mut Activating) {
+        let actions = state.machine.forget(&agent);
+        let records = self.parts.records.clone();
+        tasks::spawn("withdraw a registration", async move {
+            if let Err(error) = records.delete(&agent).await {
+                tracing::warn!(%agent, %error, "the record of an agent that does not start is not deleted");
+            }
+        });
+        self.carry_out(actions, None, state);
     }
 
     /// Does it; `cause` is why an agent has just failed to start.
@@ -338,92 +370,33 @@ impl ActivatorActor {
         for action in actions {
             match action {
                 Action::Activate { agent, epoch } => {
-                    let (start, done) = (self.guests.start(agent.clone(), epoch), state.handle.clone());
+                    let (start, done) = (self.parts.guests.start(agent.clone(), epoch), state.handle.clone());
                     tasks::spawn("activate", async move {
                         let started = start.await;
                         done.signal(ActivatorMessage::Started(agent, epoch, started));
                     });
                 }
                 Action::Passivate { agent } => {
-                    let (rest, done) = (self.guests.rest(agent.clone()), state.handle.clone());
+                    let (rest, done) = (self.parts.guests.rest(agent.clone()), state.handle.clone());
                     tasks::spawn("passivate", async move {
                         rest.await;
                         done.signal(ActivatorMessage::Rested(agent));
                     });
                 }
-                Action::Deliver { contents, .. } => contents.into_iter().for_each(|letter| self.deliver(letter)),
-                Action::GiveBack(unwanted) => self.give_back(unwanted, cause),
+                Action::Deliver { contents, .. } => {
+                    contents
+                        .into_iter()
+                        .for_each(|letter| door::deliver(letter, &self.parts.endpoints, &self.parts.node));
+                }
+                Action::GiveBack(unwanted) => door::give_back(unwanted, cause, &self.parts.node),
                 Action::Released { shard } => tracing::info!(shard = shard.number(), "shard released"),
             }
         }
-    }
-
-    fn deliver(&self, letter: Letter) {
-        let Letter {
-            to,
-            payload,
-            context,
-            reply,
-        } = letter;
-        let Some(endpoint) = self.endpoints.get(&to) else {
-            return refuse(reply, not_found(&to, &self.node));
-        };
-        let Some(asker) = reply else {
-            // Of a `tell` nobody learns.
-            drop(endpoint.deliver(payload, context, None));
-            return;
-        };
-        // The way back goes with the message, and is lost with one that is refused at the door: the asker keeps its own.
-        let (reply, answered) = oneshot::channel();
-        match endpoint.deliver(payload, context, Some(reply)) {
-            Err(refusal) => refuse(Some(asker), refusal),
-            Ok(()) => drop(tasks::spawn("answer of an agent that was started", async move {
-                let ended = || {
-                    Refusal::new(
-                        ErrorCode::TargetEnded,
-                        &format!("{to} ended; the message may have been executed"),
-                    )
-                };
-                let answer = answered.await.unwrap_or_else(|_| Err(ended()));
-                drop(asker.send(answer));
-            })),
-        }
-    }
-
-    fn give_back(&self, unwanted: Unwanted<Letter>, cause: Option<&Refusal>) {
-        let Unwanted { agent, content, why } = unwanted;
-        let text = match why {
-            Why::Unknown => return refuse(content.reply, not_found(&content.to, &self.node)),
-            Why::Full => format!("too much waits for {agent} to start"),
-            Why::Failing { .. } => match cause {
-                Some(cause) => format!("{agent} does not start: {}", cause.message),
-                None => format!("{agent} did not start a moment ago"),
-            },
-            Why::Late => format!("{agent} did not start in time; nothing was executed"),
-            Why::Moved => format!("{agent} is moving to another node; nothing was executed"),
-        };
-        let retry_after_ms = match why {
-            Why::Failing { retry_after } => Some(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX)),
-            _ => None,
-        };
-        let refusal = Refusal {
-            retry_after_ms,
-            ..Refusal::new(why.code(), &text)
-        };
-        refuse(content.reply, refusal);
     }
 }
 
 fn answer(waiting: Option<Vec<Reply<()>>>, with: &Result<(), Refusal>) {
     for reply in waiting.into_iter().flatten() {
         reply.send(with.clone());
-    }
-}
-
-/// Tells the sender, if it waits for an answer; of a `tell` nobody learns.
-fn refuse(reply: ReplySender, refusal: Refusal) {
-    if let Some(reply) = reply {
-        // An asker that no longer waits is no error.
-        drop(reply.send(Err(refusal)));
     }
 }

@@ -9,7 +9,7 @@
 //! 4. What waits is bounded, for each agent and for all together.
 //! 5. A shard that leaves is released only after the last of its agents has come to rest.
 
-use super::action::{Action, Failure, Wanted};
+use super::action::{Action, Arrival, Failure, Wanted};
 use super::index::Index;
 use super::limits::Limits;
 use super::waiting::{Load, Unwanted, Waiting, Why};
@@ -79,13 +79,27 @@ impl<T> Activator<T> {
         }
     }
 
-    /// The shard is this node's from now on, with these agents. Its residents start.
-    pub fn own(&mut self, shard: Shard, epoch: Epoch, known: Index) -> Vec<Action<T>> {
-        let residents = known.residents();
-        let owned = Owned {
+    /// A shard is this node's from now on. Those of its residents that do not run start.
+    pub fn own(&mut self, arrival: Arrival) -> Vec<Action<T>> {
+        let Arrival {
+            shard,
             epoch,
             known,
-            live: BTreeMap::new(),
+            running,
+        } = arrival;
+        let residents = known.residents();
+        let live = running.into_iter().map(|agent| {
+            let live = Live {
+                phase: Phase::Active,
+                waiting: Waiting::default(),
+                urgent: false,
+            };
+            (agent, live)
+        });
+        let owned = Owned {
+            epoch,
+            live: live.collect(),
+            known,
             leaving: false,
         };
         self.shards.insert(shard, owned);
@@ -234,8 +248,10 @@ impl<T> Activator<T> {
 
     /// An agent has had nothing to do for long enough. Nothing happens to a resident, nor to one that does not run.
     pub fn idle(&mut self, agent: &AgentId) -> Vec<Action<T>> {
-        let owned = self.shards.get_mut(&Shard::of(agent));
-        let Some(owned) = owned.filter(|owned| !owned.known.is_resident(agent)) else {
+        if self.is_resident(agent) {
+            return Vec::new();
+        }
+        let Some(owned) = self.shards.get_mut(&Shard::of(agent)) else {
             return Vec::new();
         };
         match owned.live.get_mut(agent) {
@@ -271,10 +287,17 @@ impl<T> Activator<T> {
         actions
     }
 
-    /// Gives back what nobody waits for any more; to be called every so often.
+    /// Gives back what nobody waits for any more, and tries residents again that did not start; to be called every so often.
     pub fn sweep(&mut self, now: Duration) -> Vec<Action<T>> {
+        let over = self.pauses.iter().filter(|(_, pause)| pause.until <= now);
+        let over: Vec<AgentId> = over.map(|(agent, _)| agent.clone()).collect();
+        for agent in over {
+            if self.is_resident(&agent) {
+                self.enqueue(&agent, false);
+            }
+        }
+        let mut actions = self.admit();
         let load = &mut self.load;
-        let mut actions = Vec::new();
         for (agent, live) in self.shards.values_mut().flat_map(|owned| &mut owned.live) {
             actions.extend(live.waiting.take_late(now, load).into_iter().map(|parcel| {
                 Action::GiveBack(Unwanted {
@@ -326,6 +349,11 @@ impl<T> Activator<T> {
     fn phase(&self, agent: &AgentId) -> Option<Phase> {
         let owned = self.shards.get(&Shard::of(agent))?;
         owned.live.get(agent).map(|live| live.phase)
+    }
+
+    fn is_resident(&self, agent: &AgentId) -> bool {
+        let owned = self.shards.get(&Shard::of(agent));
+        owned.is_some_and(|owned| owned.known.is_resident(agent))
     }
 
     /// Why an agent cannot be wanted now.

@@ -30,6 +30,15 @@ fn limits() -> Limits {
     }
 }
 
+fn arrival(shard: Shard, epoch: Epoch, known: Index) -> Arrival {
+    Arrival {
+        shard,
+        epoch,
+        known,
+        running: Vec::new(),
+    }
+}
+
 /// Owns every shard, and knows so many agents, the first of which are residents.
 fn node(agents: u32, residents: u32) -> (Activator<u32>, Vec<Action<u32>>) {
     let mut indices: BTreeMap<Shard, Index> = Shard::all().map(|shard| (shard, Index::default())).collect();
@@ -40,7 +49,7 @@ fn node(agents: u32, residents: u32) -> (Activator<u32>, Vec<Action<u32>>) {
     let mut activator = Activator::new(limits());
     let actions = indices
         .into_iter()
-        .flat_map(|(shard, index)| activator.own(shard, EPOCH, index));
+        .flat_map(|(shard, index)| activator.own(arrival(shard, EPOCH, index)));
     let actions = actions.collect();
     (activator, actions)
 }
@@ -219,6 +228,16 @@ fn an_agent_without_a_record_is_forgotten() {
 }
 
 #[test]
+fn a_resident_that_does_not_start_is_tried_again() {
+    let (mut node, actions) = node(1, 1);
+    assert_eq!(actions, [activate(0)]);
+    assert_eq!(node.failed(&agent(0), EPOCH, Failure::Failed, NOW), []);
+    assert_eq!(node.sweep(NOW + Duration::from_millis(499)), []);
+    assert_eq!(node.sweep(NOW + Duration::from_millis(500)), [activate(0)]);
+    assert_eq!(node.sweep(NOW + Duration::from_millis(501)), [], "it is starting");
+}
+
+#[test]
 fn what_nobody_waits_for_any_more_is_given_back() {
     let (mut node, _) = node(1, 0);
     node.wanted(&agent(0), Wanted::For(parcel(1)), NOW);
@@ -268,7 +287,7 @@ fn of_a_shard_that_is_lost_nothing_counts_any_more() {
     // What was taken from this node may come back in another epoch; the old one still counts for nothing.
     let mut known = Index::default();
     known.insert(&agent(0), true);
-    let again = node.own(Shard::of(&agent(0)), Epoch(9), known);
+    let again = node.own(arrival(Shard::of(&agent(0)), Epoch(9), known));
     let epoch = Epoch(9);
     assert_eq!(again, [Action::Activate { agent: agent(0), epoch }]);
     assert_eq!(node.started(&agent(0), EPOCH), []);
@@ -276,6 +295,21 @@ fn of_a_shard_that_is_lost_nothing_counts_any_more() {
     assert!(!node.is_active(&agent(0)));
     node.started(&agent(0), Epoch(9));
     assert!(node.is_active(&agent(0)));
+}
+
+#[test]
+fn agents_that_run_when_a_shard_comes_are_not_started_again() {
+    let mut node: Activator<u32> = Activator::new(limits());
+    let mut known = Index::default();
+    known.insert(&agent(0), true);
+    let running = vec![agent(0)];
+    let arrival = Arrival {
+        running,
+        ..arrival(Shard::of(&agent(0)), EPOCH, known)
+    };
+    assert_eq!(node.own(arrival), []);
+    assert!(node.is_active(&agent(0)));
+    assert_eq!(node.wanted(&agent(0), Wanted::For(parcel(1)), NOW), [deliver(0, &[1])]);
 }
 
 #[test]
@@ -357,7 +391,7 @@ fn check(events: Vec<Event>) -> Result<(), TestCaseError> {
                 epoch = epoch.next();
                 let mut known = Index::default();
                 known.insert(&agent(number), number < 2);
-                node.own(Shard::of(&agent(number)), epoch, known)
+                node.own(arrival(Shard::of(&agent(number)), epoch, known))
             }
             Event::Own(_) => Vec::new(),
             Event::Forget(number) => node.forget(&agent(number)),

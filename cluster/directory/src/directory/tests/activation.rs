@@ -1,11 +1,13 @@
 //! Agents that do not run, reached by name.
 
 use super::*;
-use crate::activation::messages::{Activate, Passivate};
-use crate::activation::{Guests, Index, StartError};
+use crate::activation::messages::{Activate, Passivate, Register, Unregister};
+use crate::activation::{ActivationParts, Counts, Guests, Limits, StartError};
+use crate::records::{AgentRecord, Origin, Records};
 use futures::future::BoxFuture;
 use rungs_host::Timers;
-use rungs_types::Epoch;
+use rungs_store::cluster::MemoryStore;
+use rungs_types::{AgentSpec, Epoch};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -19,6 +21,7 @@ struct Targets {
     starts: Mutex<Vec<(AgentId, Epoch)>>,
     broken: Mutex<Option<StartError>>,
     idle: Mutex<Vec<AgentId>>,
+    records: Mutex<Option<Records>>,
 }
 
 impl Targets {
@@ -29,6 +32,7 @@ impl Targets {
             starts: Mutex::default(),
             broken: Mutex::default(),
             idle: Mutex::default(),
+            records: Mutex::default(),
         })
     }
 
@@ -38,6 +42,11 @@ impl Targets {
 
     fn running(&self) -> usize {
         self.running.lock().expect("not poisoned").len()
+    }
+
+    async fn record(&self, agent: &AgentId) -> Option<AgentRecord> {
+        let records = self.records.lock().expect("not poisoned").clone();
+        records.expect("there are some").get(agent).await.expect("reads")
     }
 
     fn counted(&self, agent: &AgentId) -> u64 {
@@ -76,30 +85,43 @@ impl Guests for Shared {
         })
     }
 
+    fn running(&self) -> Vec<AgentId> {
+        self.0.running.lock().expect("not poisoned").keys().cloned().collect()
+    }
+
     fn idle(&self) -> Vec<AgentId> {
         std::mem::take(&mut *self.0.idle.lock().expect("not poisoned"))
     }
 }
 
-/// Starts an activator on a node that owns all that `n1` owns, with one known agent.
+/// Starts an activator on a node that owns the shard of one agent that is known.
 async fn activating(node: &Node) -> (AgentId, Arc<Targets>) {
     let targets = Targets::new(&node.endpoints);
-    let activation = Activation::start(
-        node.directory.node().clone(),
-        Arc::new(Shared(Arc::clone(&targets))),
-        Arc::clone(&node.endpoints),
-        Timers::start(),
-        crate::activation::Limits::default(),
-        node.supervisor.clone(),
-    );
-    let activation = activation.await.expect("starts");
     let agent: AgentId = agent_of(&node.directory, node.directory.node().as_str())
         .parse()
         .expect("a name");
-    let mut known = Index::default();
-    known.insert(&agent, false);
-    activation.own(vec![(Shard::of(&agent), Epoch(3), known)]);
+    let records = Records::new(Arc::new(MemoryStore::new()));
+    let record = AgentRecord {
+        spec: AgentSpec {
+            rests_after_s: Some(60),
+            ..AgentSpec::new(agent.clone())
+        },
+        origin: Origin::Order,
+    };
+    assert_eq!(records.insert(&record).await, Ok(true));
+    let activation = Activation::new(ActivationParts {
+        node: node.directory.node().clone(),
+        guests: Arc::new(Shared(Arc::clone(&targets))),
+        records: records.clone(),
+        endpoints: Arc::clone(&node.endpoints),
+        timers: Timers::start(),
+        limits: Limits::default(),
+        counts: Counts::default(),
+    });
+    let shards = vec![(Shard::of(&agent), Epoch(3))];
+    activation.start(shards, node.supervisor.clone()).await.expect("starts");
     node.directory.set_activation(activation);
+    *targets.records.lock().expect("not poisoned") = Some(records);
     (agent, targets)
 }
 
@@ -215,4 +237,39 @@ async fn a_question_that_waits_too_long_for_its_agent_says_that_nothing_was_done
     let payload = Payload::of(&Echo { text: "x".to_owned() }, Format::Binary).expect("encodes");
     let answer = one.directory.ask(agent.into(), payload, START / 2).await;
     assert_eq!(answer.expect_err("late").code, ErrorCode::DeadlineExceeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_is_registered_before_it_runs_and_ended_before_it_is_forgotten() {
+    let (_network, [one, _two, _three]) = three().await;
+    let (known, targets) = activating(&one).await;
+    let to = "@n1/activator";
+    let twice = Register {
+        spec: AgentSpec::new(known.clone()),
+    };
+    let refusal = one.ask(to, &twice).await.expect_err("refused");
+    assert_eq!(refusal.message, format!("agent {known} is registered already"));
+    assert_eq!(one.ask(to, &Activate { agent: known.clone() }).await, Ok(()));
+    assert_eq!(one.ask(to, &Unregister { agent: known.clone() }).await, Ok(()));
+    assert_eq!((targets.running(), targets.record(&known).await), (0, None));
+    assert_eq!(one.code(&known.to_string()).await, ErrorCode::NotFound);
+    assert_eq!(one.ask(to, &twice).await, Ok(()), "its name is free");
+    assert_eq!((targets.running(), targets.record(&known).await.is_some()), (1, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_does_not_start_when_it_is_registered_leaves_no_trace() {
+    let (_network, [one, _two, _three]) = three().await;
+    let (known, targets) = activating(&one).await;
+    let to = "@n1/activator";
+    assert_eq!(one.ask(to, &Unregister { agent: known.clone() }).await, Ok(()));
+    let broken = Refusal::new(ErrorCode::Refused, "its recording is gone");
+    *targets.broken.lock().expect("not poisoned") = Some(StartError::Failed(broken.clone()));
+    let spec = AgentSpec::new(known.clone());
+    assert_eq!(one.ask(to, &Register { spec: spec.clone() }).await, Err(broken));
+    settled().await;
+    assert_eq!(targets.record(&known).await, None);
+    let wrong = AgentSpec { rate_hz: 0.0, ..spec };
+    let refusal = one.ask(to, &Register { spec: wrong }).await.expect_err("refused");
+    assert_eq!(refusal.code, ErrorCode::Malformed);
 }
