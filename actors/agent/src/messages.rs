@@ -161,7 +161,7 @@ wire!(GetPeers, "agent.peers" => Acquaintance, Self {});
 pub struct GetRoleState {}
 wire!(GetRoleState, "role.state" => RoleState, Self {});
 
-/// Starts an agent on this node; sent to `@node/agents`.
+/// Starts an agent on this node. Not received by name: whoever starts an agent registers it first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpawnAgent {
@@ -170,7 +170,7 @@ pub struct SpawnAgent {
 }
 wire!(SpawnAgent, "agents.spawn" => AgentEntry, Self { spec: AgentSpec::new(example_agent()) });
 
-/// Stops an agent of this node in order, with a last snapshot; sent to `@node/agents`.
+/// Stops an agent of this node in order, with a last snapshot. Not received by name either.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StopAgent {

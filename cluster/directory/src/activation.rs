@@ -23,7 +23,7 @@ pub mod messages;
 mod waiting;
 
 pub use action::{Action, Arrival, Failure, Wanted};
-pub use actor::{Guests, Letter, StartError, address};
+pub use actor::{Guests, Letter, ROLE, StartError, address};
 pub use handle::{Activation, ActivationError, ActivationParts, Counts};
 pub use index::Index;
 pub use limits::Limits;

@@ -98,6 +98,12 @@ impl Directory {
         &self.inner.mesh
     }
 
+    /// The shards that are placed on this node.
+    pub fn own_shards(&self) -> Vec<Shard> {
+        let own = |shard: &Shard| self.inner.placement.owner(*shard) == Some(self.node());
+        Shard::all().filter(own).collect()
+    }
+
     /// The node that owns an agent's shard.
     pub fn owner_of(&self, agent: &rungs_types::AgentId) -> Option<NodeName> {
         self.inner.placement.owner(Shard::of(agent)).cloned()

@@ -2,22 +2,26 @@
 //!
 //! ```text
 //! node
-//! ├─ system    directory · admin              permanent, one for one
+//! ├─ system    directory · activator · admin  permanent, one for one
 //! ├─ mesh      gateways · node server         the transport's own supervisor
 //! ├─ agents    hosts → agents                 see rungs_agent
 //! └─ users     actors of the program          as they were registered
 //! ```
 //!
-//! Start: clock, timers, stores → mesh → directory → agents, users → admin (so that whoever reaches it finds the rest).
+//! Start: clock, timers, stores → mesh → directory → hosts of agents, users → activator (which starts agents) → admin (so that
+//! whoever reaches it finds the rest).
 //! Stop: users → agents (state saved) → system → links → timers.
 
 use crate::builder::NodeBuilder;
 use crate::control::Control;
+use crate::guests::AgentGuests;
 use crate::lateness::Lateness;
 use crate::node::Node;
 use crate::peers::Post;
 use anyhow::Context as _;
 use rungs_agent::{AgentRuntime, Hosts};
+use rungs_directory::activation::{self, Activation, ActivationParts, Counts, Limits};
+use rungs_directory::records::Records;
 use rungs_directory::{Directory, Member, StaticPlacement, actor::DirectoryActor};
 use rungs_environments::{Environments, HostSensors, RuntimeProbe, RuntimeReading};
 use rungs_host::clock::Clock;
@@ -31,8 +35,9 @@ use rungs_mesh::{Identity, Mesh, MeshConfig};
 use rungs_shell::protocol::ADMIN_ROLE;
 use rungs_shell::session::admin_of;
 use rungs_shell::{Admin, NodeControl, admin};
+use rungs_store::cluster::MemoryStore;
 use rungs_store::{FileSnapshots, FileTaskLogs, Snapshots, TaskLogs};
-use rungs_types::{AgentSpec, NodeId, NodeName, RolePath};
+use rungs_types::{AgentSpec, Epoch, NodeId, NodeName, RolePath};
 use std::num::NonZero;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -59,6 +64,8 @@ pub(crate) struct Parts {
     pub(crate) transport: Arc<ClusterTransport>,
     pub(crate) directory: Directory,
     pub(crate) hosts: Hosts,
+    pub(crate) records: Records,
+    pub(crate) activation: Activation,
     pub(crate) system: SupervisorHandle,
     pub(crate) users: SupervisorHandle,
     pub(crate) members: Vec<NodeName>,
@@ -135,6 +142,20 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         max_agents: MAX_AGENTS,
     };
     let hosts = Hosts::start(Arc::new(runtime), None).await?;
+    let records = Records::new(Arc::new(MemoryStore::new()));
+    let activation = Activation::new(ActivationParts {
+        node: name.clone(),
+        guests: Arc::new(AgentGuests {
+            hosts: hosts.clone(),
+            records: records.clone(),
+        }),
+        records: records.clone(),
+        endpoints: Arc::clone(&endpoints),
+        timers: timers.clone(),
+        limits: Limits::default(),
+        counts: Counts::default(),
+    });
+    directory.set_activation(activation.clone());
     let system = supervisor(&timers, Policy::ONE_FOR_ONE, 1).await?;
     let users = supervisor(&timers, Policy::HOST, 2).await?;
     let parts = Arc::new(Parts {
@@ -149,6 +170,8 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         transport,
         directory,
         hosts,
+        records,
+        activation,
         system,
         users,
         members: members.into_iter().map(|member| member.node).collect(),
@@ -156,8 +179,12 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         stop,
         _timers: timers,
     });
+    let node = Node::new(Arc::clone(&parts));
+    let agents = builder.agents.into_iter();
+    let owned: Vec<AgentSpec> = agents.filter(|spec| node.owns(&spec.agent)).collect();
+    parts.records.configure(&owned).await?;
     start_system(&parts).await?;
-    Ok(Node::new(parts))
+    Ok(node)
 }
 
 /// Level phases have threads of their own: synchronous code that spins cannot take a kernel's.
@@ -277,6 +304,7 @@ async fn start_system(parts: &Arc<Parts>) -> crate::Result<()> {
         },
     );
     parts.system.add(directory, ACTORS_DEADLINE).await?;
+    start_activator(parts).await?;
     let weak = Arc::downgrade(parts);
     let control = Control::new(Weak::clone(&weak));
     let admin = ChildSpec::new(
@@ -299,17 +327,20 @@ async fn start_system(parts: &Arc<Parts>) -> crate::Result<()> {
     Ok(())
 }
 
-impl Node {
-    /// Starts those of the agents that are placed on this node, and those it ran before. One that does not start is
-    /// logged and does not keep the others from starting.
-    pub(crate) async fn start_owned(&self, agents: Vec<AgentSpec>) {
-        for spec in agents {
-            let agent = spec.agent.clone();
-            if self.owns(&agent)
-                && let Err(error) = self.spawn(spec).await
-            {
-                tracing::error!(%agent, %error, "agent does not start");
+/// The activator, with the shards that are placed here. Their placement does not change, so they stay in one epoch.
+async fn start_activator(parts: &Arc<Parts>) -> crate::Result<()> {
+    let (directory, activation) = (parts.directory.clone(), parts.activation.clone());
+    let activator = ChildSpec::new(
+        RolePath::new(activation::ROLE)?,
+        Restart::Permanent,
+        move |context: StartContext| {
+            let (directory, activation) = (directory.clone(), activation.clone());
+            async move {
+                let shards = directory.own_shards().into_iter().map(|shard| (shard, Epoch(1)));
+                Ok(activation.start(shards.collect(), context.supervisor).await?)
             }
-        }
-    }
+        },
+    );
+    parts.system.add(activator, ACTORS_DEADLINE).await?;
+    Ok(())
 }

@@ -9,7 +9,7 @@ use rungs_cli::local::LocalCluster;
 use rungs_environments::Factory;
 use rungs_host::telemetry::Telemetry;
 use rungs_mesh::{Ca, Identity, Listen, Role};
-use rungs_types::{AgentId, NodeName};
+use rungs_types::{AgentId, AgentSpec, NodeName};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +25,7 @@ pub struct NodeBuilder {
     /// Taken when the node starts.
     pub(crate) listen: Option<Listen>,
     pub(crate) members: Vec<Member>,
+    pub(crate) agents: Vec<AgentSpec>,
     pub(crate) identity: Option<Identity>,
     pub(crate) allow_faults: bool,
     pub(crate) environments: Vec<(String, Factory)>,
@@ -38,6 +39,7 @@ impl Default for NodeBuilder {
             data: PathBuf::from(rungs_cli::args::DEFAULT_DATA),
             listen: Some(Listen::At(SocketAddr::from(([127, 0, 0, 1], 0)))),
             members: Vec::new(),
+            agents: Vec::new(),
             identity: None,
             allow_faults: false,
             environments: Vec::new(),
@@ -72,6 +74,14 @@ impl NodeBuilder {
     #[must_use]
     pub fn members(mut self, members: Vec<Member>) -> Self {
         self.members = members;
+        self
+    }
+
+    /// The agents of its cluster, as configured: those that are placed on it are registered when it starts, and those that an
+    /// earlier configuration listed are no more.
+    #[must_use]
+    pub fn agents(mut self, agents: Vec<AgentSpec>) -> Self {
+        self.agents = agents;
         self
     }
 

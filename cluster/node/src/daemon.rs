@@ -28,12 +28,12 @@ async fn run(config: NodeConfig, launch: Launch) -> anyhow::Result<()> {
     let telemetry = Telemetry::install(format, &config.log)?;
     log_panics();
     let identity = Identity::load(&config.certificates, &config.name)?;
-    let agents = config.agents;
     let builder = NodeBuilder {
         name: Some(config.name.to_string()),
         data: config.data,
         listen: Some(launch.socket.map_or(Listen::At(config.listen), Listen::On)),
         members: config.members,
+        agents: config.agents,
         identity: Some(identity),
         allow_faults: config.allow_faults,
         environments: Vec::new(),
@@ -47,20 +47,15 @@ async fn run(config: NodeConfig, launch: Launch) -> anyhow::Result<()> {
         }
     };
     tokio::pin!(end);
-    // A start may take long: agents open their environments. Whoever wants the node to end is heard all the same.
+    // A start may take long: the store has to be read. Whoever wants the node to end is heard all the same.
     let node = tokio::select! {
         node = builder.start() => node?,
         why = &mut end => anyhow::bail!("{why} before the node was up"),
     };
     tracing::info!(node = %node.name(), address = ?node.local_addr(), "node up");
-    let run = async {
-        node.start_owned(agents).await;
-        std::future::pending::<()>().await;
-    };
     let why = tokio::select! {
         () = node.stop_requested() => "asked to stop",
         why = &mut end => why,
-        () = run => unreachable!("invariant: a node runs until it is told to stop"),
     };
     tracing::info!(why, "node stops");
     node.shutdown().await

@@ -21,6 +21,7 @@ mod assembly;
 mod builder;
 mod control;
 pub mod daemon;
+mod guests;
 mod lateness;
 mod node;
 mod peers;

@@ -5,6 +5,8 @@ use crate::builder::NodeBuilder;
 use crate::user::UserActor;
 use anyhow::Context as _;
 use rungs_agent::AgentHandle;
+use rungs_directory::activation;
+use rungs_directory::activation::messages::{Activate, Register, Unregister};
 use rungs_host::{Delivered, EventFilter, EventStream, Format, Payload, Refusal, Router, Wire};
 use rungs_types::{Address, AgentId, AgentSpec, NodeName, UserName};
 use std::net::SocketAddr;
@@ -13,6 +15,8 @@ use std::time::Duration;
 
 /// How long a call by name waits for its answer.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(5);
+/// How long an agent may take to start or to stop.
+const START_DEADLINE: Duration = Duration::from_secs(60);
 /// How often an actor that is not there yet is looked for.
 const FIND_PERIOD: Duration = Duration::from_millis(100);
 
@@ -58,9 +62,36 @@ impl Node {
         found.with_context(|| format!("{address} is not found within {} s", CALL_DEADLINE.as_secs()))
     }
 
-    /// Starts an agent here, or resumes it from its last snapshot.
+    /// Registers an agent of this node and starts it, or resumes it from its last state. One that is registered already goes on
+    /// if this is what it is to be, and starts anew if not. It comes back with the node until [`Node::forget`].
+    ///
+    /// # Errors
+    /// If its shard is not placed here, its specification is wrong, or it does not start.
     pub async fn spawn(&self, spec: AgentSpec) -> crate::Result<AgentHandle> {
-        Ok(self.parts.hosts.spawn(spec).await?)
+        let agent = spec.agent.clone();
+        let record = self.parts.records.get(&agent).await?;
+        let same = record.as_ref().is_some_and(|record| record.spec == spec);
+        if record.is_some() && !same {
+            self.forget(&agent).await?;
+        }
+        if same {
+            self.activator(&Activate { agent: agent.clone() }).await?;
+        } else {
+            self.activator(&Register { spec }).await?;
+        }
+        self.agent(&agent).with_context(|| format!("{agent} has ended again"))
+    }
+
+    /// Stops an agent of this node and forgets it; its state stays, and is there when it is spawned again.
+    pub async fn forget(&self, agent: &AgentId) -> crate::Result<()> {
+        let agent = agent.clone();
+        self.activator(&Unregister { agent }).await
+    }
+
+    async fn activator<W: Wire>(&self, message: &W) -> crate::Result<W::Reply> {
+        let to = activation::address(self.name());
+        let payload = Payload::of(message, Format::Binary)?;
+        Ok(self.parts.directory.ask(to, payload, START_DEADLINE).await?.decode()?)
     }
 
     /// Whether an agent's shard is placed on this node.

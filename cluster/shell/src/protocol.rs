@@ -8,8 +8,6 @@ use serde::{Deserialize, Serialize};
 
 /// The role of the actor that receives these messages.
 pub const ADMIN_ROLE: &str = "admin";
-/// The role of the supervisor of a node's agents.
-pub const AGENTS_ROLE: &str = "agents";
 
 /// Asks what a node is and how it is.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

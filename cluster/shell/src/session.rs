@@ -5,13 +5,13 @@ mod mind;
 mod operate;
 
 use crate::command::{self, Command, LineError, Message, Spawn};
-use crate::protocol::{
-    ADMIN_ROLE, AGENTS_ROLE, AgentRow, Describe, ListActors, ListAgents, NodeInfo, NodeReport, NodeRow, SetLog,
-};
+use crate::protocol::{ADMIN_ROLE, AgentRow, Describe, ListActors, ListAgents, NodeInfo, NodeReport, NodeRow, SetLog};
 use crate::table::Style;
 use crate::views;
 use futures::future::join_all;
 use rungs_agent::messages::LevelStanding;
+use rungs_directory::activation;
+use rungs_directory::activation::messages::{Register, Unregister};
 use rungs_host::{EventFilter, Format, Payload, Refusal, Router, Wire};
 use rungs_types::{Address, AgentId, AgentSpec, Authority, ErrorCode, NodeName, RolePath};
 use std::borrow::Cow;
@@ -21,6 +21,8 @@ use std::time::Duration;
 
 /// What a question to a node waits.
 const NODE_DEADLINE: Duration = Duration::from_secs(5);
+/// What starting an agent may take: its environment is opened and its state is read.
+const START_DEADLINE: Duration = Duration::from_secs(30);
 /// What stopping an agent may take: its levels end in order and its state is saved.
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 /// How often `top` looks again.
@@ -349,18 +351,16 @@ impl Session {
             ..AgentSpec::new(spawn.agent)
         };
         let owner = self.router.owner(&spec.agent.clone().into()).await?;
-        let spawn = rungs_agent::messages::SpawnAgent { spec: spec.clone() };
-        self.ask(node_address(&owner, AGENTS_ROLE), &spawn, NODE_DEADLINE)
-            .await?;
+        let register = Register { spec: spec.clone() };
+        self.ask(activation::address(&owner), &register, START_DEADLINE).await?;
         self.print_json_or(out, &owner, |owner| format!("{} runs on {owner}\n", spec.agent))
     }
 
     async fn stop(&self, agent: AgentId, yes: bool, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
         self.confirm(yes, &format!("stop {agent}?"))?;
         let owner = self.router.owner(&agent.clone().into()).await?;
-        let stop = rungs_agent::messages::StopAgent { agent: agent.clone() };
-        self.ask(node_address(&owner, AGENTS_ROLE), &stop, STOP_DEADLINE)
-            .await?;
+        let stop = Unregister { agent: agent.clone() };
+        self.ask(activation::address(&owner), &stop, STOP_DEADLINE).await?;
         self.print_json_or(out, &owner, |owner| {
             format!("{agent} stopped on {owner}, its state is saved\n")
         })

@@ -83,8 +83,6 @@ impl Actor for Top {
     async fn pre_start(&self, myself: ActorRef<Self::Msg>, (): ()) -> Result<Topped, ActorProcessingErr> {
         let handle = Handle::sharing(myself, Arc::clone(&self.mailbox));
         let endpoint = EndpointBuilder::new(handle.clone())
-            .receives::<SpawnAgent>()
-            .receives::<StopAgent>()
             .receives::<UnparkAgent>()
             .receives::<ListAgents>()
             .build();
