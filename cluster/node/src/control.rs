@@ -218,6 +218,7 @@ impl NodeControl for Control {
             uptime_ms: parts.clock.elapsed().as_millis() as u64,
             agents: rows.iter().filter(|row| row.state != "parked").count() as u32,
             parked: rows.iter().filter(|row| row.state == "parked").count() as u32,
+            passive: parts.activation.counts().passive() as u64,
             cycles_per_s: rows
                 .iter()
                 .map(|row| row.cycles_per_s)

@@ -114,10 +114,24 @@ pub enum Command {
         #[arg(long)]
         schema: bool,
     },
-    /// Start an agent on the node that its name belongs to.
-    #[command(after_help = "Examples:\n  spawn ops-99\n  spawn demo --env sim:8:7 --rate 20 --seed 3 --group web")]
+    /// Register an agent and start it, on the node that its name belongs to; it comes back when the node does.
+    #[command(
+        after_help = "Examples:\n  spawn ops-99\n  spawn demo --env sim:8:7 --rests-after 60s\n  spawn demo --env sim:8:7 --rate 20 --seed 3 --group web"
+    )]
     Spawn(Spawn),
-    /// Stop an agent; its state is saved.
+    /// Let an agent save its state and rest: it takes nothing then, and runs again as soon as it is wanted.
+    #[command(after_help = "Example: passivate demo")]
+    Passivate {
+        /// The agent; one that was spawned with --rests-after.
+        agent: AgentId,
+    },
+    /// Start an agent that rests.
+    #[command(after_help = "Example: activate demo")]
+    Activate {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// Stop an agent for good; its state is saved, and is there when an agent of its name is spawned again.
     #[command(after_help = "Example: stop ops-99 --yes")]
     Stop {
         /// The agent.

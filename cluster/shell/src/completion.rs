@@ -50,9 +50,11 @@ fn argument(command: &str, place: usize) -> Argument {
     match (command, place) {
         ("help", 0) => Argument::Command,
         ("tree" | "agents", 0) => Argument::NodeOrAgent,
-        ("agent" | "qualify" | "mind" | "goals" | "stop" | "freeze" | "thaw" | "authority" | "watch", 0) => {
-            Argument::Agent
-        }
+        (
+            "agent" | "qualify" | "mind" | "goals" | "stop" | "activate" | "passivate" | "freeze" | "thaw"
+            | "authority" | "watch",
+            0,
+        ) => Argument::Agent,
         ("qualify" | "freeze" | "thaw" | "authority", 1) => Argument::Level,
         ("mind", 1) => Argument::View,
         ("goal", 0) => Argument::GoalCommand,

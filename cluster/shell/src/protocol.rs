@@ -29,6 +29,8 @@ pub struct NodeReport {
     pub agents: u32,
     /// Agents that are parked on it.
     pub parked: u32,
+    /// Agents that rest on it until they are wanted.
+    pub passive: u64,
     /// Cycles of all its agents in the last second.
     pub cycles_per_s: f64,
     /// In how long after its cycle was due 99 of 100 decisions were done, in microseconds, over the last 10 s; absent while

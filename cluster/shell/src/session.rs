@@ -11,7 +11,7 @@ use crate::views;
 use futures::future::join_all;
 use rungs_agent::messages::LevelStanding;
 use rungs_directory::activation;
-use rungs_directory::activation::messages::{Register, Unregister};
+use rungs_directory::activation::messages::{Activate, Passivate, Register, Unregister};
 use rungs_host::{EventFilter, Format, Payload, Refusal, Router, Wire};
 use rungs_types::{Address, AgentId, AgentSpec, Authority, ErrorCode, NodeName, RolePath};
 use std::borrow::Cow;
@@ -153,6 +153,14 @@ impl Session {
             Command::Describe { target, schema } => self.describe(target, schema, out).await,
             Command::Spawn(spawn) => self.spawn(spawn, out).await,
             Command::Stop { agent, yes } => self.stop(agent, yes, out).await,
+            Command::Passivate { agent } => {
+                let rest = Passivate { agent: agent.clone() };
+                self.activator(&agent, &rest, "rests", out).await
+            }
+            Command::Activate { agent } => {
+                let run = Activate { agent: agent.clone() };
+                self.activator(&agent, &run, "runs", out).await
+            }
             Command::Freeze { agent, level } => {
                 self.order(agent, &rungs_agent::messages::Freeze { level, who: who() }, out)
                     .await
@@ -282,6 +290,12 @@ impl Session {
             rows.retain(|row| row.node.as_str() == filter || row.agent.to_string().contains(filter));
         }
         self.print_json_or(out, &rows, |rows| views::agents(rows, self.options.style))?;
+        let infos = self.ask_all(&NodeInfo {}).await;
+        let resting: u64 = infos.iter().flat_map(|(_, info)| info).map(|info| info.passive).sum();
+        if resting > 0 && !self.options.json {
+            let agents = if resting == 1 { "agent rests" } else { "agents rest" };
+            writeln!(out, "{resting} more {agents} until something comes for them")?;
+        }
         for (node, refusal) in silent {
             eprintln!("{node} does not answer: {refusal}");
         }
@@ -354,6 +368,19 @@ impl Session {
         let register = Register { spec: spec.clone() };
         self.ask(activation::address(&owner), &register, START_DEADLINE).await?;
         self.print_json_or(out, &owner, |owner| format!("{} runs on {owner}\n", spec.agent))
+    }
+
+    /// Orders something of the activator of an agent's node, and tells what the agent does now.
+    async fn activator<W: Wire<Reply = ()>>(
+        &self,
+        agent: &AgentId,
+        order: &W,
+        does: &str,
+        out: &mut (impl Write + Send),
+    ) -> Result<(), ShellError> {
+        let owner = self.router.owner(&agent.clone().into()).await?;
+        self.ask(activation::address(&owner), order, STOP_DEADLINE).await?;
+        self.print_json_or(out, &owner, |owner| format!("{agent} {does} on {owner}\n"))
     }
 
     async fn stop(&self, agent: AgentId, yes: bool, out: &mut (impl Write + Send)) -> Result<(), ShellError> {

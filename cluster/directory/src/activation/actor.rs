@@ -332,8 +332,14 @@ impl ActivatorActor {
         } else if state.machine.is_passive(&agent) {
             request.reply.send(Ok(()));
         } else {
-            let text = format!("{agent} is to run always, or is just starting or coming to rest");
-            request.reply.send(Err(Refusal::new(ErrorCode::Refused, &text)));
+            let refusal = if state.machine.is_resident(&agent) {
+                let text = format!("{agent} is to run always: its specification has no rests_after_s");
+                Refusal::new(ErrorCode::Refused, &text)
+            } else {
+                let text = format!("{agent} is just starting or coming to rest; try again");
+                Refusal::new(ErrorCode::Overloaded, &text)
+            };
+            request.reply.send(Err(refusal));
         }
         actions
     }

@@ -322,6 +322,12 @@ impl<T> Activator<T> {
         self.phase(agent).is_none()
     }
 
+    /// Whether an agent is to run always.
+    pub fn is_resident(&self, agent: &AgentId) -> bool {
+        let owned = self.shards.get(&Shard::of(agent));
+        owned.is_some_and(|owned| owned.known.is_resident(agent))
+    }
+
     /// Whether an agent is known here.
     pub fn knows(&self, agent: &AgentId) -> bool {
         let owned = self.shards.get(&Shard::of(agent));
@@ -349,11 +355,6 @@ impl<T> Activator<T> {
     fn phase(&self, agent: &AgentId) -> Option<Phase> {
         let owned = self.shards.get(&Shard::of(agent))?;
         owned.live.get(agent).map(|live| live.phase)
-    }
-
-    fn is_resident(&self, agent: &AgentId) -> bool {
-        let owned = self.shards.get(&Shard::of(agent));
-        owned.is_some_and(|owned| owned.known.is_resident(agent))
     }
 
     /// Why an agent cannot be wanted now.
