@@ -57,6 +57,11 @@ impl Root {
         let shared = &self.tree.shared;
         shared.log.resume_after(record.event_seq);
         shared.set_cycle(kernel.cycle);
+        // Whoever asks before the first cycle learns where the agent was.
+        shared.post(|status| {
+            status.cycles = kernel.cycle;
+            status.late_cycles = kernel.late_cycles;
+        });
         shared.governor.resume_once(record.ladder.clone());
         for warning in &warnings {
             self.warn(warning);

@@ -240,12 +240,14 @@ pub enum BenchPart {
     Local,
     /// Ask and tell between two node processes over mutual TLS, against raw ractor_cluster (P2, P3).
     Mesh,
-    /// One cycle of L3 and L4.5 (P6).
+    /// One cycle of L3 and L4.5, and how late decisions are on a full node (P6).
     Cycle,
     /// The world model of L4.8, against a bootstrap filter and the exact posterior (P7).
     Filter,
     /// Memory and computing of active agents (P5).
     Agents,
+    /// Memory of agents that rest, and how fast one of them starts (P4, P8).
+    Activation,
     /// What a freeze takes, and what L3 notices of it: 100 freezes, 20 pairs of runs, four minutes (P9).
     Freeze,
 }
@@ -273,6 +275,12 @@ pub enum BenchChild {
     Crowd {
         /// The highest level of each.
         level: CrowdLevel,
+    },
+    /// Take in a million agents that rest, or start agents one after the other.
+    Rest {
+        /// The former.
+        #[arg(long)]
+        known: bool,
     },
     /// Note how late agents decide.
     Decide {

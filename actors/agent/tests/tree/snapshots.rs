@@ -33,7 +33,7 @@ fn an_agent_stopped_in_order_goes_on_at_its_cycle_with_its_authority() {
     });
     life(&store, async |node| {
         let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
-        assert_eq!(agent.cycle(), stopped_at);
+        assert_eq!((agent.cycle(), agent.status().cycles), (stopped_at, stopped_at));
         assert_eq!(agent.authorities()[2], Authority::Half);
         let mut events = agent.events();
         cycle(&agent, stopped_at + 100).await;

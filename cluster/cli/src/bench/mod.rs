@@ -3,6 +3,7 @@
 //! Ratios are what counts: a busy machine is busy for both sides. The benches of single crates (`cargo bench`) go
 //! deeper; these go end to end.
 
+pub mod activation;
 pub mod agents;
 pub mod cycle;
 pub mod decide;
@@ -79,6 +80,7 @@ async fn measure(part: BenchPart, runs: u32) -> anyhow::Result<Vec<Figure>> {
             tokio::task::block_in_place(|| filter::measure(runs))
         }
         BenchPart::Agents => agents::measure(runs, &progress).await,
+        BenchPart::Activation => activation::measure(runs, &progress).await,
         BenchPart::Freeze => freeze::measure(&progress).await,
     }
 }
@@ -88,6 +90,7 @@ pub async fn child(child: BenchChild) -> anyhow::Result<()> {
     match child {
         BenchChild::Serve { link, dir } => mesh::serve_until_closed(link, &dir).await,
         BenchChild::Send { link, dir, address } => mesh::send(link, &dir, address).await,
+        BenchChild::Rest { known } => activation::child(known).await,
         BenchChild::Decide { timers } => decide::child(!timers).await,
         BenchChild::Crowd { level } => agents::crowd(level.level()).await,
     }

@@ -1,0 +1,46 @@
+//! Agents that rest: they cost nothing, wake for a message from any node, and keep their state.
+
+use rungs_cluster_tests::{Cluster, WITHIN};
+use rungs_test_support::eventually;
+
+async fn resting(cluster: &Cluster) -> u64 {
+    let nodes = cluster.json("nodes").await;
+    let nodes = nodes.as_array().expect("a list").iter();
+    nodes.filter_map(|node| node["report"]["passive"].as_u64()).sum()
+}
+
+async fn cycles(cluster: &Cluster) -> u64 {
+    // The question wakes the agent.
+    let status = cluster.json("call demo agent.status --timeout 30s").await;
+    status["cycles"].as_u64().expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_rests_wakes_for_a_message_and_goes_on_where_it_was() {
+    let cluster = Cluster::start("passive", &["--nodes", "2", "--agents", "1"]).await;
+    let placed = cluster
+        .json("spawn demo --env sim:8:7 --rate 100 --rests-after 60m")
+        .await;
+    let (_, again) = cluster.refused("spawn demo").await;
+    assert!(again.contains("agent demo is registered already"), "{again}");
+    let ran = eventually("a hundred cycles", WITHIN, async || {
+        let cycles = cycles(&cluster).await;
+        (cycles >= 100).then_some(cycles)
+    });
+    let ran = ran.await.expect("it cycles");
+    assert_eq!(cluster.json("passivate demo").await, placed, "where it runs");
+    assert_eq!(resting(&cluster).await, 1);
+    let listed = cluster.json("agents").await;
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+    let tree = cluster.refused("tree demo").await.1;
+    assert!(tree.contains("has no agent demo"), "nothing of it runs: {tree}");
+
+    assert!(cycles(&cluster).await >= ran, "it goes on from its last state");
+    assert_eq!(resting(&cluster).await, 0);
+    let always = cluster.refused("passivate ops-1").await.1;
+    assert!(always.contains("ops-1 is to run always"), "{always}");
+    cluster.json("stop demo").await;
+    let gone = cluster.refused("call demo agent.status").await.1;
+    assert!(gone.contains("not_found"), "{gone}");
+    cluster.stop().await;
+}
