@@ -95,6 +95,11 @@ const OWNED: &[(&[&str], &[&str], &str)] = &[
         "elsewhere errors are typed",
     ),
     (
+        &["hiqlite", "openraft", "rusqlite"],
+        &["runtime/store/raft"],
+        "the replicated store wraps what replicates it",
+    ),
+    (
         &["bincode"],
         &["runtime/host"],
         "the codec is one module of runtime/host",
@@ -233,6 +238,7 @@ mod tests {
             ("cluster/mesh", "runtime/host"),
             ("cluster/shell", "actors/agent"),
             ("cluster/node", "runtime/store/raft"),
+            ("runtime/store/raft", "runtime/store"),
             ("examples", "cluster/node"),
             ("tests/cluster", "tests/support"),
         ] {
@@ -246,6 +252,9 @@ mod tests {
             ("runtime/types", "runtime/mind"),
             ("runtime/mind", "runtime/learning"),
             ("runtime/store", "runtime/host"),
+            ("runtime/store", "runtime/store/raft"),
+            ("runtime/store/raft", "runtime/host"),
+            ("cluster/directory", "runtime/store/raft"),
             ("runtime/host", "actors/agent"),
             ("runtime/host", "runtime/store/raft"),
             ("actors/agent", "actors/control"),
@@ -278,6 +287,9 @@ mod tests {
         refused("cluster/directory", "anyhow");
         refused("runtime/store", "bincode");
         refused("cluster/mesh", "openssl");
+        allowed("runtime/store/raft", "hiqlite");
+        refused("runtime/store", "hiqlite");
+        refused("cluster/node", "rusqlite");
     }
 
     #[test]
