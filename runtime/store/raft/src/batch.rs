@@ -13,8 +13,8 @@
 //! many rows of the table `digits`, one more so that there is a first row to refer to; the revision, which is large, digit
 //! by digit.
 
-use hiqlite::{Error, Param};
 use rungs_store::cluster::{Commit, Fence, Outcome, Precondition, Revision, RowId, StoreTime, Write};
+use rungs_store_replica::{Error, Param, Statement};
 use std::borrow::Cow;
 
 /// Guards from here on say which precondition failed.
@@ -27,9 +27,6 @@ const DIGITS: u32 = 6;
 const MAX_SESSIONS: i64 = 1024;
 /// Keys in indexes, of each row.
 const INDEXES: usize = 4;
-
-/// A statement and its parameters.
-pub(crate) type Statement = (Cow<'static, str>, Vec<Param>);
 
 const BEGIN: &str = "SELECT c.g FROM (SELECT CASE coalesce((SELECT seq FROM sessions WHERE id=?1),0) \
     WHEN ?2-1 THEN 0 WHEN ?2 THEN 1 ELSE 2 END AS g) c JOIN digits d ON d.n<=c.g";

@@ -13,7 +13,7 @@
 //! | it panics where the folder is in use, and wherever something is wrong at its start | a lock of our own first; it starts in a task of its own | [`start`] |
 //! | the log is synced every 200 ms | at once, unless the configuration says otherwise | [`config`] |
 //! | secrets go over plain TCP, its own certificates are not verified | loopback, or TLS with certificates that are | [`config`] |
-//! | functions that start a node take long to compile | one place that starts it, boxed | [`start`] |
+//! | its functions take a minute to compile wherever they are called | called in one crate that does nothing else | [`rungs_store_replica`] |
 //! | leaving takes ten seconds in a cluster | being killed is as good: the log is what counts | [`RaftStore::close`] |
 //! | it deletes its log where `HQL_DANGER_RAFT_STATE_RESET` is set | nothing can be done here: do not set it | |
 //!
@@ -32,13 +32,13 @@ pub use config::{Config, ConfigError, Secrets, Sync, Tls, Voter};
 pub use start::OpenError;
 
 use head::HeadWatch;
-use hiqlite::Client;
 use reader::Reader;
 use rungs_store::cluster::group::{GroupCommit, group_commit};
 use rungs_store::cluster::{
     Answer, Changes, Commit, CommitError, Consistency, Head, Outcome, Page, ReadError, Revision, Row, RowId, Scan,
     Seen, Since, Store,
 };
+use rungs_store_replica::Replica;
 use std::fmt;
 use std::fs::File;
 use std::time::Duration;
@@ -50,7 +50,7 @@ use writer::Writer;
 ///
 /// [`close`]: Self::close
 pub struct RaftStore {
-    client: Client,
+    replica: Replica,
     group: GroupCommit,
     reader: Reader,
     head: HeadWatch,
@@ -69,16 +69,16 @@ impl RaftStore {
         config.check()?;
         let lock = start::lock(&config.folder)?;
         let (kept_deletions, pace) = (config.kept_deletions, config.heartbeat);
-        let client = start::start(config, until).await?;
-        format::bring_up(&client, pace, until).await?;
-        let reader = Reader::new(client.clone(), pace);
-        let (group, work) = group_commit(Writer::new(client.clone(), reader.clone(), pace, kept_deletions));
+        let replica = start::start(config, until).await?;
+        format::bring_up(&replica, pace, until).await?;
+        let reader = Reader::new(replica.clone(), pace);
+        let (group, work) = group_commit(Writer::new(replica.clone(), reader.clone(), pace, kept_deletions));
         let (head, watching) = head::watch(reader.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(work);
         tasks.spawn(watching);
         Ok(Self {
-            client,
+            replica,
             group,
             reader,
             head,
@@ -89,7 +89,7 @@ impl RaftStore {
 
     /// The voter that leads, as far as this one knows.
     pub async fn leader(&self) -> Option<u64> {
-        start::leader(&self.client).await
+        self.replica.leader().await
     }
 
     /// Stops the replica. In a cluster this takes ten seconds, in which others may take the lead. A process that ends
@@ -98,9 +98,9 @@ impl RaftStore {
     /// # Errors
     /// If it has not stopped by then.
     pub async fn close(self) -> Result<(), OpenError> {
-        let client = self.client.clone();
+        let replica = self.replica.clone();
         drop(self);
-        client.shutdown().await.map_err(OpenError::from)
+        replica.shutdown().await.map_err(OpenError::from)
     }
 }
 

@@ -4,7 +4,6 @@
 
 use crate::batch::{BatchId, LEFT_BEHIND, integer};
 use crate::start;
-use hiqlite::{Client, Error, Param};
 use rungs_store::cluster::change::whole_commits;
 use rungs_store::cluster::limits::{MAX_PAGE_BYTES, MAX_PAGE_ROWS};
 use rungs_store::cluster::read::{after_prefix, page_rows};
@@ -12,6 +11,7 @@ use rungs_store::cluster::{
     By, Change, Changes, Consistency, Continuation, Head, Page, ReadError, Revision, Row, RowId, Scan, Seen, Since,
     StoreTime, TableId,
 };
+use rungs_store_replica::{Error, Param, Replica};
 use std::borrow::Cow;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -28,15 +28,15 @@ const GET: &str = "SELECT h.rev AS head,h.time AS time,r.k AS k,r.v AS v,r.rev A
 /// See the module.
 #[derive(Clone)]
 pub(crate) struct Reader {
-    client: Client,
+    replica: Replica,
     heartbeat: Duration,
 }
 
-type Rows = Vec<hiqlite::Row<'static>>;
+type Rows = Vec<rungs_store_replica::Row<'static>>;
 
 impl Reader {
-    pub(crate) fn new(client: Client, heartbeat: Duration) -> Self {
-        Self { client, heartbeat }
+    pub(crate) fn new(replica: Replica, heartbeat: Duration) -> Self {
+        Self { replica, heartbeat }
     }
 
     pub(crate) async fn get(
@@ -152,27 +152,18 @@ impl Reader {
 
     async fn ask(&self, sql: Cow<'static, str>, parameters: Vec<Param>, how: Consistency) -> Result<Rows, Error> {
         match how {
-            Consistency::Local => owned(self.client.query_raw(sql, parameters).await?),
+            Consistency::Local => self.replica.query(sql, parameters).await,
             Consistency::Consistent => {
-                let leader = start::leader(&self.client).await;
+                let leader = self.replica.leader().await;
                 tokio::select! {
-                    rows = self.client.query_consistent(sql, parameters) => owned(rows?),
-                    () = start::another_leads(&self.client, leader, self.heartbeat) => {
+                    rows = self.replica.query_leader(sql, parameters) => rows,
+                    () = start::another_leads(&self.replica, leader, self.heartbeat) => {
                         Err(Error::LeaderChange(Cow::Borrowed("another leads")))
                     }
                 }
             }
         }
     }
-}
-
-/// The rows, none of which borrows anything.
-fn owned(rows: Vec<hiqlite::Row<'_>>) -> Result<Rows, Error> {
-    let owned = rows.into_iter().map(|row| match row {
-        hiqlite::Row::Owned(row) => Ok(hiqlite::Row::Owned(row)),
-        hiqlite::Row::Borrowed(_) => Err(Error::Error(Cow::Borrowed("a row that borrows"))),
-    });
-    owned.collect()
 }
 
 fn scan_statement(scan: &Scan) -> (String, Vec<Param>) {
@@ -242,7 +233,7 @@ fn more(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX).saturating_add(1)
 }
 
-fn head_of(rows: &mut [hiqlite::Row<'_>]) -> Result<Head, ReadError> {
+fn head_of(rows: &mut [rungs_store_replica::Row<'_>]) -> Result<Head, ReadError> {
     let mut read = || {
         let Some(row) = rows.first_mut() else {
             return Err(Error::QueryReturnedNoRows(Cow::Borrowed("head")));
@@ -255,7 +246,7 @@ fn head_of(rows: &mut [hiqlite::Row<'_>]) -> Result<Head, ReadError> {
     read().map_err(|error| damaged(&error))
 }
 
-fn read_row(row: &mut hiqlite::Row<'_>) -> Result<Option<Row>, Error> {
+fn read_row(row: &mut rungs_store_replica::Row<'_>) -> Result<Option<Row>, Error> {
     let key: Option<Vec<u8>> = row.try_get("k")?;
     let value: Option<Vec<u8>> = row.try_get("v")?;
     let (Some(key), Some(value)) = (key, value) else {
@@ -265,7 +256,7 @@ fn read_row(row: &mut hiqlite::Row<'_>) -> Result<Option<Row>, Error> {
     Ok(Some(Row { key, value, revision }))
 }
 
-fn read_change(row: &mut hiqlite::Row<'_>) -> Result<Option<Change>, Error> {
+fn read_change(row: &mut rungs_store_replica::Row<'_>) -> Result<Option<Change>, Error> {
     let Some(key) = row.try_get("k")? else {
         return Ok(None);
     };

@@ -1,13 +1,11 @@
 //! Starting a voter, in one place.
 
 use crate::config::{Config, ConfigError, Sync};
-use hiqlite::tls::{ServerTlsConfig, ServerTlsConfigCerts};
-use hiqlite::{Client, Error, LogSync, Node, NodeConfig};
 use rungs_store::cluster::format::NewerFormat;
+use rungs_store_replica::{Error, LogSync, Node, NodeConfig, Replica, ServerTlsConfig, ServerTlsConfigCerts};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -74,21 +72,16 @@ pub(crate) fn lock(folder: &Path) -> Result<File, OpenError> {
 }
 
 /// Starts the replica and waits until somebody leads.
-pub(crate) async fn start(config: Config, until: Instant) -> Result<Client, OpenError> {
+pub(crate) async fn start(config: Config, until: Instant) -> Result<Replica, OpenError> {
     let mut starting = JoinSet::new();
     // A task of its own: what is wrong at the start is a panic more often than an error.
-    starting.spawn(boxed(node_config(config)?));
+    starting.spawn(rungs_store_replica::start(node_config(config)?));
     match timeout_at(until, starting.join_next()).await {
-        Ok(Some(Ok(client))) => Ok(client?),
+        Ok(Some(Ok(replica))) => Ok(replica?),
         Ok(Some(Err(panic))) => Err(OpenError::Replica(panic.to_string())),
         Ok(None) => unreachable!("one task was started"),
         Err(_) => Err(OpenError::NoMajority),
     }
-}
-
-/// The one place where hiqlite's starting functions are compiled.
-fn boxed(config: NodeConfig) -> Pin<Box<dyn Future<Output = Result<Client, Error>> + Send>> {
-    Box::pin(hiqlite::start_node(config))
 }
 
 fn node_config(config: Config) -> Result<NodeConfig, OpenError> {
@@ -140,16 +133,11 @@ fn host(address: std::net::SocketAddr) -> String {
     }
 }
 
-/// Who leads, as far as this voter knows.
-pub(crate) async fn leader(client: &Client) -> Option<u64> {
-    client.metrics_db().await.ok()?.current_leader
-}
-
 /// Waits until somebody else leads.
-pub(crate) async fn another_leads(client: &Client, before: Option<u64>, pace: Duration) {
+pub(crate) async fn another_leads(replica: &Replica, before: Option<u64>, pace: Duration) {
     loop {
         sleep(pace).await;
-        let now = leader(client).await;
+        let now = replica.leader().await;
         if now.is_some() && now != before {
             return;
         }

@@ -73,13 +73,12 @@ async fn one_voter_conforms_and_knows_it_all_when_it_comes_back() {
     let found = store.get(row, Consistency::Consistent, WITHIN).await.expect("reads");
     assert_eq!(found.value.map(|row| Outcome::Committed(row.revision)), Some(committed));
     // A program that knows more formats was here.
-    let note = (crate::schema::NOTE.into(), vec![hiqlite::Param::Integer(99)]);
-    store
-        .client
-        .txn::<std::borrow::Cow<'static, str>, _>([note])
-        .await
-        .expect("notes");
-    let refused = format::bring_up(&store.client, store.pace(), Instant::now() + OPEN).await;
+    let note = (
+        crate::schema::NOTE.into(),
+        vec![rungs_store_replica::Param::Integer(99)],
+    );
+    store.replica.transaction(vec![note]).await.expect("notes");
+    let refused = format::bring_up(&store.replica, store.pace(), Instant::now() + OPEN).await;
     assert!(
         matches!(refused, Err(OpenError::Newer(newer)) if newer.found == 99),
         "{refused:?}"
@@ -102,11 +101,7 @@ async fn a_batch_that_is_sent_again_is_applied_once() {
         number,
     };
     let send = async |plan: &Plan| {
-        let rows = store
-            .client
-            .txn::<_, Vec<_>>(plan.statements())
-            .await
-            .expect("is answered");
+        let rows = store.replica.transaction(plan.statements()).await.expect("is answered");
         plan.read(&rows).expect("is of the plan")
     };
     let committed = |revision| Outcome::Committed(Revision(revision));

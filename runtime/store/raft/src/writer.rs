@@ -5,12 +5,12 @@
 //! once, whichever of its copies arrives, and a copy that arrives after a later batch is not applied at all. Only when the
 //! time is over is the outcome unknown; then the writer begins a new session, since the old one's next number is not known.
 
-use crate::batch::{BatchId, Plan, Said, Statement};
+use crate::batch::{BatchId, Plan, Said};
 use crate::reader::Reader;
 use crate::start;
-use hiqlite::{Client, Error};
 use rungs_store::cluster::group::{BatchError, WriteBatch};
 use rungs_store::cluster::{Commit, Outcome};
+use rungs_store_replica::{Error, Replica};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
@@ -20,7 +20,7 @@ const PATIENCE_HEARTBEATS: u32 = 20;
 
 /// See the module.
 pub(crate) struct Writer {
-    client: Client,
+    replica: Replica,
     reader: Reader,
     heartbeat: Duration,
     kept_deletions: u64,
@@ -37,10 +37,10 @@ enum Attempt {
 }
 
 impl Writer {
-    pub(crate) fn new(client: Client, reader: Reader, heartbeat: Duration, kept_deletions: u64) -> Self {
+    pub(crate) fn new(replica: Replica, reader: Reader, heartbeat: Duration, kept_deletions: u64) -> Self {
         let next = first();
         Self {
-            client,
+            replica,
             reader,
             heartbeat,
             kept_deletions,
@@ -50,15 +50,15 @@ impl Writer {
 
     async fn attempt(&self, plan: &Plan, until: Instant) -> Attempt {
         let patience = Instant::now() + self.heartbeat * PATIENCE_HEARTBEATS;
-        let leader = start::leader(&self.client).await;
-        let call = self.client.txn::<_, Vec<Statement>>(plan.statements());
+        let leader = self.replica.leader().await;
+        let call = self.replica.transaction(plan.statements());
         tokio::select! {
-            answer = timeout_at(until.min(patience), Box::pin(call)) => match answer {
+            answer = timeout_at(until.min(patience), call) => match answer {
                 Ok(Ok(rows)) => plan.read(&rows).map_or(Attempt::Silent, Attempt::Said),
                 Ok(Err(error)) => refusal(&error),
                 Err(_) => Attempt::Silent,
             },
-            () = start::another_leads(&self.client, leader, self.heartbeat) => Attempt::Silent,
+            () = start::another_leads(&self.replica, leader, self.heartbeat) => Attempt::Silent,
         }
     }
 
