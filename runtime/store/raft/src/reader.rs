@@ -89,7 +89,7 @@ impl Reader {
             None => 0,
         };
         let forgotten = Revision(unsigned(forgotten));
-        if since.after > Revision(0) && since.after < forgotten {
+        if since.misses(forgotten) {
             return Err(ReadError::Gap { forgotten });
         }
         let mut changes = Vec::new();
