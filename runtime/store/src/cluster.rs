@@ -21,6 +21,7 @@
 //! Start reading at [`commit`], then [`read`] and [`change`]. [`table`] puts types on top. [`conformance`] is what each
 //! implementation passes.
 
+pub mod backup;
 pub mod change;
 pub mod commit;
 pub mod conformance;

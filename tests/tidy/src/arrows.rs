@@ -16,9 +16,10 @@ const HOUSE: &[(&str, u8, u8)] = &[
     ("runtime/learning", 0, 1),
     ("runtime/policy", 0, 1),
     ("runtime/store", 0, 1),
-    ("runtime/store/raft", 0, 2),
-    ("runtime/store/postgres", 0, 2),
-    ("runtime/host", 0, 3),
+    ("runtime/store/raft/replica", 0, 2),
+    ("runtime/store/raft", 0, 3),
+    ("runtime/store/postgres", 0, 3),
+    ("runtime/host", 0, 4),
     ("actors/agent", 1, 0),
     ("actors/environments", 1, 1),
     ("actors/tools", 1, 1),
@@ -93,6 +94,11 @@ const OWNED: &[(&[&str], &[&str], &str)] = &[
         // The commands of `cluster/cli` end in a message for a person, as the program and the shell do.
         &["cluster/node", "cluster/shell", "cluster/cli"],
         "elsewhere errors are typed",
+    ),
+    (
+        &["hiqlite", "openraft", "rusqlite"],
+        &["runtime/store/raft/replica"],
+        "one crate calls what takes long to compile where it is called",
     ),
     (
         &["bincode"],
@@ -233,6 +239,7 @@ mod tests {
             ("cluster/mesh", "runtime/host"),
             ("cluster/shell", "actors/agent"),
             ("cluster/node", "runtime/store/raft"),
+            ("runtime/store/raft", "runtime/store"),
             ("examples", "cluster/node"),
             ("tests/cluster", "tests/support"),
         ] {
@@ -246,6 +253,9 @@ mod tests {
             ("runtime/types", "runtime/mind"),
             ("runtime/mind", "runtime/learning"),
             ("runtime/store", "runtime/host"),
+            ("runtime/store", "runtime/store/raft"),
+            ("runtime/store/raft", "runtime/host"),
+            ("cluster/directory", "runtime/store/raft"),
             ("runtime/host", "actors/agent"),
             ("runtime/host", "runtime/store/raft"),
             ("actors/agent", "actors/control"),
@@ -278,6 +288,10 @@ mod tests {
         refused("cluster/directory", "anyhow");
         refused("runtime/store", "bincode");
         refused("cluster/mesh", "openssl");
+        allowed("runtime/store/raft/replica", "hiqlite");
+        refused("runtime/store/raft", "hiqlite");
+        refused("runtime/store", "hiqlite");
+        refused("cluster/node", "rusqlite");
     }
 
     #[test]

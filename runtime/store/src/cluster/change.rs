@@ -21,6 +21,34 @@ pub struct Since {
     /// By commits after this one. From revision 0 every row is new and there is no gap; cheaper is to scan the table,
     /// and to go on from the revision of the first page.
     pub after: Revision,
+    /// Where the store stood when the watcher began with revision 0, and knew nothing; else 0. What was deleted until then
+    /// it has never seen.
+    pub began: Revision,
+}
+
+impl Since {
+    /// From revision 0.
+    pub fn the_beginning(table: Option<TableId>) -> Self {
+        Self {
+            table,
+            prefix: Vec::new(),
+            after: Revision(0),
+            began: Revision(0),
+        }
+    }
+
+    /// Goes on behind an answer.
+    pub fn go_on(&mut self, told: &Changes) {
+        if self.after == Revision(0) {
+            self.began = told.head.revision;
+        }
+        self.after = told.through;
+    }
+
+    /// Whether the watcher may miss a deletion, if all up to this one may have been forgotten.
+    pub fn misses(&self, forgotten: Revision) -> bool {
+        self.after > Revision(0) && self.after.max(self.began) < forgotten
+    }
 }
 
 /// What became of a row.
@@ -107,7 +135,7 @@ impl Watch {
         loop {
             let left = end.saturating_duration_since(tokio::time::Instant::now());
             let told = self.store.changes(self.since.clone(), left.max(LEAST_WAIT)).await?;
-            self.since.after = told.through;
+            self.since.go_on(&told);
             if !told.changes.is_empty() {
                 return Ok(told.changes);
             }

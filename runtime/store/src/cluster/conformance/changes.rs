@@ -25,7 +25,13 @@ fn row(number: u16, key: &[u8]) -> RowId {
 
 fn since(table: TableId, after: Revision) -> Since {
     let (table, prefix) = (Some(table), Vec::new());
-    Since { table, prefix, after }
+    let began = Revision(0);
+    Since {
+        table,
+        prefix,
+        after,
+        began,
+    }
 }
 
 impl Subject {
@@ -37,8 +43,8 @@ impl Subject {
         while since.after < head {
             let more = self.store.changes(since.clone(), WITHIN).await?;
             assert!(more.through > since.after, "an answer leads on");
+            since.go_on(&more);
             told.extend(more.changes);
-            since.after = more.through;
         }
         Ok(told)
     }
@@ -97,7 +103,7 @@ async fn a_watcher_of_a_part_is_told_of_that_part(subject: &Subject) {
     let of = |number: Option<u16>, prefix: &[u8]| Since {
         table: number.map(table),
         prefix: prefix.to_vec(),
-        after: start,
+        ..since(table(0), start)
     };
     let told = subject.changes(of(Some(31), b"a")).await.expect("tells");
     assert_eq!(

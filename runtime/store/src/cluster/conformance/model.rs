@@ -195,13 +195,12 @@ pub async fn run(subject: &Subject, table: TableId, steps: &[Step]) {
 
 /// Played onto what was there before, the changes give what is there now.
 async fn compare_changes(subject: &Subject, table: TableId, after: Revision, before: &[Row], model: &Model) {
-    let (table, prefix) = (Some(table), Vec::new());
+    let since = Since {
+        after,
+        ..Since::the_beginning(Some(table))
+    };
     subject.store.moved(after, WITHIN).await.expect("reads");
-    let told = subject
-        .store
-        .changes(Since { table, prefix, after }, WITHIN)
-        .await
-        .expect("tells");
+    let told = subject.store.changes(since, WITHIN).await.expect("tells");
     let mut rows = before.to_vec();
     for change in told.changes {
         rows.retain(|row| row.key != change.key);

@@ -184,7 +184,7 @@ impl State {
     }
 
     pub(super) fn changes(&self, since: &Since) -> Result<Changes, ReadError> {
-        if since.after > Revision(0) && since.after < self.forgotten {
+        if since.misses(self.forgotten) {
             let forgotten = self.forgotten;
             return Err(ReadError::Gap { forgotten });
         }

@@ -1,0 +1,200 @@
+//! What a voter must be told.
+
+use rungs_store::cluster::limits::KEPT_DELETIONS;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Shortest and longest heartbeat. An election takes three to six of them.
+const HEARTBEATS: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(2)];
+/// Fewest characters of a secret.
+const SECRET_CHARS: usize = 16;
+
+/// One of those who hold a replica. Its addresses stay the same for ever: they are in the log, by which the others (and
+/// it itself) know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Voter {
+    /// Its number: the voters are numbered from 1 without a gap, and number 1 begins when there is no cluster yet.
+    pub id: u64,
+    /// Where the other replicas reach it.
+    pub replica: SocketAddr,
+    /// Where clients, and those who join, reach it.
+    pub client: SocketAddr,
+}
+
+/// What voters know and strangers do not.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secrets {
+    /// Between replicas.
+    pub replica: String,
+    /// Between clients and replicas.
+    pub client: String,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets")
+    }
+}
+
+/// When a commit is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sync {
+    /// Before it is answered.
+    AtOnce,
+    /// At the latest this much later. What was answered survives the end of the process, and of the machine if a majority
+    /// of the machines lives on; else what was answered in this time may be lost.
+    Every(Duration),
+}
+
+/// A certificate that the others can verify by the roots their system trusts, which `SSL_CERT_FILE` adds to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The chain, in PEM.
+    pub certificate: PathBuf,
+    /// The private key, in PEM.
+    pub key: PathBuf,
+}
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where the log and the rows are kept. Made if need be.
+    pub folder: PathBuf,
+    /// Which of the voters this is.
+    pub this: u64,
+    /// All voters.
+    pub voters: Vec<Voter>,
+    /// The same for all voters.
+    pub secrets: Secrets,
+    /// Without it, all voters must be on the loopback interface.
+    pub tls: Option<Tls>,
+    /// When commits are on disk.
+    pub sync: Sync,
+    /// How often the leader shows that it lives. The same for all voters.
+    pub heartbeat: Duration,
+    /// For how many commits deletions are remembered. The same for all voters.
+    pub kept_deletions: u64,
+}
+
+/// Why a configuration cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The voters are not numbered from 1 without a gap, or this is none of them.
+    #[error("voters are numbered from 1 without a gap, and voter {this} is one of them")]
+    Voters {
+        /// Which this should be.
+        this: u64,
+    },
+    /// Without TLS, secrets and rows would go over the network for all to read.
+    #[error("{0} is not on the loopback interface: other machines are reached with TLS only")]
+    Open(SocketAddr),
+    /// A secret is too short to be one.
+    #[error("a secret has at least {SECRET_CHARS} characters")]
+    ShortSecret,
+    /// The heartbeat is out of bounds.
+    #[error("a heartbeat of {} ms, allowed are {} to {}", .0.as_millis(), HEARTBEATS[0].as_millis(), HEARTBEATS[1].as_millis())]
+    Heartbeat(Duration),
+}
+
+impl Config {
+    /// Synced at once, with heartbeats for fast links.
+    pub fn new(folder: PathBuf, this: u64, voters: Vec<Voter>, secrets: Secrets) -> Self {
+        Self {
+            folder,
+            this,
+            voters,
+            secrets,
+            tls: None,
+            sync: Sync::AtOnce,
+            heartbeat: Duration::from_millis(100),
+            kept_deletions: KEPT_DELETIONS,
+        }
+    }
+
+    /// Whether it can be.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let ids: BTreeSet<u64> = self.voters.iter().map(|voter| voter.id).collect();
+        let numbered = (1..=self.voters.len() as u64).all(|id| ids.contains(&id));
+        if !numbered || !ids.contains(&self.this) {
+            return Err(ConfigError::Voters { this: self.this });
+        }
+        let mut addresses = self.voters.iter().flat_map(|voter| [voter.replica, voter.client]);
+        match addresses.find(|address| !address.ip().is_loopback()) {
+            Some(open) if self.tls.is_none() => return Err(ConfigError::Open(open)),
+            Some(_) | None => {}
+        }
+        let Secrets { replica, client } = &self.secrets;
+        if replica.len().min(client.len()) < SECRET_CHARS {
+            return Err(ConfigError::ShortSecret);
+        }
+        if self.heartbeat < HEARTBEATS[0] || self.heartbeat > HEARTBEATS[1] {
+            return Err(ConfigError::Heartbeat(self.heartbeat));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(this: u64, ids: &[u64], ip: &str) -> Config {
+        let address = |port: u64| format!("{ip}:{port}").parse().expect("an address");
+        let voters = ids.iter().map(|id| Voter {
+            id: *id,
+            replica: address(100 + id),
+            client: address(200 + id),
+        });
+        let secret = || "sixteen letters!".to_owned();
+        let secrets = Secrets {
+            replica: secret(),
+            client: secret(),
+        };
+        Config::new(PathBuf::from("folder"), this, voters.collect(), secrets)
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        assert_eq!(config(1, &[1], "127.0.0.1").check(), Ok(()));
+        assert_eq!(config(2, &[3, 1, 2], "[::1]").check(), Ok(()));
+        for (this, ids) in [(1, [].as_slice()), (2, &[1]), (2, &[2]), (1, &[1, 3]), (1, &[1, 1])] {
+            assert_eq!(
+                config(this, ids, "127.0.0.1").check(),
+                Err(ConfigError::Voters { this })
+            );
+        }
+        let short = || "fifteen letters".to_owned();
+        for secrets in [|s: &mut Secrets, t| s.replica = t, |s: &mut Secrets, t| s.client = t] {
+            let mut config = config(1, &[1], "127.0.0.1");
+            secrets(&mut config.secrets, short());
+            assert_eq!(config.check(), Err(ConfigError::ShortSecret));
+        }
+        for heartbeat in [Duration::from_millis(19), Duration::from_millis(2001)] {
+            let config = Config {
+                heartbeat,
+                ..config(1, &[1], "127.0.0.1")
+            };
+            assert_eq!(config.check(), Err(ConfigError::Heartbeat(heartbeat)));
+        }
+    }
+
+    #[test]
+    fn strangers_could_read_what_leaves_the_machine_without_tls() {
+        let mut open = config(1, &[1], "10.0.0.1");
+        assert!(matches!(open.check(), Err(ConfigError::Open(_))));
+        let (certificate, key) = (PathBuf::from("c"), PathBuf::from("k"));
+        open.tls = Some(Tls { certificate, key });
+        assert_eq!(open.check(), Ok(()));
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        assert!(!format!("{:?}", config(1, &[1], "127.0.0.1")).contains("sixteen"));
+    }
+}

@@ -1,0 +1,229 @@
+//! Three voters in three processes: the leader is killed, the others go on, and nothing that was acknowledged is lost.
+
+use super::*;
+use rungs_store::cluster::By;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc;
+
+/// Set for the voters only: folder, number and addresses.
+const VOTER: &str = "RUNGS_TEST_RAFT_VOTER";
+/// Nothing takes longer than this, also on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Acknowledgements after which a voter is believed to work.
+const ENOUGH: u64 = 20;
+
+fn row(writer: u64, number: u64) -> RowId {
+    RowId::new(TableId(20), [writer.to_be_bytes(), number.to_be_bytes()].concat())
+}
+
+/// A line to the parent. One that is gone reads nothing any more.
+fn say(line: &str) {
+    drop(writeln!(std::io::stdout().lock(), "{line}."));
+}
+
+/// Adds rows until its input ends, then says how many rows of each writer there are.
+async fn vote(voter: &str) {
+    let parts: Vec<_> = voter.split(';').collect();
+    let this: u64 = parts[1].parse().expect("a number");
+    let addresses: Vec<SocketAddr> = parts[2..]
+        .iter()
+        .map(|text| text.parse().expect("an address"))
+        .collect();
+    let voters = (1..).zip(addresses.chunks(2)).map(|(id, pair)| Voter {
+        id,
+        replica: pair[0],
+        client: pair[1],
+    });
+    let store = RaftStore::open(config(Path::new(parts[0]), this, voters.collect()), OPEN)
+        .await
+        .expect("opens");
+    let input = tokio::task::spawn_blocking(|| std::io::stdin().lines().count());
+    let mut number = count(&store, this).await;
+    while !input.is_finished() {
+        let absent = Precondition::Absent(row(this, number));
+        let commit = Commit::new([absent], [Write::put(row(this, number), b"x")]);
+        match store.commit(commit, WITHIN).await.expect("commits") {
+            Outcome::Committed(_) => {}
+            Outcome::Conflict(_) => panic!("row {number} was written by somebody else"),
+        }
+        let leader = store.leader().await.unwrap_or_default();
+        say(&format!("wrote {this} {number} {leader}"));
+        number += 1;
+    }
+    for writer in 1..=3 {
+        say(&format!("kept {writer} {} 0", count(&store, writer).await));
+    }
+}
+
+/// How many rows a writer has; they are numbered from 0 without a gap.
+async fn count(store: &RaftStore, writer: u64) -> u64 {
+    let (mut count, mut next) = (0, Some(Scan::prefix(TableId(20), By::Key, &writer.to_be_bytes(), 1000)));
+    while let Some(scan) = next {
+        let page = store
+            .scan(scan.clone(), Consistency::Consistent, WITHIN)
+            .await
+            .expect("scans");
+        for found in page.rows {
+            assert_eq!(found.key, row(writer, count).key, "rows of a writer have no gap");
+            count += 1;
+        }
+        next = page.next.map(|after| scan.after(after));
+    }
+    count
+}
+
+/// What a voter says: a word and three numbers.
+type Line = (String, [u64; 3]);
+
+/// The processes, and what they say.
+struct Cluster {
+    folder: tempfile::TempDir,
+    addresses: String,
+    processes: BTreeMap<u64, (Child, ChildStdin)>,
+    lines: (mpsc::Sender<Line>, mpsc::Receiver<Line>),
+    /// Rows that each voter said it wrote.
+    wrote: BTreeMap<u64, u64>,
+    leader: u64,
+}
+
+impl Cluster {
+    fn new() -> Self {
+        let addresses = voters(3)
+            .iter()
+            .map(|voter| format!(";{};{}", voter.replica, voter.client))
+            .collect();
+        Self {
+            folder: tempfile::TempDir::new().expect("a folder"),
+            addresses,
+            processes: BTreeMap::new(),
+            lines: mpsc::channel(),
+            wrote: BTreeMap::new(),
+            leader: 0,
+        }
+    }
+
+    fn start(&mut self, voter: u64) {
+        let folder = self.folder.path().join(format!("v{voter}"));
+        let mut process = Command::new(std::env::current_exe().expect("this test"))
+            .args([
+                "tests::three::the_leader_is_killed_and_nothing_acknowledged_is_lost",
+                "--exact",
+                "--nocapture",
+            ])
+            .env(VOTER, format!("{};{voter}{}", folder.display(), self.addresses))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("starts");
+        let out = BufReader::new(process.stdout.take().expect("piped"));
+        let lines = self.lines.0.clone();
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok).filter_map(|line| read(&line)) {
+                // A test that has ended listens no more.
+                drop(lines.send(line));
+            }
+        });
+        let input = process.stdin.take().expect("piped");
+        self.processes.insert(voter, (process, input));
+    }
+
+    /// Kills a voter.
+    fn kill(&mut self, voter: u64) {
+        let (mut process, _input) = self.processes.remove(&voter).expect("lives");
+        process.kill().expect("kills");
+        process.wait().expect("ended");
+    }
+
+    /// The next line.
+    fn listen(&mut self) -> Line {
+        let (word, numbers) = self
+            .lines
+            .1
+            .recv_timeout(PATIENCE)
+            .expect("somebody says something in time");
+        if word == "wrote" {
+            self.wrote.insert(numbers[0], numbers[1] + 1);
+            self.leader = if numbers[2] == 0 { self.leader } else { numbers[2] };
+        }
+        (word, numbers)
+    }
+
+    /// Waits until each of these has written more rows.
+    fn all_write(&mut self, voters: &[u64]) {
+        let wrote = |cluster: &Self, voter: &u64| cluster.wrote.get(voter).copied().unwrap_or_default();
+        let goals: Vec<u64> = voters.iter().map(|voter| wrote(self, voter) + ENOUGH).collect();
+        while voters
+            .iter()
+            .zip(&goals)
+            .any(|(voter, goal)| wrote(self, voter) < *goal)
+        {
+            self.listen();
+        }
+    }
+}
+
+/// A line, if it is a whole one of a voter's.
+fn read(line: &str) -> Option<Line> {
+    let words: Vec<_> = line.strip_suffix('.')?.split(' ').collect();
+    let [word @ ("wrote" | "kept"), one, two, three] = words[..] else {
+        return None;
+    };
+    let [one, two, three] = [one, two, three].map(|text| text.parse().expect("a number"));
+    Some((word.to_owned(), [one, two, three]))
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for (process, _) in self.processes.values_mut() {
+            // It may have ended.
+            drop(process.kill());
+            drop(process.wait());
+        }
+    }
+}
+
+#[test]
+fn the_leader_is_killed_and_nothing_acknowledged_is_lost() {
+    if let Ok(voter) = std::env::var(VOTER) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build();
+        return runtime.expect("a runtime").block_on(vote(&voter));
+    }
+    let mut cluster = Cluster::new();
+    for voter in 1..=3 {
+        cluster.start(voter);
+    }
+    cluster.all_write(&[1, 2, 3]);
+    let dead = cluster.leader;
+    cluster.kill(dead);
+    let others: Vec<u64> = (1..=3).filter(|voter| *voter != dead).collect();
+    while cluster.leader == dead {
+        cluster.listen();
+    }
+    cluster.all_write(&others);
+    // It comes back and takes part.
+    cluster.start(dead);
+    cluster.all_write(&[dead]);
+    // One says what is there: all of it, also what the dead one wrote.
+    let acknowledged = cluster.wrote.clone();
+    let (mut process, input) = cluster.processes.remove(&others[0]).expect("lives");
+    drop(input);
+    let mut kept = 0;
+    while kept < acknowledged.len() {
+        let (word, [writer, count, _]) = cluster.listen();
+        if word == "kept" {
+            let acknowledged = acknowledged[&writer];
+            assert!(acknowledged >= ENOUGH);
+            assert!(
+                count >= acknowledged,
+                "{writer}: {count} are there, {acknowledged} were acknowledged"
+            );
+            kept += 1;
+        }
+    }
+    process.wait().expect("ended");
+}
