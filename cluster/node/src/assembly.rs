@@ -35,8 +35,9 @@ use rungs_mesh::{Identity, Mesh, MeshConfig};
 use rungs_shell::protocol::ADMIN_ROLE;
 use rungs_shell::session::admin_of;
 use rungs_shell::{Admin, NodeControl, admin};
-use rungs_store::cluster::MemoryStore;
+use rungs_store::cluster::Store;
 use rungs_store::{FileSnapshots, FileTaskLogs, Snapshots, TaskLogs};
+use rungs_store_raft::RaftStore;
 use rungs_types::{AgentSpec, Epoch, NodeId, NodeName, RolePath};
 use std::num::NonZero;
 use std::sync::{Arc, Weak};
@@ -70,6 +71,7 @@ pub(crate) struct Parts {
     pub(crate) users: SupervisorHandle,
     pub(crate) members: Vec<NodeName>,
     pub(crate) roles: Vec<String>,
+    store: Arc<RaftStore>,
     stop: watch::Sender<bool>,
     /// Kept: the timer wheel stops with its last owner.
     _timers: Timers,
@@ -96,6 +98,10 @@ impl Parts {
         let agents = self.hosts.shutdown(AGENTS_DEADLINE).await;
         let system = self.system.shutdown(ACTORS_DEADLINE).await;
         self.mesh.stop().await;
+        if let Err(error) = self.store.close().await {
+            // Nothing is lost: the next start reads the log.
+            tracing::warn!(%error, "the store was not closed in order");
+        }
         anyhow::ensure!(
             users && agents && system,
             "not everything stopped in time; what did not was ended by force"
@@ -142,7 +148,8 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         max_agents: MAX_AGENTS,
     };
     let hosts = Hosts::start(Arc::new(runtime), None).await?;
-    let records = Records::new(Arc::new(MemoryStore::new()));
+    let store = Arc::new(crate::store::open(&builder.data).await?);
+    let records = Records::new(Arc::clone(&store) as Arc<dyn Store>);
     let activation = Activation::new(ActivationParts {
         node: name.clone(),
         guests: Arc::new(AgentGuests {
@@ -176,6 +183,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         users,
         members: members.into_iter().map(|member| member.node).collect(),
         roles,
+        store,
         stop,
         _timers: timers,
     });

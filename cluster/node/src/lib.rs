@@ -26,6 +26,7 @@ mod lateness;
 mod node;
 mod peers;
 pub mod prelude;
+mod store;
 mod user;
 
 pub use builder::NodeBuilder;

@@ -97,10 +97,8 @@ impl RaftStore {
     ///
     /// # Errors
     /// If it has not stopped by then.
-    pub async fn close(self) -> Result<(), OpenError> {
-        let replica = self.replica.clone();
-        drop(self);
-        replica.shutdown().await.map_err(OpenError::from)
+    pub async fn close(&self) -> Result<(), OpenError> {
+        self.replica.shutdown().await.map_err(OpenError::from)
     }
 }
 

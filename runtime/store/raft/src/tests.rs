@@ -68,6 +68,7 @@ async fn one_voter_conforms_and_knows_it_all_when_it_comes_back() {
     drop(subject);
     let store = Arc::into_inner(store).expect("nobody else has it");
     store.close().await.expect("closes");
+    drop(store);
     let store = one(folder.path(), &alone).await;
     let row = RowId::new(TableId(20), 1_u64.to_be_bytes());
     let found = store.get(row, Consistency::Consistent, WITHIN).await.expect("reads");
