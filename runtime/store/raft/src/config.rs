@@ -33,6 +33,14 @@ pub struct Secrets {
     pub client: String,
 }
 
+impl Secrets {
+    /// The same secret for both.
+    pub fn one(secret: &str) -> Self {
+        let (replica, client) = (secret.to_owned(), secret.to_owned());
+        Self { replica, client }
+    }
+}
+
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secrets")
@@ -151,11 +159,7 @@ mod tests {
             replica: address(100 + id),
             client: address(200 + id),
         });
-        let secret = || "sixteen letters!".to_owned();
-        let secrets = Secrets {
-            replica: secret(),
-            client: secret(),
-        };
+        let secrets = Secrets::one("sixteen letters!");
         Config::new(PathBuf::from("folder"), this, voters.collect(), secrets)
     }
 

@@ -122,9 +122,8 @@ impl Batch {
     /// Takes a commit in, or gives it back if there is no room for it.
     fn take(&mut self, waiting: Waiting) -> Option<Waiting> {
         let mut place = waiting.place.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(commit) = place.as_ref() else {
-            return None;
-        };
+        // Its caller has gone.
+        let commit = place.as_ref()?;
         let (bytes, steps) = (commit.bytes(), commit.preconditions.len() + commit.writes.len());
         let room = self.commits.len() < MAX_BATCH_COMMITS
             && self.bytes + bytes <= MAX_BATCH_BYTES

@@ -2,6 +2,18 @@
 //!
 //! A value is stored behind the version of its schema, two bytes. A program reads its own version and older ones, and
 //! refuses newer ones by name.
+//!
+//! What a cluster keeps here, so that nothing in it is larger than the limits, and what one commit is:
+//!
+//! | table | key → value | indexes | one commit |
+//! | --- | --- | --- | --- |
+//! | leases | name → holder, token, end: 60 bytes | end | renewal: 2 preconditions, 1 row, 100 bytes; each node every 2 s |
+//! | members | node → addresses, roles, weight, versions: 300 bytes | | join, leave: 1 row and its revision |
+//! | shard map | part of 64 shards → owner and epoch of each: 1 KiB | | a move: the part with its revision, and a fence raised |
+//! | agents | tenant, name → specification: 1 KiB | shard | spawn, stop: 1 row, fenced by its shard |
+//! | goal inbox | tenant, idempotency key → goal: 1 to 4 KiB | shard and time | 1 row if absent, not fenced |
+//! | snapshots | shard, agent → epoch, sequence, hash: 50 bytes | | up to 500 rows, a fence for each shard: 60 KiB |
+//! | timers | shard, due, agent, number → what: 200 bytes | | fired: fence, row deleted, its effect put |
 
 use crate::cluster::commit::{Revision, RowId, TableId, Write};
 use crate::cluster::read::{By, Consistency, Continuation, ReadError, Row, Scan, Seen};
@@ -144,10 +156,6 @@ impl<T: Table> Typed<T> {
     ///
     /// # Errors
     /// If the store does not answer, or the row cannot be read.
-    #[expect(
-        clippy::type_complexity,
-        reason = "it says what it is: an entry, perhaps, as seen at some revision"
-    )]
     pub async fn get(
         &self,
         key: &T::Key,

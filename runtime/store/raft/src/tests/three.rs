@@ -11,6 +11,8 @@ use std::sync::mpsc;
 const VOTER: &str = "RUNGS_TEST_RAFT_VOTER";
 /// Nothing takes longer than this, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// Longest wait of a voter for one commit: longer than an election.
+const SHORT: Duration = Duration::from_secs(3);
 /// Acknowledgements after which a voter is believed to work.
 const ENOUGH: u64 = 20;
 
@@ -41,13 +43,22 @@ async fn vote(voter: &str) {
         .expect("opens");
     let input = tokio::task::spawn_blocking(|| std::io::stdin().lines().count());
     let mut number = count(&store, this).await;
+    // Whether a commit of this number had no outcome, so that it may be there already.
+    let mut unknown = false;
     while !input.is_finished() {
         let absent = Precondition::Absent(row(this, number));
         let commit = Commit::new([absent], [Write::put(row(this, number), b"x")]);
-        match store.commit(commit, WITHIN).await.expect("commits") {
-            Outcome::Committed(_) => {}
-            Outcome::Conflict(_) => panic!("row {number} was written by somebody else"),
+        match store.commit(commit, SHORT).await {
+            Ok(Outcome::Committed(_)) => {}
+            Ok(Outcome::Conflict(_)) if unknown => {}
+            Ok(Outcome::Conflict(_)) => panic!("row {number} was written by somebody else"),
+            Err(error) => {
+                unknown |= error == CommitError::Unknown;
+                say(&format!("refused {this} {number} 0"));
+                continue;
+            }
         }
+        unknown = false;
         let leader = store.leader().await.unwrap_or_default();
         say(&format!("wrote {this} {number} {leader}"));
         number += 1;
@@ -167,7 +178,7 @@ impl Cluster {
 /// A line, if it is a whole one of a voter's.
 fn read(line: &str) -> Option<Line> {
     let words: Vec<_> = line.strip_suffix('.')?.split(' ').collect();
-    let [word @ ("wrote" | "kept"), one, two, three] = words[..] else {
+    let [word @ ("wrote" | "refused" | "kept"), one, two, three] = words[..] else {
         return None;
     };
     let [one, two, three] = [one, two, three].map(|text| text.parse().expect("a number"));
@@ -205,9 +216,13 @@ fn the_leader_is_killed_and_nothing_acknowledged_is_lost() {
         cluster.listen();
     }
     cluster.all_write(&others);
-    // It comes back and takes part.
+    // One alone is no majority, and says so.
+    cluster.kill(others[1]);
+    while !matches!(cluster.listen(), (word, [voter, ..]) if word == "refused" && voter == others[0]) {}
+    // They come back and take part.
     cluster.start(dead);
-    cluster.all_write(&[dead]);
+    cluster.start(others[1]);
+    cluster.all_write(&[1, 2, 3]);
     // One says what is there: all of it, also what the dead one wrote.
     let acknowledged = cluster.wrote.clone();
     let (mut process, input) = cluster.processes.remove(&others[0]).expect("lives");
