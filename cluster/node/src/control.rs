@@ -355,10 +355,11 @@ fn absent(parts: &Parts, target: &Address) -> Refusal {
     }
 }
 
-/// Resident memory of this process, from `/proc`; 0 where there is none.
+/// Resident memory of this process, from `/proc`; 0 where there is none. What is mapped from files does not count: the
+/// store's log is, and the system takes such pages back when it needs them.
 fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
     let kib = line.and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     kib.unwrap_or(0) * 1024
 }

@@ -36,7 +36,7 @@ pub struct NodeReport {
     /// In how long after its cycle was due 99 of 100 decisions were done, in microseconds, over the last 10 s; absent while
     /// there were none.
     pub decision_us_p99: Option<u64>,
-    /// Resident memory of the process, in bytes; 0 where the system does not tell.
+    /// Resident memory of the process, without what is mapped from files, in bytes; 0 where the system does not tell.
     pub resident_bytes: u64,
     /// Threads of phases that were abandoned because they did not end.
     pub abandoned_threads: u32,

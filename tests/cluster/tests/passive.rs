@@ -44,3 +44,36 @@ async fn an_agent_rests_wakes_for_a_message_and_goes_on_where_it_was() {
     assert!(gone.contains("not_found"), "{gone}");
     cluster.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn agents_that_were_spawned_are_there_again_after_their_node_was_killed() {
+    let cluster = Cluster::start("registered", &["--nodes", "1", "--agents", "1"]).await;
+    cluster.json("spawn keeps --env sim:8:7 --rate 100").await;
+    cluster
+        .json("spawn demo --env sim:8:7 --rate 100 --rests-after 60m")
+        .await;
+    cluster.json("passivate demo").await;
+    cluster.json("spawn gone --env sim:8:7").await;
+    cluster.json("stop gone").await;
+    cluster.kill("n1").await;
+    let back = eventually("the node to be back with its agents", WITHIN, async || {
+        let agents = cluster.exec("agents").await;
+        let agents: serde_json::Value = serde_json::from_slice(&agents.stdout).ok()?;
+        let names: Vec<String> = agents.as_array()?.iter().map(|row| row["agent"].to_string()).collect();
+        (names.len() == 2).then_some(names)
+    });
+    let back = back.await.expect("they are back");
+    assert_eq!(
+        back,
+        ["\"keeps\"", "\"ops-1\""],
+        "what rests rests, what was stopped is gone"
+    );
+    assert_eq!(resting(&cluster).await, 1);
+    cycles(&cluster).await;
+    assert_eq!(
+        resting(&cluster).await,
+        0,
+        "it is known, and was started by the question"
+    );
+    cluster.stop().await;
+}
