@@ -59,7 +59,7 @@ async fn wrong_arguments_are_bad_usage_and_say_what_was_expected() {
         (&["exec"], "<COMMAND>"),
         (
             &["bench", "moon"],
-            "possible values: local, mesh, cycle, filter, agents, freeze",
+            "possible values: local, mesh, cycle, filter, agents, activation, freeze",
         ),
         (&["bench", "--runs", "0"], "0 is not in 1..=99"),
         (&["bench", "local", "--mind"], "cannot be used with"),
