@@ -16,7 +16,7 @@ const SHORT: Duration = Duration::from_secs(3);
 /// Acknowledgements after which a voter is believed to work.
 const ENOUGH: u64 = 20;
 /// Acknowledgements after which who was away needs a copy of all rows.
-const AWAY: u64 = 200;
+const AWAY: u64 = 100;
 
 fn row(writer: u64, number: u64) -> RowId {
     RowId::new(TableId(20), [writer.to_be_bytes(), number.to_be_bytes()].concat())
@@ -58,8 +58,19 @@ async fn vote(voter: &str) {
             panic!("{ended}");
         }
     }
-    for writer in 1..=3 {
-        say(&format!("kept {writer} {} 0", count(&store, writer).await));
+    // Others may still be at it.
+    let all = async || counted(&store).await.expect("there is a majority").0;
+    loop {
+        let (before, mut kept) = (all().await, Vec::new());
+        for writer in 1..=3 {
+            kept.push(count(&store, writer).await);
+        }
+        if all().await == before {
+            for (writer, kept) in (1..).zip(kept) {
+                say(&format!("kept {writer} {kept} {before}"));
+            }
+            return;
+        }
     }
 }
 
@@ -75,20 +86,47 @@ async fn obey(store: &RaftStore, this: u64, mut orders: tokio::sync::mpsc::Unbou
     }
 }
 
-/// Adds a row, as often as it takes, and returns when the replica of this voter knows of it.
+/// The row that all voters count up with each row they add.
+fn counter() -> RowId {
+    RowId::new(TableId(21), b"rows")
+}
+
+/// The counter, and the condition that it is still so.
+async fn counted(store: &RaftStore) -> Option<(u64, Precondition)> {
+    let found = store.get(counter(), Consistency::Consistent, SHORT).await.ok()?;
+    Some(match found.value {
+        None => (0, Precondition::Absent(counter())),
+        Some(row) => {
+            let value = row.value.try_into().expect("eight bytes");
+            (
+                u64::from_be_bytes(value),
+                Precondition::RevisionIs(counter(), row.revision),
+            )
+        }
+    })
+}
+
+/// Adds a row and counts it, as often as it takes, and returns when the replica of this voter knows of it.
 async fn add(store: &RaftStore, this: u64, number: u64) {
     // Whether a commit had no outcome, so that the row may be there already.
     let mut unknown = false;
     loop {
-        let absent = Precondition::Absent(row(this, number));
-        let commit = Commit::new([absent], [Write::put(row(this, number), b"x")]);
+        let Some((count, unchanged)) = counted(store).await else {
+            say(&format!("refused {this} {number} 0"));
+            continue;
+        };
+        let must = [Precondition::Absent(row(this, number)), unchanged];
+        let counts = Write::put(counter(), (count + 1).to_be_bytes());
+        let commit = Commit::new(must, [Write::put(row(this, number), b"x"), counts]);
         match store.commit(commit, SHORT).await {
             Ok(Outcome::Committed(revision)) => {
                 while !knows(store, revision).await {}
                 return;
             }
-            Ok(Outcome::Conflict(_)) if unknown => return,
-            Ok(Outcome::Conflict(_)) => panic!("row {number} was written by somebody else"),
+            Ok(Outcome::Conflict(0)) if unknown => return,
+            Ok(Outcome::Conflict(0)) => panic!("row {number} was written by somebody else"),
+            // Another voter was first.
+            Ok(Outcome::Conflict(_)) => {}
             Err(error) => {
                 unknown |= error == CommitError::Unknown;
                 say(&format!("refused {this} {number} 0"));
@@ -279,10 +317,11 @@ fn the_leader_is_killed_and_nothing_acknowledged_is_lost() {
     let acknowledged = cluster.wrote.clone();
     let (mut process, input) = cluster.processes.remove(&others[0]).expect("lives");
     drop(input);
-    let mut kept = 0;
+    let (mut kept, mut rows, mut counted) = (0, 0, 0);
     while kept < acknowledged.len() {
-        let (word, [writer, count, _]) = cluster.listen();
+        let (word, [writer, count, all]) = cluster.listen();
         if word == "kept" {
+            (rows, counted) = (rows + count, all);
             let acknowledged = acknowledged[&writer];
             assert!(acknowledged >= ENOUGH);
             assert!(
@@ -292,5 +331,6 @@ fn the_leader_is_killed_and_nothing_acknowledged_is_lost() {
             kept += 1;
         }
     }
+    assert_eq!(counted, rows, "each row was counted once");
     process.wait().expect("ended");
 }
