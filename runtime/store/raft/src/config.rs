@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// Shortest and longest heartbeat. An election takes three to six of them.
 const HEARTBEATS: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(2)];
+/// [`Config::catch_up`] where nothing else is said: a gigabyte at 20 MB/s.
+pub(crate) const CATCH_UP: Duration = Duration::from_secs(60);
 /// Fewest characters of a secret.
 const SECRET_CHARS: usize = 16;
 
@@ -85,6 +87,37 @@ pub struct Config {
     pub heartbeat: Duration,
     /// For how many commits deletions are remembered. The same for all voters.
     pub kept_deletions: u64,
+    /// Entries of the log (a batch of commits is one) after which all rows are copied to disk; as many are kept beside the
+    /// copy. So many, at least, a voter may lack that was away without needing the copy, and at most twice as many are run
+    /// again by one that was killed.
+    pub entries_until_copy: u64,
+    /// A replica that does not come to know in this time what the leader knew at its beginning has ended
+    /// ([`RaftStore::ended`](crate::RaftStore::ended)). Longer than it takes to copy all rows from another voter.
+    pub catch_up: Duration,
+}
+
+/// What a client must be told: a node that holds no replica.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Remote {
+    /// Where clients reach the voters; some of them are enough.
+    pub voters: Vec<SocketAddr>,
+    /// What clients know ([`Secrets::client`]).
+    pub secret: String,
+    /// Whether the voters have certificates, which are verified. Without, they must be on the loopback interface.
+    pub tls: bool,
+    /// As the voters have it.
+    pub heartbeat: Duration,
+    /// As the voters have it.
+    pub kept_deletions: u64,
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote")
+            .field("voters", &self.voters)
+            .field("tls", &self.tls)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a configuration cannot be.
@@ -119,6 +152,8 @@ impl Config {
             sync: Sync::AtOnce,
             heartbeat: Duration::from_millis(100),
             kept_deletions: KEPT_DELETIONS,
+            entries_until_copy: 5_000,
+            catch_up: CATCH_UP,
         }
     }
 
@@ -132,20 +167,49 @@ impl Config {
         if !numbered || !ids.contains(&self.this) {
             return Err(ConfigError::Voters { this: self.this });
         }
-        let mut addresses = self.voters.iter().flat_map(|voter| [voter.replica, voter.client]);
-        match addresses.find(|address| !address.ip().is_loopback()) {
-            Some(open) if self.tls.is_none() => return Err(ConfigError::Open(open)),
-            Some(_) | None => {}
-        }
+        let addresses = self.voters.iter().flat_map(|voter| [voter.replica, voter.client]);
+        check_closed(addresses, self.tls.is_some())?;
         let Secrets { replica, client } = &self.secrets;
-        if replica.len().min(client.len()) < SECRET_CHARS {
-            return Err(ConfigError::ShortSecret);
-        }
-        if self.heartbeat < HEARTBEATS[0] || self.heartbeat > HEARTBEATS[1] {
-            return Err(ConfigError::Heartbeat(self.heartbeat));
-        }
-        Ok(())
+        check_secret(replica)?;
+        check_secret(client)?;
+        check_heartbeat(self.heartbeat)
     }
+}
+
+impl Remote {
+    /// Whether it can be.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.voters.is_empty() {
+            return Err(ConfigError::Voters { this: 1 });
+        }
+        check_closed(self.voters.iter().copied(), self.tls)?;
+        check_secret(&self.secret)?;
+        check_heartbeat(self.heartbeat)
+    }
+}
+
+fn check_closed(mut addresses: impl Iterator<Item = SocketAddr>, tls: bool) -> Result<(), ConfigError> {
+    match addresses.find(|address| !address.ip().is_loopback()) {
+        Some(open) if !tls => Err(ConfigError::Open(open)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn check_secret(secret: &str) -> Result<(), ConfigError> {
+    if secret.len() < SECRET_CHARS {
+        return Err(ConfigError::ShortSecret);
+    }
+    Ok(())
+}
+
+fn check_heartbeat(heartbeat: Duration) -> Result<(), ConfigError> {
+    if heartbeat < HEARTBEATS[0] || heartbeat > HEARTBEATS[1] {
+        return Err(ConfigError::Heartbeat(heartbeat));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -163,8 +227,21 @@ mod tests {
         Config::new(PathBuf::from("folder"), this, voters.collect(), secrets)
     }
 
+    fn remote(config: &Config) -> Remote {
+        Remote {
+            voters: config.voters.iter().map(|voter| voter.client).collect(),
+            secret: config.secrets.client.clone(),
+            tls: config.tls.is_some(),
+            heartbeat: config.heartbeat,
+            kept_deletions: config.kept_deletions,
+        }
+    }
+
     #[test]
     fn what_cannot_be_is_refused() {
+        assert_eq!(remote(&config(1, &[1], "127.0.0.1")).check(), Ok(()));
+        let none = remote(&config(1, &[], "127.0.0.1")).check();
+        assert_eq!(none, Err(ConfigError::Voters { this: 1 }));
         assert_eq!(config(1, &[1], "127.0.0.1").check(), Ok(()));
         assert_eq!(config(2, &[3, 1, 2], "[::1]").check(), Ok(()));
         for (this, ids) in [(1, [].as_slice()), (2, &[1]), (2, &[2]), (1, &[1, 3]), (1, &[1, 1])] {
@@ -192,13 +269,16 @@ mod tests {
     fn strangers_could_read_what_leaves_the_machine_without_tls() {
         let mut open = config(1, &[1], "10.0.0.1");
         assert!(matches!(open.check(), Err(ConfigError::Open(_))));
+        assert!(matches!(remote(&open).check(), Err(ConfigError::Open(_))));
         let (certificate, key) = (PathBuf::from("c"), PathBuf::from("k"));
         open.tls = Some(Tls { certificate, key });
         assert_eq!(open.check(), Ok(()));
+        assert_eq!(remote(&open).check(), Ok(()));
     }
 
     #[test]
     fn secrets_are_not_shown() {
-        assert!(!format!("{:?}", config(1, &[1], "127.0.0.1")).contains("sixteen"));
+        let config = config(1, &[1], "127.0.0.1");
+        assert!(!format!("{config:?}{:?}", remote(&config)).contains("sixteen"));
     }
 }

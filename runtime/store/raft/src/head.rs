@@ -2,13 +2,16 @@
 //! one task for all, and only while somebody waits.
 
 use crate::reader::Reader;
-use rungs_store::cluster::{Head, ReadError, Revision};
+use rungs_store::cluster::{Consistency, Head, ReadError, Revision};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 /// How often the replica is asked while somebody waits.
 const PACE: Duration = Duration::from_millis(20);
+
+/// Longest wait for what the replica answers at once.
+const LOCAL: Duration = Duration::from_secs(5);
 
 /// See the module.
 pub(crate) struct HeadWatch {
@@ -36,7 +39,7 @@ impl HeadWatch {
         };
         match found {
             Some(head) => Ok(head),
-            None => self.reader.head().await,
+            None => self.reader.head(Consistency::Local, LOCAL).await,
         }
     }
 }
@@ -46,7 +49,7 @@ async fn run(reader: Reader, head: Arc<watch::Sender<Head>>, wake: Arc<Notify>) 
         if head.receiver_count() == 0 {
             wake.notified().await;
         }
-        if let Ok(now) = reader.head().await {
+        if let Ok(now) = reader.head(Consistency::Local, LOCAL).await {
             head.send_if_modified(|before| {
                 let further = now != *before;
                 *before = now;

@@ -10,6 +10,7 @@
 //! | leadership is lost for moments on a busy machine | the same | [`writer`], [`reader`] |
 //! | a log entry larger than the file of the log ends the Raft | files of 64 MiB, batches of 1 MiB | [`start`] |
 //! | starting takes several heartbeats | heartbeats of 100 ms | [`config`] |
+//! | a voter that was away for so long that it is sent a copy of all rows ends, and nobody is told | noticed; entries are kept for those who come back sooner | [`health`], [`config`] |
 //! | it panics where the folder is in use, and wherever something is wrong at its start | a lock of our own first; it starts in a task of its own | [`start`] |
 //! | the log is synced every 200 ms | at once, unless the configuration says otherwise | [`config`] |
 //! | secrets go over plain TCP, its own certificates are not verified | loopback, or TLS with certificates that are | [`config`] |
@@ -23,15 +24,18 @@ mod batch;
 mod config;
 mod format;
 mod head;
+mod health;
 mod reader;
 mod schema;
 mod start;
 mod writer;
 
-pub use config::{Config, ConfigError, Secrets, Sync, Tls, Voter};
+pub use config::{Config, ConfigError, Remote, Secrets, Sync, Tls, Voter};
+pub use health::Ended;
 pub use start::OpenError;
 
 use head::HeadWatch;
+use health::Health;
 use reader::Reader;
 use rungs_store::cluster::group::{GroupCommit, group_commit};
 use rungs_store::cluster::{
@@ -53,10 +57,13 @@ pub struct RaftStore {
     replica: Replica,
     group: GroupCommit,
     reader: Reader,
+    health: Health,
+    heartbeat: Duration,
+    catch_up: Duration,
     head: HeadWatch,
     _work: JoinSet<()>,
-    // Held until the store is dropped or the process ends.
-    _lock: File,
+    // Of a voter; held until the store is dropped or the process ends.
+    _lock: Option<File>,
 }
 
 impl RaftStore {
@@ -68,10 +75,34 @@ impl RaftStore {
         let until = Instant::now() + within;
         config.check()?;
         let lock = start::lock(&config.folder)?;
-        let (kept_deletions, pace) = (config.kept_deletions, config.heartbeat);
+        let (kept_deletions, times) = (config.kept_deletions, [config.heartbeat, config.catch_up]);
         let replica = start::start(config, until).await?;
+        Self::begin(replica, times, kept_deletions, Some(lock), until).await
+    }
+
+    /// Uses the replicas of others: the store of a node that is no voter. Its local reads ask the leader, which answers
+    /// without making sure that it leads.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn connect(remote: Remote, within: Duration) -> Result<Self, OpenError> {
+        let until = Instant::now() + within;
+        remote.check()?;
+        let (kept_deletions, times) = (remote.kept_deletions, [remote.heartbeat, config::CATCH_UP]);
+        let replica = start::connect(remote, until).await?;
+        Self::begin(replica, times, kept_deletions, None, until).await
+    }
+
+    async fn begin(
+        replica: Replica,
+        [pace, catch_up]: [Duration; 2],
+        kept_deletions: u64,
+        lock: Option<File>,
+        until: Instant,
+    ) -> Result<Self, OpenError> {
         format::bring_up(&replica, pace, until).await?;
-        let reader = Reader::new(replica.clone(), pace);
+        let health = Health::default();
+        let reader = Reader::new(replica.clone(), health.clone(), pace);
         let (group, work) = group_commit(Writer::new(replica.clone(), reader.clone(), pace, kept_deletions));
         let (head, watching) = head::watch(reader.clone());
         let mut tasks = JoinSet::new();
@@ -81,6 +112,9 @@ impl RaftStore {
             replica,
             group,
             reader,
+            health,
+            heartbeat: pace,
+            catch_up,
             head,
             _work: tasks,
             _lock: lock,
@@ -92,20 +126,19 @@ impl RaftStore {
         self.replica.leader().await
     }
 
-    /// Stops the replica. In a cluster this takes ten seconds, in which others may take the lead. A process that ends
+    /// Returns when the replica of this voter has ended, which nothing else tells. The process should end then and be
+    /// started anew; until then it is a voter less, and its local reads grow old.
+    pub async fn ended(&self) -> Ended {
+        self.health.ended(&self.reader, self.heartbeat, self.catch_up).await
+    }
+
+    /// Stops the replica of a voter. In a cluster this takes ten seconds, in which others may take the lead. A process that ends
     /// without it loses nothing, but builds its rows anew from the log when it starts.
     ///
     /// # Errors
     /// If it has not stopped by then.
     pub async fn close(&self) -> Result<(), OpenError> {
         self.replica.shutdown().await.map_err(OpenError::from)
-    }
-}
-
-#[cfg(test)]
-impl RaftStore {
-    fn pace(&self) -> Duration {
-        Duration::from_millis(50)
     }
 }
 

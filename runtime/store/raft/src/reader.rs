@@ -3,6 +3,7 @@
 //! Each read is one statement, so that what it sees is of one state, and says where the store stood.
 
 use crate::batch::{BatchId, LEFT_BEHIND, integer};
+use crate::health::Health;
 use crate::start;
 use rungs_store::cluster::change::whole_commits;
 use rungs_store::cluster::limits::{MAX_PAGE_BYTES, MAX_PAGE_ROWS};
@@ -18,8 +19,6 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// Heartbeats after which a call is given up and made again.
 const PATIENCE_HEARTBEATS: u32 = 10;
-/// Longest wait for the local replica where the caller names none.
-const LOCAL: Duration = Duration::from_secs(5);
 
 const HEAD: &str = "SELECT rev AS head,time FROM head";
 const GET: &str = "SELECT h.rev AS head,h.time AS time,r.k AS k,r.v AS v,r.rev AS rev FROM head h \
@@ -29,14 +28,24 @@ const GET: &str = "SELECT h.rev AS head,h.time AS time,r.k AS k,r.v AS v,r.rev A
 #[derive(Clone)]
 pub(crate) struct Reader {
     replica: Replica,
+    health: Health,
     heartbeat: Duration,
 }
 
 type Rows = Vec<rungs_store_replica::Row<'static>>;
 
 impl Reader {
-    pub(crate) fn new(replica: Replica, heartbeat: Duration) -> Self {
-        Self { replica, heartbeat }
+    pub(crate) fn new(replica: Replica, health: Health, heartbeat: Duration) -> Self {
+        Self {
+            replica,
+            health,
+            heartbeat,
+        }
+    }
+
+    /// Tells whoever looks after the replica of an error.
+    pub(crate) async fn tell(&self, error: &Error) {
+        self.health.look_at(&self.replica, error).await;
     }
 
     pub(crate) async fn get(
@@ -99,11 +108,9 @@ impl Reader {
         Ok(whole_commits(changes, head))
     }
 
-    /// Where the local replica stands.
-    pub(crate) async fn head(&self) -> Result<Head, ReadError> {
-        let mut rows = self
-            .rows(Cow::Borrowed(HEAD), Vec::new(), Consistency::Local, LOCAL)
-            .await?;
+    /// Where the local replica, or the store, stands.
+    pub(crate) async fn head(&self, how: Consistency, within: Duration) -> Result<Head, ReadError> {
+        let mut rows = self.rows(Cow::Borrowed(HEAD), Vec::new(), how, within).await?;
         head_of(&mut rows)
     }
 
@@ -137,11 +144,13 @@ impl Reader {
         loop {
             let patience = Instant::now() + self.heartbeat * PATIENCE_HEARTBEATS;
             let ask = self.ask(sql.clone(), parameters.clone(), how);
-            match timeout_at(until.min(patience), ask).await {
+            let error = match timeout_at(until.min(patience), ask).await {
                 Ok(Ok(rows)) => return Ok(rows),
-                Ok(Err(error)) => tracing::debug!(%error, "a read was not answered"),
-                Err(_) => tracing::debug!("a read was not answered in time"),
-            }
+                Ok(Err(error)) => error,
+                Err(_) => Error::Timeout("a read".to_owned()),
+            };
+            tracing::debug!(%error, "a read was not answered");
+            self.tell(&error).await;
             let pause = (Instant::now() + self.heartbeat).min(until);
             sleep_until(pause).await;
             if Instant::now() >= until {

@@ -1,6 +1,6 @@
 //! Starting a voter, in one place.
 
-use crate::config::{Config, ConfigError, Sync};
+use crate::config::{Config, ConfigError, Remote, Sync};
 use rungs_store::cluster::format::NewerFormat;
 use rungs_store_replica::{Error, LogSync, Node, NodeConfig, Replica, ServerTlsConfig, ServerTlsConfigCerts};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -12,9 +12,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 /// Size of the files of the log. Each entry must fit into one: batches have a megabyte, and their statements.
 const LOG_FILE_BYTES: u32 = 64 * 1024 * 1024;
-/// Entries of the log, after which the rows are copied to disk and the entries removed. What a start after a kill has to
-/// run again, and what a replica that comes back may lack without needing the copy.
-const ENTRIES_UNTIL_SNAPSHOT: u64 = 2_000;
 /// An election begins when the leader was silent for this many heartbeats, at least and at most.
 const ELECTION_HEARTBEATS: [u64; 2] = [3, 6];
 
@@ -73,9 +70,23 @@ pub(crate) fn lock(folder: &Path) -> Result<File, OpenError> {
 
 /// Starts the replica and waits until somebody leads.
 pub(crate) async fn start(config: Config, until: Instant) -> Result<Replica, OpenError> {
+    wait_for(rungs_store_replica::start(node_config(config)?), until).await
+}
+
+/// Finds the replicas and waits until somebody leads.
+pub(crate) async fn connect(remote: Remote, until: Instant) -> Result<Replica, OpenError> {
+    let addresses = remote.voters.iter().map(ToString::to_string).collect();
+    wait_for(
+        rungs_store_replica::connect(addresses, remote.tls, remote.secret),
+        until,
+    )
+    .await
+}
+
+async fn wait_for(start: rungs_store_replica::Answer<'static, Replica>, until: Instant) -> Result<Replica, OpenError> {
     let mut starting = JoinSet::new();
     // A task of its own: what is wrong at the start is a panic more often than an error.
-    starting.spawn(rungs_store_replica::start(node_config(config)?));
+    starting.spawn(start);
     match timeout_at(until, starting.join_next()).await {
         Ok(Some(Ok(replica))) => Ok(replica?),
         Ok(Some(Err(panic))) => Err(OpenError::Replica(panic.to_string())),
@@ -99,8 +110,9 @@ fn node_config(config: Config) -> Result<NodeConfig, OpenError> {
         ServerTlsConfig::Specific(ServerTlsConfigCerts::new(key, certificate))
     });
     let heartbeat_ms = u64::try_from(config.heartbeat.as_millis()).unwrap_or(u64::MAX);
-    let mut raft_config = NodeConfig::default_raft_config(ENTRIES_UNTIL_SNAPSHOT);
+    let mut raft_config = NodeConfig::default_raft_config(config.entries_until_copy);
     raft_config.heartbeat_interval = heartbeat_ms;
+    raft_config.max_in_snapshot_log_to_keep = config.entries_until_copy;
     [raft_config.election_timeout_min, raft_config.election_timeout_max] =
         ELECTION_HEARTBEATS.map(|heartbeats| heartbeats * heartbeat_ms);
     Ok(NodeConfig {

@@ -1,10 +1,12 @@
+mod encrypted;
 mod killed;
 mod three;
 
 use super::*;
 use crate::batch::{BatchId, Plan, Said};
+use rungs_store::cluster::backup::{backup, restore};
 use rungs_store::cluster::conformance::{Subject, check};
-use rungs_store::cluster::{Precondition, TableId, Write};
+use rungs_store::cluster::{MemoryStore, Precondition, TableId, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
@@ -37,6 +39,9 @@ fn config(folder: &Path, this: u64, voters: Vec<Voter>) -> Config {
     Config {
         heartbeat: Duration::from_millis(50),
         kept_deletions: KEPT,
+        // Few, so that the tests see what happens then.
+        entries_until_copy: 60,
+        catch_up: Duration::from_secs(4),
         ..Config::new(folder.to_owned(), this, voters, secrets)
     }
 }
@@ -62,6 +67,13 @@ async fn one_voter_conforms_and_knows_it_all_when_it_comes_back() {
         kept_deletions: KEPT,
     };
     check(&subject).await;
+    let elsewhere = MemoryStore::new();
+    let mut file = std::io::Cursor::new(Vec::new());
+    let manifest = backup(&*store, &mut file, WITHIN).await.expect("is written");
+    assert_eq!(
+        restore(&elsewhere, &mut file, WITHIN).await.expect("is restored"),
+        manifest
+    );
     let in_use = RaftStore::open(config(folder.path(), 1, voters(1)), OPEN).await;
     assert!(matches!(in_use, Err(OpenError::InUse(_))), "{in_use:?}");
     let committed = store.commit(Commit::new([], [put(1)]), WITHIN).await.expect("commits");
@@ -79,7 +91,7 @@ async fn one_voter_conforms_and_knows_it_all_when_it_comes_back() {
         vec![rungs_store_replica::Param::Integer(99)],
     );
     store.replica.transaction(vec![note]).await.expect("notes");
-    let refused = format::bring_up(&store.replica, store.pace(), Instant::now() + OPEN).await;
+    let refused = format::bring_up(&store.replica, store.heartbeat, Instant::now() + OPEN).await;
     assert!(
         matches!(refused, Err(OpenError::Newer(newer)) if newer.found == 99),
         "{refused:?}"
@@ -127,6 +139,33 @@ async fn a_batch_that_is_sent_again_is_applied_once() {
     assert_eq!(send(&third).await, Said::Applied(vec![committed(3)]));
     let left = store.reader.left_behind(&id(3), Instant::now() + WITHIN).await;
     assert_eq!(left, Some((Revision(3), vec![])));
+    store.close().await.expect("closes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_conforms_too() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let config = config(folder.path(), 1, voters(1));
+    let remote = Remote {
+        voters: vec![config.voters[0].client],
+        secret: config.secrets.client.clone(),
+        tls: false,
+        heartbeat: config.heartbeat,
+        kept_deletions: KEPT,
+    };
+    let store = RaftStore::open(config, OPEN).await.expect("opens");
+    let client = RaftStore::connect(remote.clone(), OPEN).await.expect("connects");
+    let subject = Subject {
+        store: Arc::new(client),
+        kept_deletions: KEPT,
+    };
+    check(&subject).await;
+    let stranger = Remote {
+        secret: "a secret of strangers".to_owned(),
+        ..remote
+    };
+    let refused = RaftStore::connect(stranger, Duration::from_secs(1)).await;
+    assert!(matches!(refused, Err(OpenError::NoMajority)), "{refused:?}");
     store.close().await.expect("closes");
 }
 

@@ -55,7 +55,10 @@ impl Writer {
         tokio::select! {
             answer = timeout_at(until.min(patience), call) => match answer {
                 Ok(Ok(rows)) => plan.read(&rows).map_or(Attempt::Silent, Attempt::Said),
-                Ok(Err(error)) => refusal(&error),
+                Ok(Err(error)) => {
+                    self.reader.tell(&error).await;
+                    refusal(&error)
+                }
                 Err(_) => Attempt::Silent,
             },
             () = start::another_leads(&self.replica, leader, self.heartbeat) => Attempt::Silent,

@@ -109,7 +109,7 @@ pub async fn verify<R: AsyncRead + Unpin + Send>(from: &mut R) -> Result<Manifes
     }
 }
 
-/// Restores a backup into an empty store that nobody else uses yet. Each call of the store has this much time.
+/// Restores a backup, which is read from its beginning, into an empty store that nobody else uses yet. Each call of the store has this much time.
 ///
 /// # Errors
 /// See [`RestoreError`].
@@ -118,6 +118,7 @@ pub async fn restore<R: AsyncRead + AsyncSeek + Unpin + Send>(
     from: &mut R,
     within: Duration,
 ) -> Result<Manifest, RestoreError> {
+    from.rewind().await?;
     verify(from).await?;
     from.rewind().await?;
     let all = Since::the_beginning(None);

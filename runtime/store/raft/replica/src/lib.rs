@@ -17,9 +17,12 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 
 /// A statement and its parameters.
 pub type Statement = (Cow<'static, str>, Vec<Param>);
 
-/// A running replica, cheap to clone. It runs until it is shut down or the process ends.
+/// A running replica, or a way to those of others; cheap to clone. It runs until it is shut down or the process ends.
 #[derive(Clone)]
-pub struct Replica(Client);
+pub struct Replica {
+    client: Client,
+    is_here: bool,
+}
 
 impl fmt::Debug for Replica {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,33 +32,62 @@ impl fmt::Debug for Replica {
 
 /// Starts a replica. What is wrong panics more often than it is an error.
 pub fn start(config: NodeConfig) -> Answer<'static, Replica> {
-    Box::pin(async { hiqlite::start_node(config).await.map(Replica) })
+    Box::pin(async {
+        let client = hiqlite::start_node(config).await?;
+        let is_here = true;
+        Ok(Replica { client, is_here })
+    })
+}
+
+/// Finds the replicas of others, by the addresses of some, and waits until somebody leads.
+pub fn connect(addresses: Vec<String>, tls: bool, secret: String) -> Answer<'static, Replica> {
+    Box::pin(async move {
+        let client = Client::remote(addresses, tls, false, secret, false, None).await?;
+        let is_here = false;
+        Ok(Replica { client, is_here })
+    })
 }
 
 impl Replica {
     /// Runs statements as one transaction, an entry of the log, and tells how many rows each changed or returned.
     pub fn transaction(&self, statements: Vec<Statement>) -> Answer<'_, Vec<Result<usize, Error>>> {
-        Box::pin(self.0.txn(statements))
+        Box::pin(self.client.txn(statements))
     }
 
-    /// Asks this replica.
+    /// Asks this replica, or the leader if there is none here.
     pub fn query(&self, sql: Cow<'static, str>, parameters: Vec<Param>) -> Answer<'_, Vec<Row<'static>>> {
-        Box::pin(async { owned(self.0.query_raw(sql, parameters).await?) })
+        Box::pin(async { owned(self.client.query_raw(sql, parameters).await?) })
     }
 
     /// Asks the leader, after it has made sure that it leads.
     pub fn query_leader(&self, sql: Cow<'static, str>, parameters: Vec<Param>) -> Answer<'_, Vec<Row<'static>>> {
-        Box::pin(async { owned(self.0.query_consistent(sql, parameters).await?) })
+        Box::pin(async { owned(self.client.query_consistent(sql, parameters).await?) })
     }
 
-    /// Who leads, as far as this replica knows.
+    /// Who leads, as far as this replica knows; without one here nobody knows.
     pub fn leader(&self) -> Pin<Box<dyn Future<Output = Option<u64>> + Send + '_>> {
-        Box::pin(async { self.0.metrics_db().await.ok()?.current_leader })
+        Box::pin(async {
+            // Elsewhere it would be a request, to a leader that perhaps lives no more.
+            let known = self.is_here.then(|| self.client.metrics_db());
+            known?.await.ok()?.current_leader
+        })
     }
 
-    /// Stops it. In a cluster this takes ten seconds.
+    /// Whether the replica here has ended, by an error that it gave as the leader, which it is for ever to itself.
+    pub async fn has_ended(&self, error: &Error) -> bool {
+        let ended = match error {
+            Error::RaftErrorFatal(_) => true,
+            Error::RaftError(error) => error.fatal().is_some(),
+            Error::ClientWriteError(error) => error.fatal().is_some(),
+            Error::CheckIsLeaderError(error) => error.fatal().is_some(),
+            _ => false,
+        };
+        ended && self.client.is_leader_db().await
+    }
+
+    /// Stops it, if it is here. In a cluster this takes ten seconds.
     pub fn shutdown(&self) -> Answer<'_, ()> {
-        Box::pin(self.0.shutdown())
+        Box::pin(self.client.shutdown())
     }
 }
 

@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const SHORT: Duration = Duration::from_secs(3);
 /// Acknowledgements after which a voter is believed to work.
 const ENOUGH: u64 = 20;
+/// Acknowledgements after which who was away needs a copy of all rows.
+const AWAY: u64 = 100;
 
 fn row(writer: u64, number: u64) -> RowId {
     RowId::new(TableId(20), [writer.to_be_bytes(), number.to_be_bytes()].concat())
@@ -25,7 +27,7 @@ fn say(line: &str) {
     drop(writeln!(std::io::stdout().lock(), "{line}."));
 }
 
-/// Adds rows until its input ends, then says how many rows of each writer there are.
+/// Adds as many rows as each line of its input says; when that ends, says how many rows of each writer there are.
 async fn vote(voter: &str) {
     let parts: Vec<_> = voter.split(';').collect();
     let this: u64 = parts[1].parse().expect("a number");
@@ -38,34 +40,106 @@ async fn vote(voter: &str) {
         replica: pair[0],
         client: pair[1],
     });
-    let store = RaftStore::open(config(Path::new(parts[0]), this, voters.collect()), OPEN)
-        .await
-        .expect("opens");
-    let input = tokio::task::spawn_blocking(|| std::io::stdin().lines().count());
-    let mut number = count(&store, this).await;
-    // Whether a commit of this number had no outcome, so that it may be there already.
+    let config = config(Path::new(parts[0]), this, voters.collect());
+    let store = RaftStore::open(config, OPEN).await.expect("opens");
+    let (order, orders) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            let rows: u64 = line.parse().expect("a number");
+            if order.send(rows).is_err() {
+                return;
+            }
+        }
+    });
+    tokio::select! {
+        () = obey(&store, this, orders) => {}
+        ended = store.ended() => {
+            say(&format!("ended {this} 0 0"));
+            panic!("{ended}");
+        }
+    }
+    // Others may still be at it.
+    let all = async || counted(&store).await.expect("there is a majority").0;
+    loop {
+        let (before, mut kept) = (all().await, Vec::new());
+        for writer in 1..=3 {
+            kept.push(count(&store, writer).await);
+        }
+        if all().await == before {
+            for (writer, kept) in (1..).zip(kept) {
+                say(&format!("kept {writer} {kept} {before}"));
+            }
+            return;
+        }
+    }
+}
+
+async fn obey(store: &RaftStore, this: u64, mut orders: tokio::sync::mpsc::UnboundedReceiver<u64>) {
+    let mut number = count(store, this).await;
+    while let Some(rows) = orders.recv().await {
+        for _ in 0..rows {
+            add(store, this, number).await;
+            let leader = store.leader().await.unwrap_or_default();
+            say(&format!("wrote {this} {number} {leader}"));
+            number += 1;
+        }
+    }
+}
+
+/// The row that all voters count up with each row they add.
+fn counter() -> RowId {
+    RowId::new(TableId(21), b"rows")
+}
+
+/// The counter, and the condition that it is still so.
+async fn counted(store: &RaftStore) -> Option<(u64, Precondition)> {
+    let found = store.get(counter(), Consistency::Consistent, SHORT).await.ok()?;
+    Some(match found.value {
+        None => (0, Precondition::Absent(counter())),
+        Some(row) => {
+            let value = row.value.try_into().expect("eight bytes");
+            (
+                u64::from_be_bytes(value),
+                Precondition::RevisionIs(counter(), row.revision),
+            )
+        }
+    })
+}
+
+/// Adds a row and counts it, as often as it takes, and returns when the replica of this voter knows of it.
+async fn add(store: &RaftStore, this: u64, number: u64) {
+    // Whether a commit had no outcome, so that the row may be there already.
     let mut unknown = false;
-    while !input.is_finished() {
-        let absent = Precondition::Absent(row(this, number));
-        let commit = Commit::new([absent], [Write::put(row(this, number), b"x")]);
+    loop {
+        let Some((count, unchanged)) = counted(store).await else {
+            say(&format!("refused {this} {number} 0"));
+            continue;
+        };
+        let must = [Precondition::Absent(row(this, number)), unchanged];
+        let counts = Write::put(counter(), (count + 1).to_be_bytes());
+        let commit = Commit::new(must, [Write::put(row(this, number), b"x"), counts]);
         match store.commit(commit, SHORT).await {
-            Ok(Outcome::Committed(_)) => {}
-            Ok(Outcome::Conflict(_)) if unknown => {}
-            Ok(Outcome::Conflict(_)) => panic!("row {number} was written by somebody else"),
+            Ok(Outcome::Committed(revision)) => {
+                while !knows(store, revision).await {}
+                return;
+            }
+            Ok(Outcome::Conflict(0)) if unknown => return,
+            Ok(Outcome::Conflict(0)) => panic!("row {number} was written by somebody else"),
+            // Another voter was first.
+            Ok(Outcome::Conflict(_)) => {}
             Err(error) => {
                 unknown |= error == CommitError::Unknown;
                 say(&format!("refused {this} {number} 0"));
-                continue;
             }
         }
-        unknown = false;
-        let leader = store.leader().await.unwrap_or_default();
-        say(&format!("wrote {this} {number} {leader}"));
-        number += 1;
     }
-    for writer in 1..=3 {
-        say(&format!("kept {writer} {} 0", count(&store, writer).await));
-    }
+}
+
+/// Whether the replica of this voter comes to know of a commit.
+async fn knows(store: &RaftStore, revision: Revision) -> bool {
+    let before = Revision(revision.0 - 1);
+    let head = store.moved(before, SHORT).await.expect("reads");
+    head.revision >= revision
 }
 
 /// How many rows a writer has; they are numbered from 0 without a gap.
@@ -158,19 +232,36 @@ impl Cluster {
             self.wrote.insert(numbers[0], numbers[1] + 1);
             self.leader = if numbers[2] == 0 { self.leader } else { numbers[2] };
         }
+        if word == "ended" {
+            self.kill(numbers[0]);
+            self.start(numbers[0]);
+        }
         (word, numbers)
     }
 
-    /// Waits until each of these has written more rows.
-    fn all_write(&mut self, voters: &[u64]) {
+    /// Has a voter write so many rows more.
+    fn order(&mut self, voter: u64, rows: u64) {
+        let (_, input) = self.processes.get_mut(&voter).expect("lives");
+        writeln!(input, "{rows}").expect("is heard");
+    }
+
+    /// Has each of these write so many rows more, and waits until they have.
+    fn all_write(&mut self, voters: &[u64], rows: u64) {
         let wrote = |cluster: &Self, voter: &u64| cluster.wrote.get(voter).copied().unwrap_or_default();
-        let goals: Vec<u64> = voters.iter().map(|voter| wrote(self, voter) + ENOUGH).collect();
+        let goals: Vec<u64> = voters.iter().map(|voter| wrote(self, voter) + rows).collect();
+        for voter in voters {
+            self.order(*voter, rows);
+        }
         while voters
             .iter()
             .zip(&goals)
             .any(|(voter, goal)| wrote(self, voter) < *goal)
         {
-            self.listen();
+            if let (word, [voter, ..]) = self.listen()
+                && word == "ended"
+            {
+                self.order(voter, rows);
+            }
         }
     }
 }
@@ -178,7 +269,7 @@ impl Cluster {
 /// A line, if it is a whole one of a voter's.
 fn read(line: &str) -> Option<Line> {
     let words: Vec<_> = line.strip_suffix('.')?.split(' ').collect();
-    let [word @ ("wrote" | "refused" | "kept"), one, two, three] = words[..] else {
+    let [word @ ("wrote" | "refused" | "kept" | "ended"), one, two, three] = words[..] else {
         return None;
     };
     let [one, two, three] = [one, two, three].map(|text| text.parse().expect("a number"));
@@ -208,29 +299,29 @@ fn the_leader_is_killed_and_nothing_acknowledged_is_lost() {
     for voter in 1..=3 {
         cluster.start(voter);
     }
-    cluster.all_write(&[1, 2, 3]);
+    cluster.all_write(&[1, 2, 3], ENOUGH);
     let dead = cluster.leader;
     cluster.kill(dead);
     let others: Vec<u64> = (1..=3).filter(|voter| *voter != dead).collect();
-    while cluster.leader == dead {
-        cluster.listen();
-    }
-    cluster.all_write(&others);
+    cluster.all_write(&others, AWAY);
+    assert_ne!(cluster.leader, dead, "another leads");
     // One alone is no majority, and says so.
     cluster.kill(others[1]);
+    cluster.order(others[0], 1);
     while !matches!(cluster.listen(), (word, [voter, ..]) if word == "refused" && voter == others[0]) {}
     // They come back and take part.
     cluster.start(dead);
     cluster.start(others[1]);
-    cluster.all_write(&[1, 2, 3]);
+    cluster.all_write(&[1, 2, 3], ENOUGH);
     // One says what is there: all of it, also what the dead one wrote.
     let acknowledged = cluster.wrote.clone();
     let (mut process, input) = cluster.processes.remove(&others[0]).expect("lives");
     drop(input);
-    let mut kept = 0;
+    let (mut kept, mut rows, mut counted) = (0, 0, 0);
     while kept < acknowledged.len() {
-        let (word, [writer, count, _]) = cluster.listen();
+        let (word, [writer, count, all]) = cluster.listen();
         if word == "kept" {
+            (rows, counted) = (rows + count, all);
             let acknowledged = acknowledged[&writer];
             assert!(acknowledged >= ENOUGH);
             assert!(
@@ -240,5 +331,6 @@ fn the_leader_is_killed_and_nothing_acknowledged_is_lost() {
             kept += 1;
         }
     }
+    assert_eq!(counted, rows, "each row was counted once");
     process.wait().expect("ended");
 }
