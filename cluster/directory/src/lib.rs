@@ -14,4 +14,4 @@ pub mod stream;
 pub mod users;
 
 pub use directory::Directory;
-pub use placement::{Member, Placement, PlacementError, SHARDS, Shard, StaticPlacement};
+pub use placement::{Member, Placement, PlacementError, SHARDS, Shard, ShardMap, StaticPlacement};

@@ -4,10 +4,25 @@
 //! each shard to the configured member with the best score (weighted rendezvous hashing): every node computes the same
 //! map from the same members, and a change of members moves only what must move.
 //!
+//! A placement that changes is a [`ShardMap`]: it begins as that static map would, changes by a [`Plan`], and moves no
+//! more than it must. Start reading at [`map`], then [`planner`].
+//!
 //! The hash is FNV-1a (64 bits) with the finalizer of SplitMix64, and scores are whole numbers, so that the map is the
 //! same on every machine and in every build. Changing any of it moves agents: it is a change of the protocol.
 
+mod bits;
+pub mod candidate;
+pub mod encoding;
+pub mod map;
+pub mod plan;
+pub mod planner;
+
+pub use candidate::{Candidate, Pins, Standing, Zone};
+pub use map::{Holding, MapError, MapStep, MapVersion, ShardMap};
+pub use plan::{Move, Plan, Reason};
+
 use rungs_types::{AgentId, NodeName};
+use std::fmt;
 
 /// Number of shards.
 pub const SHARDS: u16 = 4096;
@@ -37,9 +52,25 @@ impl Shard {
         (0..SHARDS).map(Self)
     }
 
+    /// The shard of a number below [`SHARDS`].
+    pub fn new(number: u16) -> Option<Self> {
+        (number < SHARDS).then_some(Self(number))
+    }
+
     /// Its number, below [`SHARDS`].
     pub fn number(self) -> u16 {
         self.0
+    }
+
+    /// Its place in a table of all shards.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s{}", self.0)
     }
 }
 
@@ -152,26 +183,42 @@ impl Placement for StaticPlacement {
     }
 }
 
-/// The member with the smallest cost for a shard: -log2(u) / weight, where u in (0, 1] is the hash of shard and name.
-/// Ties go to the first name.
-fn best(members: &[Member], shard: Shard) -> u16 {
-    let cost = |member: &Member| {
+/// How much a member wants a shard: the smaller `cost / weight`, the more.
+#[derive(Debug, Clone, Copy)]
+struct Score {
+    /// -log2(u), where u in (0, 1] is the hash of shard and name; 32 bits behind the point.
+    cost: u64,
+    /// The member's weight, 1 to [`MAX_WEIGHT`].
+    weight: u32,
+}
+
+impl Score {
+    fn of(node: &NodeName, weight: u32, shard: Shard) -> Self {
         let hash = Hash::default()
             .with(&shard.0.to_le_bytes())
-            .with(member.node.as_str().as_bytes())
+            .with(node.as_str().as_bytes())
             .finish();
-        minus_log2(hash)
-    };
-    let mut best = 0;
-    let mut least = cost(&members[0]);
+        let cost = minus_log2(hash);
+        Self { cost, weight }
+    }
+
+    /// Whether this member wants the shard more: `cost / weight` is smaller, compared without dividing. A tie is no win.
+    fn beats(self, other: Score) -> bool {
+        u128::from(self.cost) * u128::from(other.weight) < u128::from(other.cost) * u128::from(self.weight)
+    }
+}
+
+/// The member that wants a shard most. Ties go to the first name.
+fn best(members: &[Member], shard: Shard) -> u16 {
+    let score = |member: &Member| Score::of(&member.node, member.weight, shard);
+    let mut best = (0, score(&members[0]));
     for (index, member) in members.iter().enumerate().skip(1) {
-        let candidate = cost(member);
-        // candidate / weight < least / weight of the best, without dividing.
-        if u128::from(candidate) * u128::from(members[best].weight) < u128::from(least) * u128::from(member.weight) {
-            (best, least) = (index, candidate);
+        let candidate = score(member);
+        if candidate.beats(best.1) {
+            best = (index, candidate);
         }
     }
-    best as u16
+    best.0 as u16
 }
 
 /// Bits behind the point of [`minus_log2`].

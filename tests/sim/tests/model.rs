@@ -1,0 +1,2 @@
+//! Every order of events of the lease protocol.
+use stateright as _;
