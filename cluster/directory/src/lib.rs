@@ -9,6 +9,8 @@
 pub mod actor;
 pub mod directory;
 pub mod groups;
+pub mod handover;
+pub mod membership;
 pub mod placement;
 pub mod stream;
 pub mod users;

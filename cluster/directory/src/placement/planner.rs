@@ -9,7 +9,7 @@
 //! The same map, nodes and pins give the same plan on every machine.
 
 use super::candidate::first_choice;
-use super::{Candidate, Holding, Move, Pins, Plan, Reason, SHARDS, Shard, ShardMap, Standing};
+use super::{Candidate, Holding, MapVersion, Move, Pins, Plan, Reason, SHARDS, Score, Shard, ShardMap, Standing};
 use rungs_types::NodeName;
 use std::collections::BTreeMap;
 
@@ -45,6 +45,18 @@ pub fn rebalance(map: &ShardMap, candidates: &[Candidate], pins: &Pins) -> Plan 
         (to != *owner).then_some((to, Reason::Rebalance))
     });
     planning.plan
+}
+
+/// In which order nodes try to change a version of the map: those first that may get shards, each version in another
+/// order.
+pub fn line(candidates: &[Candidate], version: MapVersion) -> impl Iterator<Item = &NodeName> {
+    let turn = Shard((version.0 % u64::from(SHARDS)) as u16);
+    let mut line: Vec<_> = candidates
+        .iter()
+        .map(|it| (it.standing, Score::of(&it.node, 1, turn), &it.node))
+        .collect();
+    line.sort_by(|a, b| (a.0 == Standing::Draining, a.1.cost, a.2).cmp(&(b.0 == Standing::Draining, b.1.cost, b.2)));
+    line.into_iter().map(|(_, _, node)| node)
 }
 
 struct Planning<'a> {

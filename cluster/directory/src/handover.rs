@@ -1,0 +1,251 @@
+//! [`Ownership`]: what a node does with each shard it owns, and where a message for a shard goes.
+//!
+//! ```text
+//!            Begin seen            all stopped            Finish committed and seen
+//! owned ───────────────▶ releasing ───────────▶ released ───────────────────────────▶ another node's
+//!   ▲  Cancel seen: resume   │                      │
+//!   └────────────────────────┴──────────────────────┘
+//! ```
+//!
+//! 1. From releasing on, new messages are held, and what runs finishes. So no message is refused, and none is handled by
+//!    both.
+//! 2. Only the owner finishes a move. While its lease holds, nobody takes a shard from it.
+//! 3. If the owner dies while it releases, its lease ends and the target gets the shard; what was held dies with it, as
+//!    any message on its way would. If the target dies, the move is called off and the owner resumes. If the target dies
+//!    after it got the shard, the shard goes on to another, and what was held follows the newer map.
+//! 4. A shard that is lost without a handover stops at once: whoever has it now has a higher epoch.
+
+use crate::placement::{Holding, MapStep, MapVersion, Shard, ShardMap};
+use rungs_types::{Epoch, NodeName};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How far a shard is on its way to another node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// Its agents run here.
+    Owned,
+    /// Its agents finish and stop; what arrives is held.
+    Releasing,
+    /// Its agents have stopped; what arrives is held.
+    Released,
+}
+
+/// What has to be done with a shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShardAction {
+    /// Its agents may run here from now on.
+    Start {
+        /// The shard.
+        shard: Shard,
+        /// What they act with.
+        epoch: Epoch,
+    },
+    /// Hold what arrives, let what runs finish, snapshot and stop, and say when that is done.
+    Hold {
+        /// The shard.
+        shard: Shard,
+        /// Where it will go.
+        to: NodeName,
+    },
+    /// It stays: deliver what is held, here.
+    Resume {
+        /// The shard.
+        shard: Shard,
+        /// What its agents act with.
+        epoch: Epoch,
+    },
+    /// It is another node's: stop what still runs, at once, and send on what is held, to whom the map names now.
+    Pass {
+        /// The shard.
+        shard: Shard,
+    },
+}
+
+/// A message that came for a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// Its agent's shard.
+    pub shard: Shard,
+    /// The map by which it was sent here.
+    pub version: MapVersion,
+    /// Whether a node that it was sent to first sent it on.
+    pub forwarded: bool,
+}
+
+/// What to do with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// Deliver it.
+    Here(Epoch),
+    /// Keep it until the shard's [`ShardAction::Resume`] or [`ShardAction::Pass`].
+    Hold,
+    /// Keep it until this node has read that version of the map, and ask again.
+    ReadFirst(MapVersion),
+    /// Send it on, with this node's version.
+    Forward {
+        /// To whom.
+        to: NodeName,
+        /// By which map.
+        version: MapVersion,
+    },
+    /// Tell its sender. Nothing was executed.
+    Refuse(RouteError),
+}
+
+/// Why a message is not taken. It was not executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RouteError {
+    /// No node owns the shard yet. Try again.
+    #[error("no node owns {0}")]
+    Nobody(Shard),
+    /// The node that owns it has no lease at present. Try again.
+    #[error("the owner of {0} does not serve at present")]
+    NotServing(Shard),
+    /// It came by an older map and was sent on once already. Read the map and send it again.
+    #[error("{0} has moved; this node's map is {1}")]
+    Moved(Shard, MapVersion),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Held {
+    epoch: Epoch,
+    phase: Phase,
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Ownership {
+    node: NodeName,
+    map: Arc<ShardMap>,
+    shards: BTreeMap<Shard, Held>,
+}
+
+impl Ownership {
+    /// Of a node that has no shard yet.
+    pub fn new(node: NodeName) -> Self {
+        Self {
+            node,
+            map: Arc::default(),
+            shards: BTreeMap::new(),
+        }
+    }
+
+    /// The map that it follows.
+    pub fn map(&self) -> &Arc<ShardMap> {
+        &self.map
+    }
+
+    /// How far a shard is, if it is here.
+    pub fn phase(&self, shard: Shard) -> Option<&Phase> {
+        self.shards.get(&shard).map(|held| &held.phase)
+    }
+
+    /// Learns of a map without acting by it: the node has no lease.
+    pub fn learn(&mut self, map: &Arc<ShardMap>) {
+        debug_assert!(map.version() >= self.map.version());
+        self.map = Arc::clone(map);
+    }
+
+    /// Follows a map that is not older than the last; the node holds a lease.
+    pub fn follow(&mut self, map: &Arc<ShardMap>) -> Vec<ShardAction> {
+        self.learn(map);
+        let mut actions = Vec::new();
+        for (shard, Holding { owner, epoch, next }) in map.holdings() {
+            let here = self.shards.get_mut(&shard);
+            if owner != Some(&self.node) {
+                if here.is_some() {
+                    self.shards.remove(&shard);
+                    actions.push(ShardAction::Pass { shard });
+                }
+                continue;
+            }
+            match here {
+                Some(held) if held.epoch == epoch => {
+                    actions.extend(held.follow(shard, next));
+                    continue;
+                }
+                // Somebody began it again in this node's name.
+                Some(_) => actions.push(ShardAction::Pass { shard }),
+                None => {}
+            }
+            let mut held = Held {
+                epoch,
+                phase: Phase::Owned,
+            };
+            actions.push(ShardAction::Start { shard, epoch });
+            actions.extend(held.follow(shard, next));
+            self.shards.insert(shard, held);
+        }
+        actions
+    }
+
+    /// The agents of a shard that was to be released have stopped.
+    pub fn released(&mut self, shard: Shard) {
+        if let Some(held) = self.shards.get_mut(&shard)
+            && held.phase == Phase::Releasing
+        {
+            held.phase = Phase::Released;
+        }
+    }
+
+    /// What to write in the map: the end of every move whose shard is released.
+    pub fn finished(&self) -> Vec<MapStep> {
+        let released = self.shards.iter().filter(|(_, held)| held.phase == Phase::Released);
+        released.map(|(shard, _)| MapStep::Finish { shard: *shard }).collect()
+    }
+
+    /// All is stopped: the node has no lease any more.
+    pub fn clear(&mut self) {
+        self.shards.clear();
+    }
+
+    /// Where a message goes. `acts` says whether this node's lease holds at this moment.
+    pub fn route(&self, arrival: Arrival, acts: bool) -> Route {
+        let Arrival {
+            shard,
+            version,
+            forwarded,
+        } = arrival;
+        match self.shards.get(&shard) {
+            Some(_) if !acts => return Route::Refuse(RouteError::NotServing(shard)),
+            Some(held) if held.phase == Phase::Owned => return Route::Here(held.epoch),
+            Some(_) => return Route::Hold,
+            None => {}
+        }
+        let mine = self.map.version();
+        if version > mine {
+            return Route::ReadFirst(version);
+        }
+        match self.map.holding(shard).owner {
+            None => Route::Refuse(RouteError::Nobody(shard)),
+            Some(owner) if *owner == self.node => Route::Refuse(RouteError::NotServing(shard)),
+            Some(_) if forwarded => Route::Refuse(RouteError::Moved(shard, mine)),
+            Some(owner) => Route::Forward {
+                to: owner.clone(),
+                version: mine,
+            },
+        }
+    }
+}
+
+impl Held {
+    fn follow(&mut self, shard: Shard, next: Option<&NodeName>) -> Option<ShardAction> {
+        match (next, &self.phase) {
+            (Some(to), Phase::Owned) => {
+                self.phase = Phase::Releasing;
+                let to = to.clone();
+                Some(ShardAction::Hold { shard, to })
+            }
+            (None, Phase::Releasing | Phase::Released) => {
+                self.phase = Phase::Owned;
+                let epoch = self.epoch;
+                Some(ShardAction::Resume { shard, epoch })
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

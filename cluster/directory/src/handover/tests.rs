@@ -1,0 +1,169 @@
+use super::*;
+
+fn node(text: &str) -> NodeName {
+    NodeName::new(text).unwrap()
+}
+
+const VERSION: MapVersion = MapVersion(0);
+
+fn shard() -> Shard {
+    Shard::new(7).unwrap()
+}
+
+fn give(to: &str) -> MapStep {
+    let (shard, to) = (shard(), node(to));
+    MapStep::Give { shard, to }
+}
+
+fn begin(to: &str) -> MapStep {
+    let (shard, to) = (shard(), node(to));
+    MapStep::Begin { shard, to }
+}
+
+/// Two nodes that follow one map.
+struct Pair {
+    map: Arc<ShardMap>,
+    a: Ownership,
+    b: Ownership,
+}
+
+impl Pair {
+    fn new() -> Self {
+        Self {
+            map: Arc::default(),
+            a: Ownership::new(node("a")),
+            b: Ownership::new(node("b")),
+        }
+    }
+
+    fn change(&mut self, step: MapStep) {
+        self.map = Arc::new(self.map.apply(&[step]).unwrap());
+    }
+
+    /// What the two have to do when they see the map.
+    fn seen(&mut self) -> [Vec<ShardAction>; 2] {
+        [self.a.follow(&self.map), self.b.follow(&self.map)]
+    }
+
+    fn route(&self, version: MapVersion, forwarded: bool) -> [Route; 2] {
+        let arrival = Arrival {
+            shard: shard(),
+            version,
+            forwarded,
+        };
+        [self.a.route(arrival, true), self.b.route(arrival, true)]
+    }
+}
+
+fn start(epoch: u64) -> ShardAction {
+    let (shard, epoch) = (shard(), Epoch(epoch));
+    ShardAction::Start { shard, epoch }
+}
+
+fn forward(to: &str, version: u64) -> Route {
+    let (to, version) = (node(to), MapVersion(version));
+    Route::Forward { to, version }
+}
+
+#[test]
+fn in_a_handover_every_message_has_a_way_at_each_step() {
+    let mut pair = Pair::new();
+    let pass = ShardAction::Pass { shard: shard() };
+    assert_eq!(
+        pair.route(VERSION, false)[0],
+        Route::Refuse(RouteError::Nobody(shard()))
+    );
+    pair.change(give("a"));
+    assert_eq!(pair.seen(), [vec![start(1)], vec![]]);
+    assert_eq!(pair.route(VERSION, false), [Route::Here(Epoch(1)), forward("a", 1)]);
+    pair.change(begin("b"));
+    let (shard, to) = (shard(), node("b"));
+    assert_eq!(pair.seen(), [vec![ShardAction::Hold { shard, to }], vec![]]);
+    assert_eq!(pair.route(VERSION, false), [Route::Hold, forward("a", 2)]);
+    assert_eq!(pair.a.finished(), []);
+    pair.a.released(shard);
+    pair.b.released(shard);
+    assert_eq!(
+        (pair.a.finished(), pair.b.finished()),
+        (vec![MapStep::Finish { shard }], vec![])
+    );
+    assert_eq!(pair.route(VERSION, false)[0], Route::Hold);
+    // Committed, but seen by nobody yet; then by the old owner only.
+    pair.change(MapStep::Finish { shard });
+    assert_eq!(pair.route(VERSION, false), [Route::Hold, forward("a", 2)]);
+    assert_eq!(pair.a.follow(&pair.map), [pass]);
+    let sent_on = pair.route(MapVersion(3), true);
+    assert_eq!(sent_on[1], Route::ReadFirst(MapVersion(3)));
+    assert_eq!(pair.b.follow(&pair.map), [start(2)]);
+    assert_eq!(
+        pair.route(MapVersion(3), true),
+        [
+            Route::Refuse(RouteError::Moved(shard, MapVersion(3))),
+            Route::Here(Epoch(2))
+        ]
+    );
+    assert_eq!(pair.route(VERSION, false)[0], forward("b", 3));
+}
+
+#[test]
+fn a_move_that_is_called_off_is_resumed_at_the_same_epoch() {
+    for stopped in [false, true] {
+        let mut pair = Pair::new();
+        pair.change(give("a"));
+        pair.change(begin("b"));
+        let hold = ShardAction::Hold {
+            shard: shard(),
+            to: node("b"),
+        };
+        assert_eq!(pair.seen()[0], [start(1), hold]);
+        if stopped {
+            pair.a.released(shard());
+        }
+        // The target died.
+        pair.change(MapStep::Cancel { shard: shard() });
+        let resume = ShardAction::Resume {
+            shard: shard(),
+            epoch: Epoch(1),
+        };
+        assert_eq!(pair.seen(), [vec![resume], vec![]]);
+        assert_eq!(pair.route(VERSION, false)[0], Route::Here(Epoch(1)));
+        assert_eq!(pair.a.finished(), []);
+    }
+}
+
+#[test]
+fn a_shard_that_another_has_or_that_began_again_stops_at_once() {
+    let mut pair = Pair::new();
+    pair.change(give("a"));
+    pair.seen();
+    pair.change(MapStep::Raise { shard: shard() });
+    let pass = ShardAction::Pass { shard: shard() };
+    assert_eq!(pair.seen()[0], [pass.clone(), start(2)]);
+    pair.change(begin("b"));
+    pair.seen();
+    // The owner's lease ended while it released; it notices late.
+    pair.change(give("b"));
+    assert_eq!(pair.seen(), [vec![pass], vec![start(3)]]);
+}
+
+#[test]
+fn without_a_lease_nothing_is_taken_and_nothing_runs() {
+    let mut pair = Pair::new();
+    pair.change(give("a"));
+    pair.seen();
+    let arrival = Arrival {
+        shard: shard(),
+        version: VERSION,
+        forwarded: false,
+    };
+    let refused = Route::Refuse(RouteError::NotServing(shard()));
+    assert_eq!(pair.a.route(arrival, false), refused);
+    pair.a.clear();
+    assert_eq!((pair.a.phase(shard()), pair.a.route(arrival, false)), (None, refused));
+    pair.a.learn(&pair.map);
+    assert_eq!(pair.a.phase(shard()), None);
+    // With a new lease it begins again, by the map of then.
+    pair.change(MapStep::Raise { shard: shard() });
+    assert_eq!(pair.seen()[0], [start(2)]);
+    assert_eq!(pair.a.phase(shard()), Some(&Phase::Owned));
+}
