@@ -13,11 +13,11 @@
 //! 3. If the owner dies while it releases, its lease ends and the target gets the shard; what was held dies with it, as
 //!    any message on its way would. If the target dies, the move is called off and the owner resumes. If the target dies
 //!    after it got the shard, the shard goes on to another, and what was held follows the newer map.
-//! 4. A shard that is lost without a handover stops at once: whoever has it now has a higher epoch.
+//! 4. A message is sent on only by a newer map than the one that brought it, so it cannot circle. Mostly that is once.
+//! 5. A shard that is lost without a handover stops at once: whoever has it now has a higher epoch.
 
-use crate::placement::{Holding, MapStep, MapVersion, Shard, ShardMap};
+use crate::placement::{Holding, MapStep, MapVersion, SHARDS, Shard, ShardMap};
 use rungs_types::{Epoch, NodeName};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How far a shard is on its way to another node.
@@ -67,10 +67,8 @@ pub enum ShardAction {
 pub struct Arrival {
     /// Its agent's shard.
     pub shard: Shard,
-    /// The map by which it was sent here.
-    pub version: MapVersion,
-    /// Whether a node that it was sent to first sent it on.
-    pub forwarded: bool,
+    /// The map by which another node sent it here; none if it begins here.
+    pub sent_by: Option<MapVersion>,
 }
 
 /// What to do with it.
@@ -102,9 +100,9 @@ pub enum RouteError {
     /// The node that owns it has no lease at present. Try again.
     #[error("the owner of {0} does not serve at present")]
     NotServing(Shard),
-    /// It came by an older map and was sent on once already. Read the map and send it again.
-    #[error("{0} has moved; this node's map is {1}")]
-    Moved(Shard, MapVersion),
+    /// It was sent here by the map that this node has, by which the shard is elsewhere. Read the map and send it again.
+    #[error("{0} is not here by map {1}, by which it was sent")]
+    Astray(Shard, MapVersion),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,7 +116,8 @@ struct Held {
 pub struct Ownership {
     node: NodeName,
     map: Arc<ShardMap>,
-    shards: BTreeMap<Shard, Held>,
+    /// By the shard's number.
+    shards: Vec<Option<Held>>,
 }
 
 impl Ownership {
@@ -127,7 +126,7 @@ impl Ownership {
         Self {
             node,
             map: Arc::default(),
-            shards: BTreeMap::new(),
+            shards: vec![None; usize::from(SHARDS)],
         }
     }
 
@@ -138,7 +137,7 @@ impl Ownership {
 
     /// How far a shard is, if it is here.
     pub fn phase(&self, shard: Shard) -> Option<&Phase> {
-        self.shards.get(&shard).map(|held| &held.phase)
+        self.shards[shard.index()].as_ref().map(|held| &held.phase)
     }
 
     /// Learns of a map without acting by it: the node has no lease.
@@ -152,10 +151,9 @@ impl Ownership {
         self.learn(map);
         let mut actions = Vec::new();
         for (shard, Holding { owner, epoch, next }) in map.holdings() {
-            let here = self.shards.get_mut(&shard);
+            let here = &mut self.shards[shard.index()];
             if owner != Some(&self.node) {
-                if here.is_some() {
-                    self.shards.remove(&shard);
+                if here.take().is_some() {
                     actions.push(ShardAction::Pass { shard });
                 }
                 continue;
@@ -175,14 +173,14 @@ impl Ownership {
             };
             actions.push(ShardAction::Start { shard, epoch });
             actions.extend(held.follow(shard, next));
-            self.shards.insert(shard, held);
+            *here = Some(held);
         }
         actions
     }
 
     /// The agents of a shard that was to be released have stopped.
     pub fn released(&mut self, shard: Shard) {
-        if let Some(held) = self.shards.get_mut(&shard)
+        if let Some(held) = &mut self.shards[shard.index()]
             && held.phase == Phase::Releasing
         {
             held.phase = Phase::Released;
@@ -191,36 +189,33 @@ impl Ownership {
 
     /// What to write in the map: the end of every move whose shard is released.
     pub fn finished(&self) -> Vec<MapStep> {
-        let released = self.shards.iter().filter(|(_, held)| held.phase == Phase::Released);
-        released.map(|(shard, _)| MapStep::Finish { shard: *shard }).collect()
+        let is_released = |held: &Option<Held>| held.as_ref().is_some_and(|held| held.phase == Phase::Released);
+        let released = Shard::all().zip(&self.shards).filter(|(_, held)| is_released(held));
+        released.map(|(shard, _)| MapStep::Finish { shard }).collect()
     }
 
     /// All is stopped: the node has no lease any more.
     pub fn clear(&mut self) {
-        self.shards.clear();
+        self.shards.fill(None);
     }
 
     /// Where a message goes. `acts` says whether this node's lease holds at this moment.
     pub fn route(&self, arrival: Arrival, acts: bool) -> Route {
-        let Arrival {
-            shard,
-            version,
-            forwarded,
-        } = arrival;
-        match self.shards.get(&shard) {
+        let Arrival { shard, sent_by } = arrival;
+        match &self.shards[shard.index()] {
             Some(_) if !acts => return Route::Refuse(RouteError::NotServing(shard)),
             Some(held) if held.phase == Phase::Owned => return Route::Here(held.epoch),
             Some(_) => return Route::Hold,
             None => {}
         }
         let mine = self.map.version();
-        if version > mine {
-            return Route::ReadFirst(version);
+        if let Some(newer) = sent_by.filter(|version| *version > mine) {
+            return Route::ReadFirst(newer);
         }
         match self.map.holding(shard).owner {
             None => Route::Refuse(RouteError::Nobody(shard)),
             Some(owner) if *owner == self.node => Route::Refuse(RouteError::NotServing(shard)),
-            Some(_) if forwarded => Route::Refuse(RouteError::Moved(shard, mine)),
+            Some(_) if sent_by == Some(mine) => Route::Refuse(RouteError::Astray(shard, mine)),
             Some(owner) => Route::Forward {
                 to: owner.clone(),
                 version: mine,

@@ -22,6 +22,7 @@ pub mod timing;
 pub mod voters;
 
 pub use records::{Answer, Identity, LeaseRow, MemberRow, MemberState, Need, Proposal, Revision, View, Write};
+pub use rungs_mesh::role::Role;
 pub use skew::{ClockSample, Skew};
 pub use timing::{Time, Timing, TimingError};
 

@@ -183,11 +183,11 @@ impl Placement for StaticPlacement {
     }
 }
 
-/// How much a member wants a shard: the smaller `cost / weight`, the more.
+/// How much a member wants a shard: the smaller -log2(u) / weight, the more, where u in (0, 1] is the hash of shard and
+/// name.
 #[derive(Debug, Clone, Copy)]
 struct Score {
-    /// -log2(u), where u in (0, 1] is the hash of shard and name; 32 bits behind the point.
-    cost: u64,
+    hash: u64,
     /// The member's weight, 1 to [`MAX_WEIGHT`].
     weight: u32,
 }
@@ -198,13 +198,18 @@ impl Score {
             .with(&shard.0.to_le_bytes())
             .with(node.as_str().as_bytes())
             .finish();
-        let cost = minus_log2(hash);
-        Self { cost, weight }
+        Self { hash, weight }
     }
 
-    /// Whether this member wants the shard more: `cost / weight` is smaller, compared without dividing. A tie is no win.
+    /// Whether this member wants the shard more: its cost by its weight is smaller, compared without dividing. A tie is no
+    /// win.
     fn beats(self, other: Score) -> bool {
-        u128::from(self.cost) * u128::from(other.weight) < u128::from(other.cost) * u128::from(self.weight)
+        // No logarithm is needed where the hashes say it: they fall as it rises.
+        if self.weight <= other.weight && self.hash <= other.hash {
+            return false;
+        }
+        let (cost, others) = (minus_log2(self.hash), minus_log2(other.hash));
+        u128::from(cost) * u128::from(other.weight) < u128::from(others) * u128::from(self.weight)
     }
 }
 
@@ -229,19 +234,18 @@ const FRACTION_BITS: u32 = 32;
 fn minus_log2(hash: u64) -> u64 {
     let value = u128::from(hash) + 1;
     let whole = value.ilog2();
-    // The mantissa in [1, 2) with 63 bits behind the point.
+    // The mantissa in [1, 2) with 63 bits behind the point; 2^64 itself has the mantissa 1.
     let mut mantissa = if whole > 63 {
-        value >> (whole - 63)
+        1 << 63
     } else {
-        value << (63 - whole)
+        (value as u64) << (63 - whole)
     };
     let mut log = u64::from(whole) << FRACTION_BITS;
     for bit in (0..FRACTION_BITS).rev() {
-        mantissa = (mantissa * mantissa) >> 63;
-        if mantissa >= 1 << 64 {
-            mantissa >>= 1;
-            log |= 1 << bit;
-        }
+        let square = (u128::from(mantissa) * u128::from(mantissa)) >> 63;
+        let is_two = square >> 64 != 0;
+        mantissa = (square >> u32::from(is_two)) as u64;
+        log |= u64::from(is_two) << bit;
     }
     (64_u64 << FRACTION_BITS) - log
 }

@@ -20,7 +20,15 @@ impl Membership {
     }
 
     pub(super) fn join(&mut self, now: Time, out: &mut Vec<Action>) {
-        if !self.decides() || self.leaving || now < self.stopped_at || !self.has_right_clock(now, out) {
+        if !self.decides() || now < self.stopped_at {
+            return;
+        }
+        let lease = self.view.leases.get(&self.me.node.name);
+        if self.leaving && lease.is_none_or(|row| row.holder != self.me.node) {
+            // It has stopped, and has nothing any more that it could hand over.
+            return self.end(Notice::Left, now, out);
+        }
+        if !self.has_right_clock(now, out) {
             return;
         }
         let name = &self.me.node.name;

@@ -207,15 +207,20 @@ impl ShardMap {
 
     /// How many shards each owner has.
     pub fn loads(&self) -> BTreeMap<&NodeName, usize> {
-        let mut loads = BTreeMap::new();
-        for owner in self
-            .entries
-            .iter()
-            .filter_map(|entry| self.nodes.get(usize::from(entry.owner)))
-        {
-            *loads.entry(owner).or_default() += 1;
+        let counts = self.counts(|entry| [entry.owner]);
+        let owners = self.nodes.iter().zip(counts);
+        owners.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// How often each node in the table is named in these parts of the lines.
+    fn counts<const N: usize>(&self, parts: impl Fn(&Entry) -> [u16; N]) -> Vec<usize> {
+        let mut counts = vec![0; self.nodes.len()];
+        for index in self.entries.iter().flat_map(parts) {
+            if let Some(count) = counts.get_mut(usize::from(index)) {
+                *count += 1;
+            }
         }
-        loads
+        counts
     }
 
     /// How many shards are moving.
@@ -230,10 +235,9 @@ impl ShardMap {
         for step in steps {
             next.take(step)?;
         }
-        let used = next.entries.iter().flat_map(|entry| [entry.owner, entry.next]);
-        let used: BTreeSet<NodeName> = used
-            .filter_map(|index| next.nodes.get(usize::from(index)).cloned())
-            .collect();
+        let counts = next.counts(|entry| [entry.owner, entry.next]);
+        let used = next.nodes.iter().zip(counts).filter(|(_, count)| *count > 0);
+        let used: BTreeSet<NodeName> = used.map(|(node, _)| node.clone()).collect();
         if used.len() > MAX_MEMBERS {
             return Err(MapError::TooManyNodes { found: used.len() });
         }

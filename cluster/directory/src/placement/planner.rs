@@ -42,7 +42,7 @@ pub fn rebalance(map: &ShardMap, candidates: &[Candidate], pins: &Pins) -> Plan 
     planning.hand_over(|planning, shard, owner| {
         let to = planning.target(shard, None)?.clone();
         *planning.loads.entry(to.clone()).or_default() += 1;
-        (to != *owner).then_some((to, Reason::Rebalance))
+        (to != owner.node).then_some((to, Reason::Rebalance))
     });
     planning.plan
 }
@@ -51,18 +51,18 @@ pub fn rebalance(map: &ShardMap, candidates: &[Candidate], pins: &Pins) -> Plan 
 /// order.
 pub fn line(candidates: &[Candidate], version: MapVersion) -> impl Iterator<Item = &NodeName> {
     let turn = Shard((version.0 % u64::from(SHARDS)) as u16);
-    let mut line: Vec<_> = candidates
-        .iter()
-        .map(|it| (it.standing, Score::of(&it.node, 1, turn), &it.node))
-        .collect();
-    line.sort_by(|a, b| (a.0 == Standing::Draining, a.1.cost, a.2).cmp(&(b.0 == Standing::Draining, b.1.cost, b.2)));
-    line.into_iter().map(|(_, _, node)| node)
+    let place = |it: &Candidate| (it.standing == Standing::Draining, Score::of(&it.node, 1, turn).hash);
+    let mut line: Vec<_> = candidates.iter().map(|it| (place(it), &it.node)).collect();
+    line.sort();
+    line.into_iter().map(|(_, node)| node)
 }
 
 struct Planning<'a> {
     map: &'a ShardMap,
     candidates: Vec<&'a Candidate>,
     pins: &'a Pins,
+    /// What each node in the map's table is, if it is there.
+    present: Vec<Option<&'a Candidate>>,
     ceilings: BTreeMap<&'a NodeName, usize>,
     /// How many shards each node has or is getting, by what is planned so far.
     loads: BTreeMap<NodeName, usize>,
@@ -96,8 +96,11 @@ impl<'a> Planning<'a> {
             from: map.version(),
             ..Plan::default()
         };
+        let find = |node: &NodeName| candidates.iter().copied().find(|it| it.node == *node);
+        let present = map.nodes.iter().map(find).collect();
         Self {
             map,
+            present,
             candidates,
             pins,
             ceilings,
@@ -109,8 +112,10 @@ impl<'a> Planning<'a> {
         }
     }
 
-    fn find(&self, node: &NodeName) -> Option<&'a Candidate> {
-        self.candidates.iter().copied().find(|it| it.node == *node)
+    /// A shard's owner, if it is there.
+    fn keeper(&self, shard: Shard) -> Option<&'a Candidate> {
+        let owner = self.map.entries[shard.index()].owner;
+        self.present.get(usize::from(owner)).copied().flatten()
     }
 
     fn receives(&self, node: &NodeName) -> bool {
@@ -161,7 +166,7 @@ impl<'a> Planning<'a> {
             let (Some(owner), Some(next)) = (owner, next) else {
                 continue;
             };
-            if !self.receives(next) && self.find(owner).is_some() {
+            if !self.receives(next) && self.keeper(shard).is_some() {
                 self.plan.cancelled.push(shard);
                 self.room += 1;
                 self.shift(Some(next), owner);
@@ -174,7 +179,7 @@ impl<'a> Planning<'a> {
     fn give(&mut self) {
         let map = self.map;
         for (shard, Holding { owner, next, .. }) in map.holdings() {
-            if owner.is_some_and(|owner| self.find(owner).is_some()) {
+            if self.keeper(shard).is_some() {
                 continue;
             }
             let expected = next.filter(|next| self.receives(next));
@@ -191,24 +196,20 @@ impl<'a> Planning<'a> {
     }
 
     /// Begins the moves that a rule wants, as far as there is room.
-    fn hand_over(&mut self, rule: impl Fn(&mut Self, Shard, &'a NodeName) -> Option<(NodeName, Reason)>) {
-        let map = self.map;
-        for (shard, Holding { owner, .. }) in map.holdings() {
-            let Some(owner) = owner.filter(|owner| self.find(owner).is_some()) else {
+    fn hand_over(&mut self, rule: impl Fn(&mut Self, Shard, &'a Candidate) -> Option<(NodeName, Reason)>) {
+        for shard in Shard::all() {
+            let Some(owner) = self.keeper(shard).filter(|_| !self.taken[shard.index()]) else {
                 continue;
             };
-            if self.taken[shard.index()] {
-                continue;
-            }
             let Some((to, reason)) = rule(self, shard, owner) else {
                 continue;
             };
             if reason != Reason::Rebalance {
-                self.shift(Some(owner), &to);
+                self.shift(Some(&owner.node), &to);
             }
             if self.room > 0 {
                 self.room -= 1;
-                self.note(shard, Some(owner), to, reason);
+                self.note(shard, Some(&owner.node), to, reason);
             } else {
                 self.taken[shard.index()] = true;
                 self.plan.waiting += 1;
@@ -216,27 +217,30 @@ impl<'a> Planning<'a> {
         }
     }
 
-    fn pinned(&mut self, shard: Shard, owner: &NodeName) -> Option<(NodeName, Reason)> {
-        let to = self.pins.of(shard).filter(|to| self.receives(to) && *to != owner)?;
+    fn pinned(&mut self, shard: Shard, owner: &Candidate) -> Option<(NodeName, Reason)> {
+        let to = self
+            .pins
+            .of(shard)
+            .filter(|to| self.receives(to) && **to != owner.node)?;
         Some((to.clone(), Reason::Pinned))
     }
 
-    fn drained(&mut self, shard: Shard, owner: &NodeName) -> Option<(NodeName, Reason)> {
-        if self.receives(owner) {
+    fn drained(&mut self, shard: Shard, owner: &Candidate) -> Option<(NodeName, Reason)> {
+        if owner.receives() {
             return None;
         }
-        let to = self.target(shard, Some(owner))?;
+        let to = self.target(shard, Some(&owner.node))?;
         Some((to.clone(), Reason::Draining))
     }
 
-    fn joined(&mut self, shard: Shard, owner: &NodeName) -> Option<(NodeName, Reason)> {
-        if self.pins.of(shard).is_some_and(|pin| pin == owner) {
+    fn joined(&mut self, shard: Shard, owner: &Candidate) -> Option<(NodeName, Reason)> {
+        if self.pins.of(shard).is_some_and(|pin| *pin == owner.node) {
             return None;
         }
-        let has = self.find(owner)?.score(shard);
+        let has = owner.score(shard);
         let joining = self.candidates.iter().copied();
-        let joining = joining.filter(|it| it.standing == Standing::Joining && it.node != *owner);
-        let wanting = joining.filter(|it| self.has_room(&it.node) && it.score(shard).beats(has));
+        let joining = joining.filter(|it| it.standing == Standing::Joining && it.node != owner.node);
+        let wanting = joining.filter(|it| it.score(shard).beats(has) && self.has_room(&it.node));
         let to = first_choice(wanting, shard)?.node.clone();
         self.unsettled.push(to.clone());
         Some((to, Reason::Joined))
