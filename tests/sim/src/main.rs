@@ -1,17 +1,18 @@
 //! `cargo sim`: runs seeds and says what the witness found. `--seed N` shows the log of one; `--seeds N` runs the first N
 //! (1,000 if nothing is said), `--clocks-beyond` with clocks that do not keep to their bound, `--calm` without
-//! faults.
+//! faults, `--nodes N` with so many nodes.
 
 use rungs_sim::{Clocks, Options, Outcome, Violation, run};
 use std::process::ExitCode;
 
 const SEEDS: u64 = 1_000;
-const USAGE: &str = "usage: cargo sim [--seed N | --seeds N] [--clocks-beyond] [--calm]";
+const USAGE: &str = "usage: cargo sim [--seed N | --seeds N] [--clocks-beyond] [--calm] [--nodes N]";
 
 struct Arguments {
     seeds: std::ops::Range<u64>,
     clocks: Clocks,
     has_faults: bool,
+    nodes: Option<usize>,
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
@@ -19,6 +20,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
         seeds: 0..SEEDS,
         clocks: Clocks::Within,
         has_faults: true,
+        nodes: None,
     };
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -28,6 +30,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
             }
             "--seeds" => arguments.seeds = 0..words.next()?.parse().ok()?,
             "--clocks-beyond" => arguments.clocks = Clocks::Beyond,
+            "--nodes" => arguments.nodes = Some(words.next()?.parse().ok()?),
             "--calm" => arguments.has_faults = false,
             _ => return None,
         }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
     for seed in arguments.seeds.clone() {
         let outcome: Outcome = run(Options {
             clocks,
+            nodes: arguments.nodes,
             has_faults: arguments.has_faults,
             keeps_log,
             ..Options::of(seed)

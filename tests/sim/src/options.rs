@@ -38,11 +38,16 @@ impl Sabotage {
     ];
 }
 
+/// Most nodes of a run.
+pub const MAX_NODES: usize = 128;
+
 /// A run.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Everything random follows from it.
     pub seed: u64,
+    /// How many nodes; three to five, by the seed, if nothing is said.
+    pub nodes: Option<usize>,
     /// How well clocks run.
     pub clocks: Clocks,
     /// Whether there are faults; without, only nodes that join, drain and leave.
@@ -58,6 +63,7 @@ impl Options {
     pub fn of(seed: u64) -> Self {
         Self {
             seed,
+            nodes: None,
             clocks: Clocks::Within,
             has_faults: true,
             sabotage: None,

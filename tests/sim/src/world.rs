@@ -8,7 +8,7 @@ use crate::clock::{BEYOND_PPM, Clock, WITHIN_PPM};
 use crate::faults::{self, CHAOS_MS, Fault};
 use crate::network::{Network, chance};
 use crate::node::Node;
-use crate::options::{Clocks, Options, Sabotage};
+use crate::options::{Clocks, MAX_NODES, Options, Sabotage};
 use crate::store::{Effect, MAX_LAG_MS, Store};
 use crate::witness::{Violation, Witness};
 use rand::{RngExt, SeedableRng};
@@ -22,10 +22,13 @@ use rungs_types::{Epoch, Incarnation, NodeId, NodeName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// At least; two for each node if there are many.
 const AGENTS: usize = 24;
 const PROBE_MS: u64 = 75_000;
 const END_MS: u64 = 85_000;
 const TICK_MS: u64 = 100;
+/// What nodes believe is compared this often.
+const CHECK_MS: u64 = 50;
 /// A client somewhere sends a message this often.
 const CLIENT_MS: u64 = 40;
 
@@ -126,6 +129,7 @@ pub(crate) enum Event {
         number: u64,
     },
     Client,
+    Check,
     Fault(Fault),
     Heal,
     Probe,
@@ -142,7 +146,7 @@ impl Event {
             | Self::LoadLate { node, boot, .. }
             | Self::Cycle { node, boot, .. } => Some((*node, Some(*boot))),
             Self::Packet { to, .. } => Some((*to, None)),
-            Self::StoreAsked { .. } | Self::Client | Self::Fault(_) | Self::Heal | Self::Probe => None,
+            Self::StoreAsked { .. } | Self::Client | Self::Check | Self::Fault(_) | Self::Heal | Self::Probe => None,
         }
     }
 }
@@ -212,7 +216,9 @@ pub fn run(options: Options) -> Outcome {
 impl World {
     fn new(options: Options) -> Self {
         let mut rng = Pcg64Mcg::seed_from_u64(options.seed);
-        let count = rng.random_range(3..=5);
+        let few = rng.random_range(3..=5);
+        let count = options.nodes.unwrap_or(few).clamp(3, MAX_NODES);
+        let agent_count = AGENTS.max(2 * count);
         let most_ppm = match options.clocks {
             Clocks::Within => WITHIN_PPM,
             Clocks::Beyond => BEYOND_PPM,
@@ -231,12 +237,12 @@ impl World {
             options,
             now_ms: 0,
             nodes,
-            agents: agents(AGENTS),
+            agents: agents(agent_count),
             witness: Witness::default(),
             activation_numbers: 0,
             voters: if count < 5 { 3 } else { 5 },
             network: Network::new(),
-            store: Store::new(AGENTS, options.sabotage),
+            store: Store::new(agent_count, options.sabotage),
             queue: BTreeMap::new(),
             events: 0,
             packets: 0,
@@ -250,6 +256,7 @@ impl World {
             world.after(at, Event::Fault(fault));
         }
         world.after(5_000, Event::Client);
+        world.after(0, Event::Check);
         world.after(CHAOS_MS.1, Event::Heal);
         world.after(PROBE_MS, Event::Probe);
         world
@@ -287,7 +294,6 @@ impl World {
         match event {
             Event::Tick { node, boot } => {
                 self.tell(node, Input::Tick);
-                self.check_owners();
                 self.after(TICK_MS, Event::Tick { node, boot });
             }
             Event::StoreAsked { node, boot, ask } => self.store_asked(node, boot, ask),
@@ -310,6 +316,7 @@ impl World {
                 node, agent, number, ..
             } => self.cycle(node, agent, number),
             Event::Client => self.client(),
+            Event::Check => self.check_owners(),
             Event::Fault(fault) => self.befall(fault),
             Event::Heal => self.heal(),
             Event::Probe => self.probe(),
@@ -328,6 +335,7 @@ impl World {
         for violation in found {
             self.witness.report(self.now_ms, violation);
         }
+        self.after(CHECK_MS, Event::Check);
     }
 
     /// Whether a node reaches a voter that reaches a majority.
@@ -479,7 +487,7 @@ impl World {
 
     fn client(&mut self) {
         let node = self.rng.random_range(0..self.nodes.len());
-        let agent = self.rng.random_range(0..AGENTS);
+        let agent = self.rng.random_range(0..self.agents.len());
         // A node that has read no map yet can only refuse.
         let machine = self.nodes[node].machine.as_ref();
         let is_ready = machine.is_some_and(|it| !it.is_over() && it.ownership().map().version().0 > 0);
@@ -572,7 +580,7 @@ impl World {
         // A node that was leaving when everything healed may have left since.
         let present: Vec<_> = (0..self.nodes.len()).filter(|index| self.is_present(*index)).collect();
         for node in present {
-            for agent in 0..AGENTS {
+            for agent in 0..self.agents.len() {
                 self.ask(node, agent, true);
             }
         }

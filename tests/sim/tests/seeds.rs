@@ -80,6 +80,17 @@ fn nodes_that_join_drain_and_leave_cost_no_message() {
 }
 
 #[test]
+fn thirty_nodes_do_as_three_do() {
+    let many = Options {
+        nodes: Some(30),
+        ..Options::of(1)
+    };
+    let outcome = run(many);
+    assert_eq!(wrong(std::slice::from_ref(&outcome), |_| false), Vec::<String>::new());
+    assert!(outcome.messages[0] > 2_000);
+}
+
+#[test]
 fn the_same_seed_gives_the_same_log() {
     let kept = |seed| Options {
         keeps_log: true,

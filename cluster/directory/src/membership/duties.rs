@@ -3,44 +3,39 @@
 //! Who is first in line does it at once; each of the others waits a little longer, and finds it done. The line is
 //! different for each version of the map, so that no node has all the work, and leaves out those that are suspect.
 
-use super::records::{MemberRow, MemberState, Need, Proposal, View, Write};
+use super::records::{MemberState, Need, Proposal, View, Write};
 use super::{Action, Kind, Membership, State, Time};
-use crate::placement::{MapVersion, planner};
+use crate::placement::planner;
 use rungs_mesh::role::Role;
 use rungs_types::NodeName;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What was looked at last, and when it was first seen to be so.
+/// What was looked at last, and since when it is so.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Duties {
-    seen: Option<Seen>,
+    view: Arc<View>,
+    dead: Vec<NodeName>,
     since: Time,
     /// Whether it was found that nothing is to be done.
     is_done: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Seen {
-    map: MapVersion,
-    members: BTreeMap<NodeName, MemberRow>,
-    pins: Arc<crate::placement::Pins>,
-    dead: Vec<NodeName>,
-}
-
 impl Duties {
     pub(super) fn begin_anew(&mut self) {
-        self.seen = None;
+        *self = Self::default();
     }
 
-    /// Whether this is as it was when it was looked at last.
-    fn note(&mut self, seen: Seen, now: Time) {
-        if self.seen.as_ref() != Some(&seen) {
-            *self = Self {
-                seen: Some(seen),
-                since: now,
-                is_done: false,
-            };
+    /// Keeps the time while nothing changed that a plan depends on.
+    fn look(&mut self, view: &Arc<View>, dead: Vec<NodeName>, now: Time) {
+        let is_same = Arc::ptr_eq(&self.view, view)
+            || (self.view.map.version() == view.map.version()
+                && self.view.pins == view.pins
+                && self.view.members == view.members);
+        self.view = Arc::clone(view);
+        if !is_same || self.dead != dead {
+            self.dead = dead;
+            self.since = now;
+            self.is_done = false;
         }
     }
 }
@@ -52,16 +47,11 @@ impl Membership {
             return;
         }
         let dead = self.ended(now);
-        let seen = Seen {
-            map: self.view.map.version(),
-            members: self.view.members.clone(),
-            pins: Arc::clone(&self.view.pins),
-            dead: dead.clone(),
-        };
-        self.duties.note(seen, now);
+        self.duties.look(&self.view, dead, now);
         if self.duties.is_done {
             return;
         }
+        let dead = self.duties.dead.clone();
         let Some(place) = self.place_in_line(&dead) else {
             return;
         };

@@ -6,7 +6,7 @@
 //!    become stale. What is done in the name of a shard carries its epoch, and a smaller one is refused.
 //! 3. A move in flight leaves the shard with its owner until the owner has handed it over ([`MapStep::Finish`]).
 
-use super::{MAX_MEMBERS, SHARDS, Shard};
+use super::{MAX_MEMBERS, Placement, SHARDS, Shard};
 use rungs_types::{Epoch, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -306,6 +306,16 @@ impl ShardMap {
             MapStep::Raise { .. } => entry.epoch = entry.epoch.next(),
         }
         Ok(())
+    }
+}
+
+impl Placement for ShardMap {
+    fn owner(&self, shard: Shard) -> Option<&NodeName> {
+        self.holding(shard).owner
+    }
+
+    fn members(&self) -> &[NodeName] {
+        self.nodes()
     }
 }
 
