@@ -50,8 +50,15 @@ fn plan(map: &ShardMap, candidates: &[Candidate]) -> (Plan, Duration) {
 }
 
 fn settled(nodes: usize) -> ShardMap {
-    let (plan, _) = plan(&ShardMap::default(), &candidates(nodes, 0));
-    ShardMap::default().apply(&plan.steps()).expect("a plan fits its map")
+    let candidates = candidates(nodes, 0);
+    let mut map = ShardMap::default();
+    loop {
+        let (plan, _) = plan(&map, &candidates);
+        if plan.is_empty() {
+            return map;
+        }
+        map = map.apply(&plan.steps()).expect("a plan fits its map");
+    }
 }
 
 /// How long a member takes to look at the whole state of the store once more.
@@ -121,7 +128,7 @@ fn main() {
         let (least, most) = loads(&map);
         println!(
             "{nodes:>5}  {bytes:>9}  {moves:>10}  {limit:>8.0}  {join_time:>9.1?}  {death_time:>10.1?}  {:>11}  {look:>6.0?}  {renewals:>8}  {least:.2}-{most:.2}",
-            death.moves.len(),
+            death.moves.len() + death.waiting,
         );
     }
     println!("{} agents of {AGENTS} in a shard", AGENTS / usize::from(SHARDS));

@@ -16,7 +16,7 @@
 //! 4. A message is sent on only by a newer map than the one that brought it, so it cannot circle. Mostly that is once.
 //! 5. A shard that is lost without a handover stops at once: whoever has it now has a higher epoch.
 
-use crate::placement::{Holding, MapStep, MapVersion, SHARDS, Shard, ShardMap};
+use crate::placement::{Holding, MAX_STEPS, MapStep, MapVersion, SHARDS, Shard, ShardMap};
 use rungs_types::{Epoch, NodeName};
 use std::sync::Arc;
 
@@ -116,6 +116,10 @@ struct Held {
 pub struct Ownership {
     node: NodeName,
     map: Arc<ShardMap>,
+    /// The first map that it followed with its lease.
+    base: Option<Arc<ShardMap>>,
+    /// Whether there may be something to write in the map.
+    has_changes: bool,
     /// By the shard's number.
     shards: Vec<Option<Held>>,
 }
@@ -126,6 +130,8 @@ impl Ownership {
         Self {
             node,
             map: Arc::default(),
+            base: None,
+            has_changes: false,
             shards: vec![None; usize::from(SHARDS)],
         }
     }
@@ -149,7 +155,9 @@ impl Ownership {
     /// Follows a map that is not older than the last; the node holds a lease.
     pub fn follow(&mut self, map: &Arc<ShardMap>) -> Vec<ShardAction> {
         self.learn(map);
+        let base = Arc::clone(self.base.get_or_insert_with(|| Arc::clone(map)));
         let mut actions = Vec::new();
+        self.has_changes = false;
         for (shard, Holding { owner, epoch, next }) in map.holdings() {
             let here = &mut self.shards[shard.index()];
             if owner != Some(&self.node) {
@@ -161,11 +169,18 @@ impl Ownership {
             match here {
                 Some(held) if held.epoch == epoch => {
                     actions.extend(held.follow(shard, next));
+                    self.has_changes |= held.phase == Phase::Released;
                     continue;
                 }
                 // Somebody began it again in this node's name.
                 Some(_) => actions.push(ShardAction::Pass { shard }),
                 None => {}
+            }
+            let then = base.holding(shard);
+            if then.owner == owner && then.epoch == epoch {
+                // From before this lease: it has to begin again first.
+                self.has_changes = true;
+                continue;
             }
             let mut held = Held {
                 epoch,
@@ -184,18 +199,36 @@ impl Ownership {
             && held.phase == Phase::Releasing
         {
             held.phase = Phase::Released;
+            self.has_changes = true;
         }
     }
 
-    /// What to write in the map: the end of every move whose shard is released.
-    pub fn finished(&self) -> Vec<MapStep> {
-        let is_released = |held: &Option<Held>| held.as_ref().is_some_and(|held| held.phase == Phase::Released);
-        let released = Shard::all().zip(&self.shards).filter(|(_, held)| is_released(held));
-        released.map(|(shard, _)| MapStep::Finish { shard }).collect()
+    /// What to write in the map, at most [`MAX_STEPS`] at a time: the end of every move whose shard is released; and for
+    /// each shard that this node had before it got its lease, that it begins again.
+    pub fn changes(&self) -> Vec<MapStep> {
+        let Some(base) = self.base.as_ref().filter(|_| self.has_changes) else {
+            return Vec::new();
+        };
+        let owned = Shard::all().zip(&self.shards);
+        let changes = owned.filter_map(|(shard, held)| match held {
+            Some(held) => (held.phase == Phase::Released).then_some(MapStep::Finish { shard }),
+            None if !self.is_stale(base, shard) => None,
+            // Nothing of it runs here, so nothing has to be finished.
+            None if self.map.holding(shard).next.is_some() => Some(MapStep::Finish { shard }),
+            None => Some(MapStep::Raise { shard }),
+        });
+        changes.take(MAX_STEPS).collect()
     }
 
-    /// All is stopped: the node has no lease any more.
+    /// Whether the node had the shard at this epoch before it got its lease.
+    fn is_stale(&self, base: &ShardMap, shard: Shard) -> bool {
+        let (then, now) = (base.holding(shard), self.map.holding(shard));
+        now.owner == Some(&self.node) && then.owner == now.owner && then.epoch == now.epoch
+    }
+
+    /// All is stopped: the node has no lease any more. What the next map says that it owns is what it had before.
     pub fn clear(&mut self) {
+        self.base = None;
         self.shards.fill(None);
     }
 

@@ -412,17 +412,17 @@ impl Membership {
         self.is_fresh && self.proposed.is_none()
     }
 
-    /// Writes the end of all moves whose shards are released.
+    /// Writes what only the owner of a shard may: that it is handed over, or begins again.
     fn finish(&mut self, now: Time, out: &mut Vec<Action>) {
         let steps = match self.decides() {
-            true => self.ownership.finished(),
+            true => self.ownership.changes(),
             false => return,
         };
         if steps.is_empty() {
             return;
         }
         let map = self.view.map.apply(&steps);
-        let map = map.expect("what is released is moving: the ownership follows this very map");
+        let map = map.expect("what a node has to change fits the map that it follows");
         let proposal = Proposal {
             needs: vec![Need::Map(self.view.map.version())],
             writes: vec![Write::Map(Arc::new(map))],

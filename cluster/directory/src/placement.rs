@@ -18,7 +18,7 @@ pub mod plan;
 pub mod planner;
 
 pub use candidate::{Candidate, Pins, Standing, Zone};
-pub use map::{Holding, MapError, MapStep, MapVersion, ShardMap};
+pub use map::{Holding, MAX_STEPS, MapError, MapStep, MapVersion, ShardMap};
 pub use plan::{Move, Plan, Reason};
 
 use rungs_types::{AgentId, NodeName};

@@ -16,8 +16,8 @@ pub enum Sabotage {
     NoFencing,
     /// The store takes effects at any epoch.
     NoEpochCheck,
-    /// The store forgets to raise epochs.
-    NoEpochRaise,
+    /// The store takes a map without comparing the version it was made from.
+    NoMapCompare,
     /// Agents go on while their shard is handed over.
     RunWhileReleasing,
     /// Packets that arrive twice are taken twice.
@@ -31,7 +31,7 @@ impl Sabotage {
     pub const ALL: [Self; 6] = [
         Self::NoFencing,
         Self::NoEpochCheck,
-        Self::NoEpochRaise,
+        Self::NoMapCompare,
         Self::RunWhileReleasing,
         Self::TakeTwice,
         Self::AckBeforeCommit,

@@ -27,11 +27,14 @@ struct Pair {
 
 impl Pair {
     fn new() -> Self {
-        Self {
+        let mut pair = Self {
             map: Arc::default(),
             a: Ownership::new(node("a")),
             b: Ownership::new(node("b")),
-        }
+        };
+        // Both got their leases when nobody owned anything.
+        assert_eq!(pair.seen(), [vec![], vec![]]);
+        pair
     }
 
     fn change(&mut self, step: MapStep) {
@@ -75,11 +78,11 @@ fn in_a_handover_every_message_has_a_way_at_each_step() {
     let (shard, to) = (shard(), node("b"));
     assert_eq!(pair.seen(), [vec![ShardAction::Hold { shard, to }], vec![]]);
     assert_eq!(pair.route(None), [Route::Hold, forward("a", 2)]);
-    assert_eq!(pair.a.finished(), []);
+    assert_eq!(pair.a.changes(), []);
     pair.a.released(shard);
     pair.b.released(shard);
     assert_eq!(
-        (pair.a.finished(), pair.b.finished()),
+        (pair.a.changes(), pair.b.changes()),
         (vec![MapStep::Finish { shard }], vec![])
     );
     assert_eq!(pair.route(None)[0], Route::Hold);
@@ -125,7 +128,7 @@ fn a_move_that_is_called_off_is_resumed_at_the_same_epoch() {
         };
         assert_eq!(pair.seen(), [vec![resume], vec![]]);
         assert_eq!(pair.route(None)[0], Route::Here(Epoch(1)));
-        assert_eq!(pair.a.finished(), []);
+        assert_eq!(pair.a.changes(), []);
     }
 }
 
@@ -158,9 +161,33 @@ fn without_a_lease_nothing_is_taken_and_nothing_runs() {
     pair.a.clear();
     assert_eq!((pair.a.phase(shard()), pair.a.route(arrival, false)), (None, refused));
     pair.a.learn(&pair.map);
-    assert_eq!(pair.a.phase(shard()), None);
-    // With a new lease it begins again, by the map of then.
-    pair.change(MapStep::Raise { shard: shard() });
-    assert_eq!(pair.seen()[0], [start(2)]);
-    assert_eq!(pair.a.phase(shard()), Some(&Phase::Owned));
+    assert_eq!((pair.a.phase(shard()), pair.a.changes()), (None, vec![]));
+}
+
+#[test]
+fn what_a_node_had_before_its_lease_begins_again_first() {
+    let shard = shard();
+    for is_moving in [false, true] {
+        let mut pair = Pair::new();
+        pair.change(give("a"));
+        pair.seen();
+        if is_moving {
+            pair.change(begin("b"));
+        }
+        pair.a.clear();
+        assert_eq!(pair.seen()[0], []);
+        let arrival = Arrival { shard, sent_by: None };
+        let refused = Route::Refuse(RouteError::NotServing(shard));
+        assert_eq!(pair.a.route(arrival, true), refused);
+        // Nothing of it runs, so if it is moving it is handed over as it is.
+        let change = match is_moving {
+            true => MapStep::Finish { shard },
+            false => MapStep::Raise { shard },
+        };
+        assert_eq!(pair.a.changes(), [change.clone()]);
+        pair.change(change);
+        let seen = pair.seen();
+        assert_eq!(seen[usize::from(is_moving)], [start(2)]);
+        assert_eq!((pair.a.changes(), pair.b.changes()), (vec![], vec![]));
+    }
 }

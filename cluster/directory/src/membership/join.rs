@@ -1,15 +1,13 @@
 //! Getting a lease: the first, one after a restart, and one after it was lost.
 //!
-//! Whatever the node still owns by the map gets a higher epoch in the same commit, so that everything that was sent in
-//! its name before is stale, wherever it waits.
+//! What the node still owns by the map does not start before it has a higher epoch, so that everything that was sent in its
+//! name before is stale, wherever it waits (see [`Ownership::changes`](crate::handover::Ownership::changes)).
 
 use super::lease::Lease;
 use super::records::{LeaseRow, MemberRow, MemberState, Need, Proposal, Write};
 use super::skew::Skew;
 use super::{Action, Kind, Membership, Notice, Predecessor, State, Time};
-use crate::placement::MapStep;
 use rungs_mesh::role::Role;
-use std::sync::Arc;
 
 impl Membership {
     pub(super) fn compare(&mut self, skew: Skew, out: &mut Vec<Action>) {
@@ -48,7 +46,7 @@ impl Membership {
         }
         let row = self.view.members.get(name);
         let renewal = lease.map_or(0, |row| row.renewal) + 1;
-        let mut proposal = Proposal {
+        let proposal = Proposal {
             needs: vec![
                 Need::Member(name.clone(), row.cloned()),
                 Need::Lease(name.clone(), lease.cloned()),
@@ -64,13 +62,6 @@ impl Membership {
                 }),
             ],
         };
-        let map = &self.view.map;
-        let raises: Vec<_> = map.owned_by(name).map(|shard| MapStep::Raise { shard }).collect();
-        if !raises.is_empty() {
-            let raised = map.apply(&raises).expect("what has an owner can begin again");
-            proposal.needs.push(Need::Map(map.version()));
-            proposal.writes.push(Write::Map(Arc::new(raised)));
-        }
         self.propose(now, Kind::Join { renewal }, proposal, out);
     }
 

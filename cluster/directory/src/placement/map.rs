@@ -21,6 +21,9 @@ impl fmt::Display for MapVersion {
     }
 }
 
+/// Most changes of shards in one version, so that a version is written in one small commit.
+pub const MAX_STEPS: usize = 256;
+
 /// No node: neither owner nor target of a move.
 const NOBODY: u16 = u16::MAX;
 
@@ -123,6 +126,12 @@ pub enum MapError {
     Unowned {
         /// The shard.
         shard: Shard,
+    },
+    /// More changes than one version may have.
+    #[error("{found} changes; a version has at most {MAX_STEPS}")]
+    TooManySteps {
+        /// How many.
+        found: usize,
     },
     /// More nodes than a map may name.
     #[error("{found} nodes; a map names at most {MAX_MEMBERS}")]
@@ -230,6 +239,9 @@ impl ShardMap {
 
     /// The next version, with these steps taken in order. All of them, or none.
     pub fn apply(&self, steps: &[MapStep]) -> Result<Self, MapError> {
+        if steps.len() > MAX_STEPS {
+            return Err(MapError::TooManySteps { found: steps.len() });
+        }
         let targets = steps.iter().filter_map(MapStep::to);
         let mut next = self.renumbered(self.nodes.iter().chain(targets).cloned().collect());
         for step in steps {
@@ -246,6 +258,13 @@ impl ShardMap {
         }
         next.version = MapVersion(self.version.0 + 1);
         Ok(next)
+    }
+
+    /// Every shard whose epoch this map raises over an earlier one, with both epochs: what the store has to fence.
+    pub fn raised_since<'a>(&'a self, earlier: &'a Self) -> impl Iterator<Item = (Shard, Epoch, Epoch)> + 'a {
+        let pairs = Shard::all().zip(earlier.entries.iter().zip(&self.entries));
+        let raised = pairs.filter(|(_, (before, after))| before.epoch < after.epoch);
+        raised.map(|(shard, (before, after))| (shard, before.epoch, after.epoch))
     }
 
     fn index_of(&self, node: &NodeName) -> Option<u16> {

@@ -1,6 +1,7 @@
 //! How a map follows its nodes: [`plan`], and [`rebalance`] when an operator asks.
 //!
-//! 1. What lost its owner gets one at once; all else is handed over, at most [`MAX_IN_FLIGHT`] at a time.
+//! 1. What lost its owner gets one at once, [`MAX_GIVEN`] in a version; all else is handed over, at most [`MAX_IN_FLIGHT`]
+//!    at a time.
 //! 2. Nothing moves between nodes that stay, unless an operator pins or asks for balance. A node that joins takes what it
 //!    wants more than the owner does, up to its ceiling; so at most 1.2/N of the shards move when a node joins N.
 //! 3. A ceiling is 1.2 times a node's share by weight (consistent hashing with bounded loads: Mirrokni, Thorup and
@@ -9,12 +10,16 @@
 //! The same map, nodes and pins give the same plan on every machine.
 
 use super::candidate::first_choice;
-use super::{Candidate, Holding, MapVersion, Move, Pins, Plan, Reason, SHARDS, Score, Shard, ShardMap, Standing};
+use super::{
+    Candidate, Holding, MAX_STEPS, MapVersion, Move, Pins, Plan, Reason, SHARDS, Score, Shard, ShardMap, Standing,
+};
 use rungs_types::NodeName;
 use std::collections::BTreeMap;
 
 /// Most shards that are being handed over at a time, in the whole cluster.
 pub const MAX_IN_FLIGHT: usize = 128;
+/// Most shards that get an owner at once in one version; the rest in the next.
+pub const MAX_GIVEN: usize = MAX_STEPS - MAX_IN_FLIGHT;
 
 /// A node may have this many tenths of its share.
 const CEILING_TENTHS: u64 = 12;
@@ -166,9 +171,8 @@ impl<'a> Planning<'a> {
             let (Some(owner), Some(next)) = (owner, next) else {
                 continue;
             };
-            if !self.receives(next) && self.keeper(shard).is_some() {
+            if !self.receives(next) && self.keeper(shard).is_some() && self.plan.cancelled.len() < MAX_IN_FLIGHT {
                 self.plan.cancelled.push(shard);
-                self.room += 1;
                 self.shift(Some(next), owner);
                 // What its owner should lose all the same moves elsewhere in the next plan.
             }
@@ -180,6 +184,10 @@ impl<'a> Planning<'a> {
         let map = self.map;
         for (shard, Holding { owner, next, .. }) in map.holdings() {
             if self.keeper(shard).is_some() {
+                continue;
+            }
+            if self.plan.moves.len() == MAX_GIVEN {
+                self.plan.waiting += usize::from(!self.ceilings.is_empty());
                 continue;
             }
             let expected = next.filter(|next| self.receives(next));

@@ -1,6 +1,6 @@
 use super::*;
 use crate::placement::{Candidate, Pins, Standing, Zone};
-use crate::placement::{MapStep, planner};
+use crate::placement::{MAX_STEPS, MapStep, planner};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
@@ -13,8 +13,14 @@ fn map_of(nodes: usize) -> ShardMap {
             standing: Standing::Live,
         })
         .collect();
-    let plan = planner::plan(&ShardMap::default(), &candidates, &Pins::default());
-    ShardMap::default().apply(&plan.steps()).unwrap()
+    let mut map = ShardMap::default();
+    loop {
+        let plan = planner::plan(&map, &candidates, &Pins::default());
+        if plan.is_empty() {
+            return map;
+        }
+        map = map.apply(&plan.steps()).unwrap();
+    }
 }
 
 /// Raises the epoch of every shard by its number below `spread`, and begins some moves.
@@ -27,7 +33,8 @@ fn aged(map: ShardMap, spread: u16) -> ShardMap {
             steps.push(MapStep::Begin { shard, to });
         }
     }
-    map.apply(&steps).unwrap()
+    let parts = steps.chunks(MAX_STEPS);
+    parts.fold(map, |map, steps| map.apply(steps).unwrap())
 }
 
 #[test]

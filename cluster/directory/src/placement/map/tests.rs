@@ -39,6 +39,8 @@ fn a_shard_goes_through_a_move_with_one_owner_at_each_version() {
     assert_eq!(holding(&map, 7), (Some("a"), 2, None));
     let map = map.apply(&[MapStep::Raise { shard: s }]).unwrap();
     assert_eq!(holding(&map, 7), (Some("a"), 3, None));
+    let raised: Vec<_> = map.raised_since(&cancelled).collect();
+    assert_eq!(raised, [(s, Epoch(1), Epoch(3))]);
     assert_eq!((map.version(), map.nodes()), (MapVersion(4), [node("a")].as_slice()));
     assert_eq!(map.owned_by(&node("a")).collect::<Vec<_>>(), [s]);
 }
@@ -82,8 +84,13 @@ fn a_map_names_a_bounded_number_of_nodes() {
         to: node(&format!("n{index}")),
     };
     let full: Vec<_> = (0..MAX_MEMBERS as u16).map(give).collect();
-    let map = ShardMap::default().apply(&full).unwrap();
+    let mut map = ShardMap::default();
+    for part in full.chunks(MAX_STEPS) {
+        map = map.apply(part).unwrap();
+    }
     assert_eq!(map.nodes().len(), MAX_MEMBERS);
+    let found = MAX_MEMBERS;
+    assert_eq!(ShardMap::default().apply(&full), Err(MapError::TooManySteps { found }));
     let one_more = map.apply(&[give(MAX_MEMBERS as u16)]);
     assert_eq!(one_more, Err(MapError::TooManyNodes { found: MAX_MEMBERS + 1 }));
     let instead = MapStep::Give {

@@ -80,10 +80,11 @@ fn what_a_dead_node_had_gets_owners_at_once_and_nothing_else_moves() {
     let candidates = live(&["n1", "n2", "n3"]);
     let map = settled(&candidates);
     let had: Vec<_> = map.owned_by(&node("n2")).collect();
-    let plan = plan(&map, &live(&["n1", "n3"]), &Pins::default());
-    assert!(plan.moves.iter().all(|it| it.reason == Reason::OwnerGone));
-    assert_eq!(plan.moves.iter().map(|it| it.shard).collect::<Vec<_>>(), had);
-    let after = map.apply(&plan.steps()).unwrap();
+    let first = plan(&map, &live(&["n1", "n3"]), &Pins::default());
+    assert_eq!((first.moves.len(), first.waiting), (MAX_GIVEN, had.len() - MAX_GIVEN));
+    let (after, moves) = settle(map.clone(), &live(&["n1", "n3"]), &Pins::default());
+    assert!(moves.iter().all(|it| it.reason == Reason::OwnerGone));
+    assert_eq!(moves.iter().map(|it| it.shard).collect::<Vec<_>>(), had);
     assert_eq!((after.moving(), after.names(&node("n2"))), (0, false));
     let raised = |shard: Shard| after.holding(shard).epoch == map.holding(shard).epoch.next();
     assert!(Shard::all().all(|shard| raised(shard) == had.contains(&shard)));
@@ -135,12 +136,12 @@ fn a_move_to_a_node_that_dies_is_cancelled_and_one_from_it_is_completed() {
             .iter()
             .all(|it| after.holding(it.shard).epoch == map.holding(it.shard).epoch)
     );
-    assert!(!after.names(&node("n1")));
+    assert!(after.holdings().all(|(_, holding)| holding.next != Some(&node("n1"))));
     // The owner dies: the target gets it, though another node may want it more.
     let left: Vec<_> = candidates.iter().filter(|it| it.node != node("n3")).cloned().collect();
     let plan_2 = plan(&moving, &left, &Pins::default());
     assert!(plan_2.cancelled.is_empty());
-    for it in &begun.moves {
+    for it in begun.moves.iter().take(10) {
         let given = plan_2.moves.iter().find(|given| given.shard == it.shard).unwrap();
         assert_eq!((&given.to, given.reason), (&it.to, Reason::OwnerGone));
     }
