@@ -38,6 +38,9 @@ use std::time::Duration;
 /// How often at least a node has to be told that time passed.
 pub const MAX_TICK: Duration = Duration::from_millis(100);
 
+/// How soon at the earliest the store is read again after it did not show yet what it was read for.
+pub const MIN_READ_GAP: Duration = Duration::from_millis(50);
+
 /// Names a proposal in its answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
@@ -204,6 +207,7 @@ pub struct Membership {
     tickets: Ticket,
     reading: Option<Time>,
     read_at: Time,
+    read_not_before: Time,
     clock_at: Time,
     /// Until then what it had may still be stopping; it does not begin again before.
     stopped_at: Time,
@@ -234,6 +238,7 @@ impl Membership {
             tickets: Ticket::default(),
             reading: None,
             read_at: Time::default(),
+            read_not_before: Time::default(),
             clock_at: Time::default(),
             stopped_at: Time::default(),
             duties: duties::Duties::default(),
@@ -317,7 +322,8 @@ impl Membership {
             }
         }
         let asked = self.view.map.version() < self.newest || !self.is_fresh || !self.knows_lease;
-        if self.reading.is_none() && (asked || now >= self.read_at) {
+        let is_due = (asked && now >= self.read_not_before) || now >= self.read_at;
+        if self.reading.is_none() && is_due {
             self.reading = Some(now);
             out.push(Action::Read);
         }
@@ -326,8 +332,11 @@ impl Membership {
     fn see(&mut self, now: Time, view: Arc<View>, out: &mut Vec<Action>) {
         self.reading = None;
         self.read_at = now.after(self.timing.read);
-        if view.revision < self.floor || view.revision < self.view.revision {
-            // Old news; the next read is due at once if something waits for it.
+        let is_old = view.revision < self.floor || view.revision < self.view.revision;
+        if is_old || view.map.version() < self.newest {
+            self.read_not_before = now.after(MIN_READ_GAP);
+        }
+        if is_old {
             return;
         }
         self.is_fresh = true;

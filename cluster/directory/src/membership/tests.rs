@@ -402,9 +402,24 @@ fn nothing_older_than_its_own_commit_is_acted_by() {
         },
     );
     assert_eq!(joined, [Action::Say(Notice::Serving), Action::Read]);
-    // A replica that is behind: as if the node had no lease.
-    assert_eq!(machine.step(Time(20), Input::Seen(Arc::default())), [Action::Read]);
-    assert!(machine.acts(Time(20)));
-    let seen = machine.step(Time(30), Input::Seen(Arc::new(world.store)));
+    // A replica that is behind: as if the node had no lease. It is asked again, but not at once.
+    assert_eq!(machine.step(Time(20), Input::Seen(Arc::default())), []);
+    assert_eq!(machine.step(Time(69), Input::Tick), []);
+    assert_eq!(machine.step(Time(70), Input::Tick), [Action::Read]);
+    assert!(machine.acts(Time(70)));
+    let seen = machine.step(Time(80), Input::Seen(Arc::new(world.store)));
     assert!(matches!(seen[..], [Action::Propose { .. }]), "{seen:?}");
+}
+
+#[test]
+fn a_map_that_others_have_is_read_for_at_a_bounded_rate() {
+    let mut world = World::new(&["n1"]);
+    world.run(2_000);
+    let reads = |world: &World| world.nodes[0].done.iter().filter(|(_, it)| *it == Action::Read).count();
+    let before = reads(&world);
+    // Nobody has it: a node that is wrong, or lies.
+    world.tell(0, Input::NewerMap(MapVersion(1_000_000)));
+    world.run(1_000);
+    let most = 1_000 / MIN_READ_GAP.as_millis() as usize + 2;
+    assert!((2..=most).contains(&(reads(&world) - before)));
 }
