@@ -22,6 +22,7 @@ pub use map::{Holding, MAX_STEPS, MapError, MapStep, MapVersion, ShardMap};
 pub use plan::{Move, Plan, Reason};
 
 use rungs_types::{AgentId, NodeName};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Number of shards.
@@ -32,8 +33,28 @@ pub const MAX_WEIGHT: u32 = 1 << 16;
 pub const MAX_MEMBERS: usize = 1024;
 
 /// One of [`SHARDS`] parts of all agents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
 pub struct Shard(u16);
+
+/// A number is no shard's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is no shard; expected less than {SHARDS}")]
+pub struct ShardError(u16);
+
+impl TryFrom<u16> for Shard {
+    type Error = ShardError;
+
+    fn try_from(number: u16) -> Result<Self, ShardError> {
+        Self::new(number).ok_or(ShardError(number))
+    }
+}
+
+impl From<Shard> for u16 {
+    fn from(shard: Shard) -> Self {
+        shard.0
+    }
+}
 
 impl Shard {
     /// The shard of an agent.

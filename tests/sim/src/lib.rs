@@ -12,8 +12,10 @@
 //! Start reading at [`world`]; a node's glue is in [`node`], what must hold in [`witness`].
 
 pub mod agents;
+mod befall;
 pub mod clock;
 pub mod faults;
+mod judge;
 pub mod network;
 pub mod node;
 pub mod options;
@@ -21,6 +23,7 @@ pub mod store;
 pub mod witness;
 pub mod world;
 
+pub use judge::Outcome;
 pub use options::{Clocks, Options, Sabotage};
 pub use witness::Violation;
-pub use world::{Outcome, run};
+pub use world::run;

@@ -3,6 +3,7 @@
 //! 0 to 15 s: nodes start and share the shards. To 45 s: faults. Then everything works again, and what was killed is
 //! started; at 75 s every node asks every agent, and at 85 s the witness says what it thinks.
 
+use crate::Outcome;
 use crate::agents::{Agent, Message, Reply, agents};
 use crate::clock::{BEYOND_PPM, Clock, WITHIN_PPM};
 use crate::faults::{self, CHAOS_MS, Fault};
@@ -13,12 +14,8 @@ use crate::store::{Effect, MAX_LAG_MS, Store};
 use crate::witness::{Violation, Witness};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use rungs_directory::membership::operate;
-use rungs_directory::membership::{
-    Answer, Identity, Input, MemberState, Membership, Predecessor, Proposal, Ticket, Timing, View, Write,
-};
-use rungs_directory::placement::Zone;
-use rungs_types::{Epoch, Incarnation, NodeId, NodeName};
+use rungs_directory::membership::{Answer, Input, Proposal, Ticket, View, Write};
+use rungs_types::{Epoch, NodeName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -152,30 +149,11 @@ impl Event {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Asked {
-    agent: usize,
-    origin: (usize, u64),
-    reply: Option<Reply>,
-    is_probe: bool,
-}
-
-/// What a run came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// What must not be, and when in ms.
-    pub violations: Vec<(u64, Violation)>,
-    /// Messages by what their sender heard: done, refused, unknown, nothing.
-    pub messages: [usize; 4],
-    /// Versions of the map.
-    pub maps: u64,
-    /// Times that a node stopped itself.
-    pub fenced: usize,
-    /// Effects on the world outside.
-    pub outside: u64,
-    /// A hash of the log.
-    pub log_hash: u64,
-    /// The log, if it was to be kept.
-    pub log: Vec<String>,
+pub(crate) struct Asked {
+    pub(crate) agent: usize,
+    pub(crate) origin: (usize, u64),
+    pub(crate) reply: Option<Reply>,
+    pub(crate) is_probe: bool,
 }
 
 /// See the module.
@@ -189,15 +167,15 @@ pub struct World {
     pub(crate) witness: Witness,
     pub(crate) activation_numbers: u64,
     voters: usize,
-    network: Network,
-    store: Store,
+    pub(crate) network: Network,
+    pub(crate) store: Store,
     queue: BTreeMap<(u64, u64), Event>,
     events: u64,
     packets: u64,
-    messages: BTreeMap<u64, Asked>,
-    fenced: usize,
-    log_hash: u64,
-    log: Vec<String>,
+    pub(crate) messages: BTreeMap<u64, Asked>,
+    pub(crate) fenced: usize,
+    pub(crate) log_hash: u64,
+    pub(crate) log: Vec<String>,
 }
 
 /// Runs a seed.
@@ -408,7 +386,7 @@ impl World {
     }
 
     /// Tells those who watch the store, unless only a lease was renewed.
-    fn committed(&mut self, by: usize, proposal: &Proposal, answer: Answer) {
+    pub(crate) fn committed(&mut self, by: usize, proposal: &Proposal, answer: Answer) {
         let is_renewal = proposal.writes.iter().all(|write| matches!(write, Write::Lease(_)));
         if is_renewal || !matches!(answer, Answer::Committed(_)) {
             return;
@@ -499,83 +477,6 @@ impl World {
         }
     }
 
-    fn start(&mut self, index: usize, knows: bool) {
-        let is_over = self.nodes[index].machine.as_ref().is_some_and(Membership::is_over);
-        if self.nodes[index].boot.is_some() && !is_over {
-            return;
-        }
-        let identity = Identity {
-            node: NodeId {
-                name: self.nodes[index].name.clone(),
-                incarnation: Incarnation(self.now_ms + 1),
-            },
-            role: rungs_directory::membership::Role::Voter,
-            zone: Zone::default(),
-            weight: 1,
-        };
-        let predecessor = match knows {
-            true => Predecessor::Ended,
-            false => Predecessor::Unknown,
-        };
-        let machine = Membership::new(identity, Timing::DEFAULT, predecessor);
-        self.nodes[index].restart(Some(machine.expect("the times of a cluster are right")));
-        let boot = self.nodes[index].boots;
-        self.after(0, Event::Tick { node: index, boot });
-    }
-
-    fn befall(&mut self, fault: Fault) {
-        self.log(|| format!("{fault:?}"));
-        let count = self.nodes.len();
-        match fault {
-            Fault::Split(group, on) => {
-                let side = |index: usize| group >> index & 1;
-                for (a, b) in (0..count).flat_map(|a| (0..count).map(move |b| (a, b))) {
-                    if side(a) != side(b) {
-                        self.network.block(a, b, on);
-                    }
-                }
-            }
-            Fault::OneWay(from, to, on) => self.network.block(from, to, on),
-            Fault::Slow(node, on) => self.network.slow(node, on),
-            Fault::Noise(loss, double, late) => {
-                self.network.loss_percent = loss;
-                self.network.double_percent = double;
-                self.network.late_percent = late;
-            }
-            Fault::Crash(node) => self.nodes[node].restart(None),
-            Fault::Start(node, knows) => self.start(node, knows),
-            Fault::Pause(node, ms) => self.nodes[node].paused_until_ms = self.now_ms + ms,
-            Fault::Leave(node) => self.tell(node, Input::Leave),
-            Fault::Drain(node, on) => {
-                let name = self.nodes[node].name.clone();
-                let proposal = match on {
-                    true => operate::drain(&self.store.view, &name),
-                    false => operate::undrain(&self.store.view, &name),
-                };
-                if let Ok(proposal) = proposal {
-                    let answer = self.store.propose(self.now_ms, &proposal, &mut self.witness);
-                    self.committed(node, &proposal, answer);
-                }
-            }
-        }
-    }
-
-    fn heal(&mut self) {
-        self.log(|| "everything works again".to_owned());
-        self.network.heal();
-        for index in 0..self.nodes.len() {
-            self.nodes[index].paused_until_ms = 0;
-            self.start(index, true);
-            let is_draining = {
-                let row = self.store.view.members.get(&self.nodes[index].name);
-                row.is_some_and(|row| row.state == MemberState::Draining)
-            };
-            if is_draining {
-                self.befall(Fault::Drain(index, false));
-            }
-        }
-    }
-
     fn probe(&mut self) {
         // A node that was leaving when everything healed may have left since.
         let present: Vec<_> = (0..self.nodes.len()).filter(|index| self.is_present(*index)).collect();
@@ -586,54 +487,8 @@ impl World {
         }
     }
 
-    fn is_present(&self, index: usize) -> bool {
+    pub(crate) fn is_present(&self, index: usize) -> bool {
         let node = &self.nodes[index];
         node.boot.is_some() && node.machine.as_ref().is_some_and(|machine| !machine.is_over())
-    }
-
-    fn judge(mut self) -> Outcome {
-        let now_ms = self.now_ms;
-        let mut counts = [0; 4];
-        for asked in self.messages.values() {
-            let heard = match asked.reply {
-                Some(Reply::Done) => 0,
-                Some(Reply::Refused) => 1,
-                Some(Reply::Unknown) => 2,
-                None => 3,
-            };
-            counts[heard] += 1;
-            if asked.is_probe && asked.reply != Some(Reply::Done) {
-                self.witness
-                    .report(now_ms, Violation::Stuck(asked.agent, asked.origin.0));
-            }
-        }
-        self.witness.check_acknowledged(now_ms, &self.store.agents);
-        let view = Arc::clone(&self.store.view);
-        if view.map.moving() > 0 {
-            let text = format!("{} shards are moving", view.map.moving());
-            self.witness.report(now_ms, Violation::Unsettled(text));
-        }
-        for index in 0..self.nodes.len() {
-            let node = &self.nodes[index];
-            let serves = node
-                .machine
-                .as_ref()
-                .is_some_and(|machine| machine.acts(node.time(now_ms)));
-            let state = view.members.get(&node.name).map(|row| row.state);
-            let is_settled = serves && state == Some(MemberState::Live);
-            if self.is_present(index) && !is_settled {
-                let text = format!("{} is {state:?}, serves: {serves}", node.name);
-                self.witness.report(now_ms, Violation::Unsettled(text));
-            }
-        }
-        Outcome {
-            violations: self.witness.violations,
-            messages: counts,
-            maps: view.map.version().0,
-            fenced: self.fenced,
-            outside: self.witness.outside,
-            log_hash: self.log_hash,
-            log: self.log,
-        }
     }
 }

@@ -184,7 +184,7 @@ fn what_a_node_had_before_its_lease_begins_again_first() {
             true => MapStep::Finish { shard },
             false => MapStep::Raise { shard },
         };
-        assert_eq!(pair.a.changes(), [change.clone()]);
+        assert_eq!(pair.a.changes(), std::slice::from_ref(&change));
         pair.change(change);
         let seen = pair.seen();
         assert_eq!(seen[usize::from(is_moving)], [start(2)]);

@@ -2,17 +2,20 @@
 //! everything or nothing.
 //!
 //! [`View::commit`] says what a proposal means. A store does the same with its own tables; simulations and tests use it as
-//! their store.
+//! their store. Rows, and the pins, encode with `rungs_host::codec`; the map has an encoding of its own
+//! ([`crate::placement::encoding`]). What a new map raises is to be fenced in the same commit
+//! ([`ShardMap::raised_since`]).
 
 use crate::placement::{Candidate, MapVersion, Pins, ShardMap, Standing, Zone};
 use rungs_mesh::role::Role;
 use rungs_types::{NodeId, NodeName};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 /// What became of a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum MemberState {
     /// Is being given its share of the shards.
     Joining,
@@ -46,7 +49,7 @@ impl fmt::Display for MemberState {
 }
 
 /// What a node says of itself when it joins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Its name and incarnation.
     pub node: NodeId,
@@ -59,7 +62,7 @@ pub struct Identity {
 }
 
 /// A member, in the table of members by its node's name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberRow {
     /// Who it is.
     pub identity: Identity,
@@ -68,7 +71,7 @@ pub struct MemberRow {
 }
 
 /// A lease, in the table of leases by its holder's name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LeaseRow {
     /// Who holds it.
     pub holder: NodeId,
@@ -187,5 +190,65 @@ impl View {
             })
         })
         .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::placement::Shard;
+    use rungs_host::codec::{CodecError, decode, encode};
+    use rungs_types::Incarnation;
+
+    #[test]
+    fn rows_come_back_from_their_bytes() {
+        let node: NodeId = "n1~7".parse().unwrap();
+        let member = MemberRow {
+            identity: Identity {
+                node: node.clone(),
+                role: Role::Member,
+                zone: Zone::new("eu-1/a").unwrap(),
+                weight: 3,
+            },
+            state: MemberState::Draining,
+        };
+        assert_eq!(decode(&encode(&member).unwrap()), Ok(member));
+        let lease = LeaseRow {
+            holder: node.clone(),
+            renewal: 9,
+        };
+        assert_eq!(decode(&encode(&lease).unwrap()), Ok(lease));
+        let mut pins = Pins::default();
+        pins.pin(Shard::new(4_095).unwrap(), node.name).unwrap();
+        assert_eq!(decode(&encode(&pins).unwrap()), Ok(pins));
+    }
+
+    #[test]
+    fn bytes_that_name_what_cannot_be_are_refused() {
+        let pins = encode(&BTreeMap::from([(4_096_u16, "n1")])).unwrap();
+        assert!(matches!(decode::<Pins>(&pins), Err(CodecError::Malformed { .. })));
+        let zone = encode(&"a b").unwrap();
+        assert!(matches!(decode::<Zone>(&zone), Err(CodecError::Malformed { .. })));
+    }
+
+    #[test]
+    fn a_proposal_is_made_true_as_a_whole_or_not_at_all() {
+        let holder = NodeId {
+            name: NodeName::new("n1").unwrap(),
+            incarnation: Incarnation(1),
+        };
+        let name = holder.name.clone();
+        let row = LeaseRow { holder, renewal: 1 };
+        let mut proposal = Proposal {
+            needs: vec![Need::Lease(name.clone(), None), Need::Map(MapVersion(1))],
+            writes: vec![Write::Lease(row.clone())],
+        };
+        let empty = View::default();
+        assert_eq!(empty.commit(&proposal), None);
+        proposal.needs.pop();
+        let after = empty.commit(&proposal).unwrap();
+        assert_eq!((after.revision, after.leases.get(&name)), (Revision(1), Some(&row)));
+        // The same again, as a doubled request would.
+        assert_eq!(after.commit(&proposal), None);
     }
 }

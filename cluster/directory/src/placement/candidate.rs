@@ -2,6 +2,7 @@
 
 use super::{MAX_WEIGHT, Score, Shard};
 use rungs_types::{AgentId, NodeName};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use std::sync::Arc;
 pub const MAX_ZONE_BYTES: usize = 63;
 
 /// What fails together: a rack, a room, a data centre's zone. Nodes without one share the zone `default`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Zone(Arc<str>);
 
 /// A zone's name is empty, too long, or has something other than visible ASCII.
@@ -23,6 +25,20 @@ impl Zone {
     pub fn new(text: &str) -> Result<Self, ZoneError> {
         let fits = (1..=MAX_ZONE_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
         fits.then(|| Self(text.into())).ok_or(ZoneError)
+    }
+}
+
+impl TryFrom<String> for Zone {
+    type Error = ZoneError;
+
+    fn try_from(text: String) -> Result<Self, ZoneError> {
+        Self::new(&text)
+    }
+}
+
+impl From<Zone> for String {
+    fn from(zone: Zone) -> Self {
+        zone.0.as_ref().to_owned()
     }
 }
 
@@ -110,7 +126,7 @@ pub struct PinConflict {
 }
 
 /// Shards that operators keep on a node. While that node may not get shards, the pin waits.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pins(BTreeMap<Shard, NodeName>);
 
 impl Pins {
