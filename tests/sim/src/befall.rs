@@ -1,6 +1,7 @@
 //! Faults, carried out; and their end.
 
 use crate::faults::Fault;
+use crate::options::Clocks;
 use crate::world::{Event, World};
 use rungs_directory::membership::{Identity, Input, MemberState, Membership, Predecessor, Role, Timing, operate};
 use rungs_directory::placement::Zone;
@@ -52,7 +53,7 @@ impl World {
             }
             Fault::Crash(node) => self.nodes[node].restart(None),
             Fault::Start(node, knows) => self.start(node, knows),
-            Fault::Pause(node, ms) => self.nodes[node].paused_until_ms = self.now_ms + ms,
+            Fault::Pause(node, ms) => self.pause(node, ms),
             Fault::Leave(node) => self.tell(node, Input::Leave),
             Fault::Drain(node, on) => {
                 let name = self.nodes[node].name.clone();
@@ -68,11 +69,31 @@ impl World {
         }
     }
 
+    /// A process stands still. Beyond the bound so does its clock, as on a machine that sleeps and counts no sleep.
+    fn pause(&mut self, index: usize, ms: u64) {
+        let node = &mut self.nodes[index];
+        if node.boot.is_none() || node.paused_until_ms > self.now_ms {
+            return;
+        }
+        node.paused_until_ms = self.now_ms + ms;
+        if self.options.clocks == Clocks::Beyond {
+            node.clock.lost_ms += ms;
+        }
+    }
+
+    fn resume(&mut self, index: usize) {
+        let node = &mut self.nodes[index];
+        let left_ms = node.paused_until_ms.saturating_sub(self.now_ms);
+        node.paused_until_ms = 0;
+        // What it did not sleep it has not lost.
+        node.clock.lost_ms = node.clock.lost_ms.saturating_sub(left_ms);
+    }
+
     pub(crate) fn heal(&mut self) {
         self.log(|| "everything works again".to_owned());
         self.network.heal();
         for index in 0..self.nodes.len() {
-            self.nodes[index].paused_until_ms = 0;
+            self.resume(index);
             self.start(index, true);
             let is_draining = {
                 let row = self.store.view.members.get(&self.nodes[index].name);

@@ -1,4 +1,5 @@
-//! A node's steady clock: it begins anywhere, and runs a little too fast or too slow.
+//! A node's steady clock: it begins anywhere, and runs a little too fast or too slow. Beyond the bound it also stands still
+//! at times.
 
 use rungs_directory::membership::Time;
 
@@ -14,12 +15,14 @@ pub struct Clock {
     pub offset_ms: u64,
     /// How much too fast it runs.
     pub drift_ppm: i64,
+    /// How long it stood still so far.
+    pub lost_ms: u64,
 }
 
 impl Clock {
     /// What it shows.
     pub fn read(&self, now_ms: u64) -> Time {
         let gained = now_ms as i64 * self.drift_ppm / 1_000_000;
-        Time((self.offset_ms as i64 + now_ms as i64 + gained) as u64)
+        Time((self.offset_ms as i64 + now_ms as i64 + gained - self.lost_ms as i64) as u64)
     }
 }

@@ -5,7 +5,7 @@
 pub enum Clocks {
     /// Two of them drift apart by at most the bound within a lease.
     Within,
-    /// Far beyond it: some run a third too slow or too fast.
+    /// Far beyond it: some run a third too slow or too fast, and all stand still while their process does.
     Beyond,
 }
 

@@ -204,8 +204,9 @@ impl World {
         let nodes = (0..count).map(|index| {
             let name = NodeName::new(&format!("n{}", index + 1)).expect("a letter and a digit");
             let clock = Clock {
-                offset_ms: rng.random_range(0..1_000_000),
+                offset_ms: rng.random_range(1_000_000..2_000_000),
                 drift_ppm: rng.random_range(-most_ppm..=most_ppm),
+                lost_ms: 0,
             };
             Node::new(name, clock)
         });
