@@ -4,10 +4,26 @@
 //! each shard to the configured member with the best score (weighted rendezvous hashing): every node computes the same
 //! map from the same members, and a change of members moves only what must move.
 //!
+//! A placement that changes is a [`ShardMap`]: it begins as that static map would, changes by a [`Plan`], and moves no
+//! more than it must. Start reading at [`map`], then [`planner`].
+//!
 //! The hash is FNV-1a (64 bits) with the finalizer of SplitMix64, and scores are whole numbers, so that the map is the
 //! same on every machine and in every build. Changing any of it moves agents: it is a change of the protocol.
 
+mod bits;
+pub mod candidate;
+pub mod encoding;
+pub mod map;
+pub mod plan;
+pub mod planner;
+
+pub use candidate::{Candidate, Pins, Standing, Zone};
+pub use map::{Holding, MAX_STEPS, MapError, MapStep, MapVersion, ShardMap};
+pub use plan::{Move, Plan, Reason};
+
 use rungs_types::{AgentId, NodeName};
+use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Number of shards.
 pub const SHARDS: u16 = 4096;
@@ -17,8 +33,28 @@ pub const MAX_WEIGHT: u32 = 1 << 16;
 pub const MAX_MEMBERS: usize = 1024;
 
 /// One of [`SHARDS`] parts of all agents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
 pub struct Shard(u16);
+
+/// A number is no shard's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is no shard; expected less than {SHARDS}")]
+pub struct ShardError(u16);
+
+impl TryFrom<u16> for Shard {
+    type Error = ShardError;
+
+    fn try_from(number: u16) -> Result<Self, ShardError> {
+        Self::new(number).ok_or(ShardError(number))
+    }
+}
+
+impl From<Shard> for u16 {
+    fn from(shard: Shard) -> Self {
+        shard.0
+    }
+}
 
 impl Shard {
     /// The shard of an agent.
@@ -37,9 +73,25 @@ impl Shard {
         (0..SHARDS).map(Self)
     }
 
+    /// The shard of a number below [`SHARDS`].
+    pub fn new(number: u16) -> Option<Self> {
+        (number < SHARDS).then_some(Self(number))
+    }
+
     /// Its number, below [`SHARDS`].
     pub fn number(self) -> u16 {
         self.0
+    }
+
+    /// Its place in a table of all shards.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s{}", self.0)
     }
 }
 
@@ -152,26 +204,47 @@ impl Placement for StaticPlacement {
     }
 }
 
-/// The member with the smallest cost for a shard: -log2(u) / weight, where u in (0, 1] is the hash of shard and name.
-/// Ties go to the first name.
-fn best(members: &[Member], shard: Shard) -> u16 {
-    let cost = |member: &Member| {
+/// How much a member wants a shard: the smaller -log2(u) / weight, the more, where u in (0, 1] is the hash of shard and
+/// name.
+#[derive(Debug, Clone, Copy)]
+struct Score {
+    hash: u64,
+    /// The member's weight, 1 to [`MAX_WEIGHT`].
+    weight: u32,
+}
+
+impl Score {
+    fn of(node: &NodeName, weight: u32, shard: Shard) -> Self {
         let hash = Hash::default()
             .with(&shard.0.to_le_bytes())
-            .with(member.node.as_str().as_bytes())
+            .with(node.as_str().as_bytes())
             .finish();
-        minus_log2(hash)
-    };
-    let mut best = 0;
-    let mut least = cost(&members[0]);
+        Self { hash, weight }
+    }
+
+    /// Whether this member wants the shard more: its cost by its weight is smaller, compared without dividing. A tie is no
+    /// win.
+    fn beats(self, other: Score) -> bool {
+        // No logarithm is needed where the hashes say it: they fall as it rises.
+        if self.weight <= other.weight && self.hash <= other.hash {
+            return false;
+        }
+        let (cost, others) = (minus_log2(self.hash), minus_log2(other.hash));
+        u128::from(cost) * u128::from(other.weight) < u128::from(others) * u128::from(self.weight)
+    }
+}
+
+/// The member that wants a shard most. Ties go to the first name.
+fn best(members: &[Member], shard: Shard) -> u16 {
+    let score = |member: &Member| Score::of(&member.node, member.weight, shard);
+    let mut best = (0, score(&members[0]));
     for (index, member) in members.iter().enumerate().skip(1) {
-        let candidate = cost(member);
-        // candidate / weight < least / weight of the best, without dividing.
-        if u128::from(candidate) * u128::from(members[best].weight) < u128::from(least) * u128::from(member.weight) {
-            (best, least) = (index, candidate);
+        let candidate = score(member);
+        if candidate.beats(best.1) {
+            best = (index, candidate);
         }
     }
-    best as u16
+    best.0 as u16
 }
 
 /// Bits behind the point of [`minus_log2`].
@@ -182,19 +255,18 @@ const FRACTION_BITS: u32 = 32;
 fn minus_log2(hash: u64) -> u64 {
     let value = u128::from(hash) + 1;
     let whole = value.ilog2();
-    // The mantissa in [1, 2) with 63 bits behind the point.
+    // The mantissa in [1, 2) with 63 bits behind the point; 2^64 itself has the mantissa 1.
     let mut mantissa = if whole > 63 {
-        value >> (whole - 63)
+        1 << 63
     } else {
-        value << (63 - whole)
+        (value as u64) << (63 - whole)
     };
     let mut log = u64::from(whole) << FRACTION_BITS;
     for bit in (0..FRACTION_BITS).rev() {
-        mantissa = (mantissa * mantissa) >> 63;
-        if mantissa >= 1 << 64 {
-            mantissa >>= 1;
-            log |= 1 << bit;
-        }
+        let square = (u128::from(mantissa) * u128::from(mantissa)) >> 63;
+        let is_two = square >> 64 != 0;
+        mantissa = (square >> u32::from(is_two)) as u64;
+        log |= u64::from(is_two) << bit;
     }
     (64_u64 << FRACTION_BITS) - log
 }
