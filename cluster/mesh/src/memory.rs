@@ -145,6 +145,28 @@ impl MemoryNetwork {
         self.cut(b, a);
     }
 
+    /// Breaks the link of two nodes: what is under way on it is lost, both learn of it at once, and it comes again.
+    pub fn sever(&self, a: &NodeName, b: &NodeName) {
+        let pair = if a < b {
+            (a.clone(), b.clone())
+        } else {
+            (b.clone(), a.clone())
+        };
+        let ends = {
+            let mut net = self.lock();
+            let Some(ends) = net.linked.remove(&pair) else { return };
+            net.under_way
+                .retain(|_, (end, _)| !ends.iter().any(|of| Arc::ptr_eq(of, end)));
+            ends
+        };
+        for end in ends {
+            end.open.store(false, Ordering::Release);
+            if let Some(events) = end.events() {
+                events.closed("the link was severed");
+            }
+        }
+    }
+
     /// Heals everything that was cut.
     pub fn heal(&self) {
         self.lock().cut.clear();
@@ -316,14 +338,13 @@ impl Link for End {
         &self.peer
     }
 
-    fn send(&self, frame: Vec<u8>) -> Result<(), LinkClosed> {
+    fn send(&self, frame: Bytes) -> Result<(), LinkClosed> {
         let other = self
             .other()
             .filter(|_| self.open.load(Ordering::Acquire))
             .ok_or(LinkClosed)?;
         self.frames_out.fetch_add(1, Ordering::Relaxed);
         self.bytes_out.fetch_add(frame.len() as u64, Ordering::Relaxed);
-        let frame = Bytes::from(frame);
         let mut net = self.network.lock();
         let Faults { loss, repetition, .. } = net.faults;
         let copies = if net.rng.random_bool(loss.clamp(0.0, 1.0)) {

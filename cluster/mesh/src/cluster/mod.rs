@@ -23,7 +23,7 @@ pub use dial::{DIAL_DEADLINE, FIRST_PAUSE, LONGEST_PAUSE, Seed};
 pub use gateway::{GATEWAYS, gateways, remotable_actors};
 pub use stream::{AUTH_DEADLINE, PRE_AUTH_BYTES, READ_IDLE, WRITE_STALL};
 
-use crate::frame::{MAX_FRAME_BYTES, TRAILER_BYTES};
+use crate::frame::MAX_FRAME_BYTES;
 use crate::identity::Identity;
 use crate::transport::{Transport, TransportError, Uplink};
 use connection::Connection;
@@ -278,7 +278,7 @@ async fn start_node_server(
         Some(NodeConnectionMode::Isolated),
     )
     .with_listen_addr(Ipv4Addr::LOCALHOST.into())
-    .with_max_inbound_frame_size((MAX_FRAME_BYTES + TRAILER_BYTES + FRAME_ROOM) as u64);
+    .with_max_inbound_frame_size((MAX_FRAME_BYTES + tls::KEY_BYTES + FRAME_ROOM) as u64);
     let (server, _) = Actor::spawn_linked(None, server, (), supervisor).await?;
     let sessions = Sessions {
         node: shared.node.name.clone(),

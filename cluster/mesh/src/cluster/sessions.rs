@@ -8,6 +8,7 @@ use super::gateway::{ByKey, Frame, Gateway};
 use super::stream::LABEL;
 use super::tls::KEY_BYTES;
 use crate::transport::{Link, LinkClosed, PeerIdentity, Traffic, Uplink};
+use bytes::Bytes;
 use dashmap::DashMap;
 use ractor::ActorRef;
 use ractor_cluster::NodeEventSubscription;
@@ -128,9 +129,9 @@ impl Link for ClusterLink {
         &self.peer
     }
 
-    fn send(&self, mut frame: Vec<u8>) -> Result<(), LinkClosed> {
+    fn send(&self, frame: Bytes) -> Result<(), LinkClosed> {
         let key: &[u8; KEY_BYTES] = &self.connection.proven.our_key;
-        frame.extend_from_slice(key);
+        let frame = [&frame[..], key].concat();
         self.connection.count_handed();
         self.gateway.cast(Frame(frame)).map_err(|_| LinkClosed)
     }

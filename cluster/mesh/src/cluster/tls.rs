@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// Bytes of a key that marks frames.
-pub(crate) const KEY_BYTES: usize = crate::frame::TRAILER_BYTES;
+pub(crate) const KEY_BYTES: usize = 16;
 const PROTOCOL_NAME: &[u8] = b"rungs-mesh/1";
 const KEY_LABEL: &[u8] = b"EXPORTER-rungs-mesh-frame-key";
 const BY_ACCEPTOR: &[u8] = b"sent by the acceptor";
