@@ -3,15 +3,17 @@
 //! Two nodes that dial each other at the same time make two connections, of which one survives. To spare that, the node
 //! whose name comes first waits a little for the other one.
 
-use super::connection::Connection;
-use super::{Shared, tls};
+use super::connection::{Connection, Side};
+use super::{Shared, data, tls};
 use crate::identity::IdentityError;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use rungs_host::tasks;
 use rungs_types::NodeName;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// A peer to connect to.
@@ -88,7 +90,7 @@ pub(super) async fn run(shared: Arc<Shared>, seed: Seed) {
     }
 }
 
-async fn dial(shared: &Shared, seed: &Seed) -> Result<Arc<Connection>, DialError> {
+async fn dial(shared: &Arc<Shared>, seed: &Seed) -> Result<Arc<Connection>, DialError> {
     let connect = async {
         let stream = TcpStream::connect(&seed.address).await?;
         stream.set_nodelay(true)?;
@@ -97,7 +99,9 @@ async fn dial(shared: &Shared, seed: &Seed) -> Result<Arc<Connection>, DialError
     let stream = tokio::time::timeout(DIAL_DEADLINE, connect)
         .await
         .map_err(|_| DialError::TimedOut)??;
-    let proven = tls::proven_as_client(stream.get_ref().1)?;
+    let (socket, session) = stream.get_ref();
+    let address = socket.peer_addr()?;
+    let proven = tls::proven_as_client(session)?;
     if proven.name == shared.node.name {
         return Err(DialError::Myself);
     }
@@ -107,5 +111,11 @@ async fn dial(shared: &Shared, seed: &Seed) -> Result<Arc<Connection>, DialError
             expected,
         });
     }
-    shared.inject(stream, proven, None).ok_or(DialError::Stopped)
+    let (token, offered) = oneshot::channel();
+    let connection = shared
+        .inject(stream, proven, Side::Dialed(token))
+        .ok_or(DialError::Stopped)?;
+    let dialing = data::dial(Arc::clone(shared), Arc::clone(&connection), address, offered);
+    tasks::spawn("mesh data dialer", dialing);
+    Ok(connection)
 }

@@ -1,15 +1,16 @@
 //! The real network: ractor_cluster over our own mutual-TLS connections.
 //!
-//! ractor_cluster is used as an authenticated link and nothing else: connections are accepted and dialed here
+//! ractor_cluster is used as an authenticated session and nothing else: connections are accepted and dialed here
 //! ([`accept`](self), [`dial`](self)), guarded by a stream that bounds what it does not, and injected into its node
-//! server; the frames of the mesh go from gateway to gateway. Its own listener cannot be left out; it is bound to
-//! loopback, to a free port, and trusts nobody.
+//! server. Its own listener cannot be left out; it is bound to loopback, to a free port, and trusts nobody. The frames
+//! of the mesh travel on a second stream that belongs to the session ([`data`]).
 //!
 //! Supervision: one supervisor, rest for one: gateways, then the node server. When a gateway fails, all links end and
 //! come again.
 
 mod accept;
 mod connection;
+mod data;
 mod dial;
 mod gateway;
 mod scanner;
@@ -18,15 +19,15 @@ mod stream;
 pub mod tls;
 
 pub use accept::{ACCEPT_RATE, HANDSHAKE_DEADLINE, MAX_HALF_OPEN};
-pub use connection::{MAX_FRAMES_IN, MAX_FRAMES_OUT};
+pub use connection::MAX_FRAMES_IN;
+pub use data::{DATA_DEADLINE, MAX_PENDING_BYTES};
 pub use dial::{DIAL_DEADLINE, FIRST_PAUSE, LONGEST_PAUSE, Seed};
 pub use gateway::{GATEWAYS, gateways, remotable_actors};
 pub use stream::{AUTH_DEADLINE, PRE_AUTH_BYTES, READ_IDLE, WRITE_STALL};
 
-use crate::frame::MAX_FRAME_BYTES;
 use crate::identity::Identity;
 use crate::transport::{Transport, TransportError, Uplink};
-use connection::Connection;
+use connection::{Connection, Side};
 use futures::future::BoxFuture;
 use gateway::Gateway;
 use ractor::{Actor, ActorCell, ActorRef};
@@ -44,11 +45,10 @@ use std::time::Duration;
 use stream::GuardedStream;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::AbortHandle;
 
-/// Room in a ractor_cluster frame beside ours: its lengths, the gateway's number.
-const FRAME_ROOM: usize = 256;
+/// Largest ractor_cluster frame: announcements of gateways, a token.
+const MAX_SESSION_FRAME_BYTES: u64 = 64 * 1024;
 /// How long the actors of the transport may take to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
@@ -102,6 +102,7 @@ struct Shared {
     tls: tls::Tls,
     uplink: Arc<dyn Uplink>,
     connections: Connections,
+    offers: data::Offers,
     next_id: AtomicU64,
     node_server: Mutex<Option<ActorRef<NodeServerMessage>>>,
 }
@@ -112,25 +113,22 @@ impl Shared {
     }
 
     /// Gives a connection to the node server; `None` if that is not there.
-    fn inject<S>(
-        &self,
-        stream: S,
-        proven: tls::Proven,
-        half_open: Option<OwnedSemaphorePermit>,
-    ) -> Option<Arc<Connection>>
+    fn inject<S>(&self, stream: S, proven: tls::Proven, side: Side) -> Option<Arc<Connection>>
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
         let node_server = self.node_server().clone()?;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let is_server = half_open.is_some();
-        let connection = Arc::new(Connection::new(id, proven, half_open));
+        let connection = Arc::new(Connection::new(id, proven, side));
+        let is_server = connection.accepted;
         self.connections.insert(&connection);
         let watched = Arc::clone(&connection);
-        let connections = self.connections.clone();
+        let (connections, offers) = (self.connections.clone(), self.offers.clone());
         tasks::spawn("mesh connection", async move {
+            watched.until_linked_or_closed().await;
             watched.until_closed().await;
             connections.remove(&watched);
+            offers.withdraw(&watched);
         });
         let (reader, writer) = tokio::io::split(stream);
         let stream = Box::new(GuardedStream {
@@ -278,12 +276,12 @@ async fn start_node_server(
         Some(NodeConnectionMode::Isolated),
     )
     .with_listen_addr(Ipv4Addr::LOCALHOST.into())
-    .with_max_inbound_frame_size((MAX_FRAME_BYTES + tls::KEY_BYTES + FRAME_ROOM) as u64);
+    .with_max_inbound_frame_size(MAX_SESSION_FRAME_BYTES);
     let (server, _) = Actor::spawn_linked(None, server, (), supervisor).await?;
     let sessions = Sessions {
         node: shared.node.name.clone(),
         connections: shared.connections.clone(),
-        uplink: Arc::clone(&shared.uplink),
+        offers: shared.offers.clone(),
     };
     server.cast(NodeServerMessage::SubscribeToEvents {
         id: "rungs-mesh".to_owned(),
@@ -304,6 +302,7 @@ impl Transport for ClusterTransport {
                 tls: tls::Tls::new(&self.identity)?,
                 uplink,
                 connections: Connections::default(),
+                offers: data::Offers::default(),
                 next_id: AtomicU64::new(0),
                 node_server: Mutex::new(None),
             });

@@ -33,6 +33,8 @@ pub const MAX_QUEUED_MESSAGES: u64 = 64 * 1024;
 pub const RESERVED_MESSAGES: u64 = 64 * 1024;
 /// A message from so many bytes on travels in pieces.
 pub const BULK_FROM_BYTES: usize = 32 * 1024;
+/// The part of a window, as a divisor, that large messages leave to small ones.
+const SMALL_PART: u64 = 8;
 /// So many frames of messages in a row, then one piece of a large one.
 const BULK_EVERY: u32 = 8;
 /// What a sender is told to wait when there is no room.
@@ -311,8 +313,14 @@ impl State {
         }
         let outstanding = self.sent.messages - self.released.messages;
         let outstanding_bytes = self.sent.bytes - self.released.bytes;
+        // Large messages leave room for small ones.
+        let window_bytes = match outstanding_bytes {
+            0 => self.window.bytes,
+            _ if bytes < BULK_FROM_BYTES => self.window.bytes,
+            _ => self.window.bytes - self.window.bytes / SMALL_PART,
+        };
         let window_full = class.is_metered()
-            && (outstanding >= self.window.messages || outstanding_bytes + bytes as u64 > self.window.bytes);
+            && (outstanding >= self.window.messages || outstanding_bytes + bytes as u64 > window_bytes);
         if window_full || !fits(self.held(true)) {
             return Err(PushError::Full);
         }

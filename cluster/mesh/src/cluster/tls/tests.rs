@@ -35,6 +35,7 @@ async fn both_ends_learn_name_and_roles_and_share_two_keys() {
         .expect("shakes hands");
     assert_eq!((acceptor.name.as_str(), dialer.name.as_str()), ("n2", "n1"));
     assert_eq!(acceptor.roles.to_string(), "voter+member");
+    assert_ne!(acceptor.certificate, dialer.certificate);
     assert_eq!(
         (acceptor.our_key, acceptor.their_key),
         (dialer.their_key, dialer.our_key)

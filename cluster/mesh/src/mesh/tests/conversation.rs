@@ -315,3 +315,46 @@ async fn a_withdrawn_question_that_has_not_arrived_is_not_executed() {
         "its room came back"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn large_messages_do_not_hold_up_pings_and_small_questions_to_others() {
+    // 100 Mbit/s: a message of 4 MiB takes a third of a second.
+    let faults = Faults {
+        bytes_per_s: Some(12_500_000),
+        ..Faults::default()
+    };
+    let (_network, one, two) = pair(faults).await;
+    let notes = log(&two, "log-1").await;
+    let large = Payload::of(&echo(4 * 1024 * 1024 - 64), Format::Binary).expect("encodes");
+    let small = note("a", 0, 64);
+    let to = address("log-1");
+    let (mut slowest, mut asked) = (Duration::ZERO, 0);
+    let began = Instant::now();
+    while began.elapsed() < SECOND * 10 {
+        if one.mesh.metrics()[0].backlog.queued[2].bytes < 1 << 20 {
+            tell_for_sure(&one.mesh, "ops-1", &large).await;
+        }
+        let outbound = Outbound {
+            to: &to,
+            payload: &small,
+            context: &Context::default(),
+            forwarded: false,
+        };
+        let asking = Instant::now();
+        let there = name("n2");
+        one.mesh.ask(&there, outbound, SECOND).await.expect("answered");
+        slowest = slowest.max(asking.elapsed());
+        asked += 1;
+    }
+    let carried = one.mesh.metrics()[0].traffic.bytes_out;
+    assert!(
+        carried > 100_000_000,
+        "{carried} bytes in 10 s: the network was busy all the time"
+    );
+    assert_eq!(notes.lock().expect("no panic").len(), asked);
+    // What is under way already, at most 8 frames of 64 KiB, takes 42 ms.
+    let limit = Duration::from_millis(50);
+    assert!(slowest < limit, "{slowest:?}");
+    let ping = one.mesh.metrics()[0].round_trip.expect("pinged");
+    assert!(ping < limit, "{ping:?}");
+}
