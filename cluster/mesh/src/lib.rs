@@ -25,5 +25,6 @@ pub use cluster::{ClusterConfig, ClusterTransport, Listen, Seed};
 pub use hello::ClusterId;
 pub use identity::{Identity, IdentityError};
 pub use mesh::{Forward, LinkMetrics, Mesh, MeshConfig, Misdirected, Outbound, PeerInfo, Peers};
+pub use peer::{Backlog, Load};
 pub use role::{Role, Roles};
 pub use transport::{Transport, TransportError};

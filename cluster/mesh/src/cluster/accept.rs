@@ -51,7 +51,7 @@ pub(super) async fn run(shared: Arc<Shared>, listener: TcpListener) {
 async fn handshake(shared: Arc<Shared>, stream: TcpStream, address: SocketAddr, place: OwnedSemaphorePermit) {
     let handshake = async {
         stream.set_nodelay(true)?;
-        shared.tls.acceptor.accept(stream).await
+        shared.tls.load_full().acceptor.accept(stream).await
     };
     let stream = match tokio::time::timeout(HANDSHAKE_DEADLINE, handshake).await {
         Ok(Ok(stream)) => stream,
@@ -62,6 +62,9 @@ async fn handshake(shared: Arc<Shared>, stream: TcpStream, address: SocketAddr, 
         Ok(proven) => proven,
         Err(error) => return tracing::warn!(%address, %error, "connection refused"),
     };
+    if proven.name == shared.node.name {
+        return tracing::warn!(%address, node = %proven.name, "another node has this node's name and certificate");
+    }
     if !tls::is_data(stream.get_ref().1) {
         return drop(shared.inject(stream, proven, Side::Accepted { _place: place }));
     }

@@ -7,6 +7,7 @@
 use super::data::{DATA_DEADLINE, DataStream, Token};
 use super::stream::AUTH_DEADLINE;
 use super::tls::Proven;
+use crate::ca::now_unix;
 use crate::transport::{LinkEvents, PeerIdentity};
 use futures::task::AtomicWaker;
 use ractor::ActorRef;
@@ -231,6 +232,15 @@ impl Connection {
         let closed = tokio::time::timeout(LINK_DEADLINE, self.until_closed()).await;
         if closed.is_err() && !self.is_linked() {
             self.close("no data stream within 10 s");
+        }
+    }
+
+    /// Closes it when the peer's certificate ends.
+    pub(crate) async fn until_expired_or_closed(&self) {
+        let left = self.proven.expiry.saturating_sub(now_unix());
+        if tokio::time::timeout(left, self.until_closed()).await.is_err() {
+            tracing::warn!(peer = %self.proven.name, "the peer's certificate has expired");
+            self.close("the peer's certificate has expired");
         }
     }
 

@@ -63,6 +63,8 @@ pub(super) async fn run(shared: Arc<Shared>, seed: Seed) {
         tokio::time::sleep(COURTESY).await;
     }
     let mut pause = FIRST_PAUSE;
+    // Why it did not work last time: said once, not at each attempt.
+    let mut said = String::new();
     // Who was found at the address last; somebody else may be there next time, unless the seed names one.
     let mut known = seed.node.clone();
     loop {
@@ -80,7 +82,13 @@ pub(super) async fn run(shared: Arc<Shared>, seed: Seed) {
                 tracing::debug!(address = seed.address, reason = connection.reason(), "connection ended");
             }
             Err(DialError::Stopped | DialError::Myself) => return,
-            Err(error) => tracing::debug!(address = seed.address, %error, "cannot connect"),
+            Err(error) => {
+                let error = error.to_string();
+                if error != said {
+                    tracing::info!(address = seed.address, error, "cannot connect");
+                }
+                said = error;
+            }
         }
         if began.elapsed() >= GOOD {
             pause = FIRST_PAUSE;
@@ -94,7 +102,7 @@ async fn dial(shared: &Arc<Shared>, seed: &Seed) -> Result<Arc<Connection>, Dial
     let connect = async {
         let stream = TcpStream::connect(&seed.address).await?;
         stream.set_nodelay(true)?;
-        shared.tls.connector.connect(tls::any_node(), stream).await
+        shared.tls.load_full().connector.connect(tls::any_node(), stream).await
     };
     let stream = tokio::time::timeout(DIAL_DEADLINE, connect)
         .await

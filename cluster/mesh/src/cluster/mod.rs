@@ -25,8 +25,10 @@ pub use dial::{DIAL_DEADLINE, FIRST_PAUSE, LONGEST_PAUSE, Seed};
 pub use gateway::{GATEWAYS, gateways, remotable_actors};
 pub use stream::{AUTH_DEADLINE, PRE_AUTH_BYTES, READ_IDLE, WRITE_STALL};
 
-use crate::identity::Identity;
+use crate::hello::ClusterId;
+use crate::identity::{Identity, IdentityError, Secret};
 use crate::transport::{Transport, TransportError, Uplink};
+use arc_swap::ArcSwap;
 use connection::{Connection, Side};
 use futures::future::BoxFuture;
 use gateway::Gateway;
@@ -99,7 +101,7 @@ impl Listen {
 /// What the parts of the transport share.
 struct Shared {
     node: NodeId,
-    tls: tls::Tls,
+    tls: ArcSwap<tls::Tls>,
     uplink: Arc<dyn Uplink>,
     connections: Connections,
     offers: data::Offers,
@@ -126,7 +128,7 @@ impl Shared {
         let (connections, offers) = (self.connections.clone(), self.offers.clone());
         tasks::spawn("mesh connection", async move {
             watched.until_linked_or_closed().await;
-            watched.until_closed().await;
+            watched.until_expired_or_closed().await;
             connections.remove(&watched);
             offers.withdraw(&watched);
         });
@@ -154,7 +156,9 @@ struct Running {
 /// See the module.
 pub struct ClusterTransport {
     node: NodeId,
-    identity: Identity,
+    cluster: ClusterId,
+    cookie: Secret,
+    identity: Mutex<Arc<Identity>>,
     timers: Timers,
     parent: Option<ActorCell>,
     seeds: Mutex<Vec<Seed>>,
@@ -178,7 +182,9 @@ impl ClusterTransport {
                 name: config.identity.name().clone(),
                 incarnation: config.incarnation,
             },
-            identity: config.identity,
+            cluster: config.identity.cluster().clone(),
+            cookie: config.identity.cookie.clone(),
+            identity: Mutex::new(Arc::new(config.identity)),
             timers,
             parent,
             seeds: Mutex::new(config.seeds),
@@ -210,6 +216,33 @@ impl ClusterTransport {
         }
     }
 
+    fn identity(&self) -> Arc<Identity> {
+        Arc::clone(&self.identity.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on the node shows this certificate. Links that are up stay up until a certificate that was shown on them
+    /// ends; what they carry then goes on over the next one. Name and cluster cannot change.
+    pub fn renew(&self, identity: Identity) -> Result<(), IdentityError> {
+        if *identity.name() != self.node.name {
+            return Err(IdentityError::Name {
+                found: identity.name().clone(),
+                expected: self.node.name.clone(),
+            });
+        }
+        if *identity.cluster() != self.cluster {
+            return Err(IdentityError::Cluster {
+                found: identity.cluster().clone(),
+                expected: self.cluster.clone(),
+            });
+        }
+        let tls = tls::Tls::new(&identity)?;
+        *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
+        if let Some(running) = self.running.get() {
+            running.shared.tls.store(Arc::new(tls));
+        }
+        Ok(())
+    }
+
     /// Connections, authenticated or not.
     pub fn connections(&self) -> usize {
         self.running.get().map_or(0, |running| running.shared.connections.len())
@@ -237,7 +270,7 @@ impl ClusterTransport {
             children.push(gateway);
         }
         let server = Arc::clone(shared);
-        let cookie = self.identity.cookie.to_hex();
+        let cookie = self.cookie.to_hex();
         children.push(ChildSpec::new(
             role("node-server"),
             Restart::Permanent,
@@ -299,7 +332,7 @@ impl Transport for ClusterTransport {
             }
             let shared = Arc::new(Shared {
                 node: self.node.clone(),
-                tls: tls::Tls::new(&self.identity)?,
+                tls: ArcSwap::from_pointee(tls::Tls::new(&self.identity())?),
                 uplink,
                 connections: Connections::default(),
                 offers: data::Offers::default(),

@@ -2,7 +2,7 @@
 //! keys from its TLS session, one for each direction, which nobody but the two ends can know; they mark the messages that
 //! belong to the link (see [`super::gateway`]).
 
-use crate::identity::{ANY_NODE, Identity, IdentityError, certified};
+use crate::identity::{ANY_NODE, Identity, IdentityError, certified, expiry};
 use crate::role::Roles;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rungs_types::NodeName;
@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// Bytes of a key that marks frames.
@@ -39,6 +40,8 @@ pub(crate) struct Proven {
     pub(crate) roles: Roles,
     /// The certificate that says so.
     pub(crate) certificate: CertificateDer<'static>,
+    /// When it ends, since 1970.
+    pub(crate) expiry: Duration,
     /// Marks the frames that this node sends.
     pub(crate) our_key: [u8; KEY_BYTES],
     /// Marks the frames of the peer.
@@ -143,6 +146,7 @@ fn proven(
     Ok(Proven {
         name,
         roles,
+        expiry: expiry(certificate)?,
         certificate: certificate.clone().into_owned(),
         our_key,
         their_key,

@@ -375,6 +375,9 @@ async fn the_newer_incarnation_of_a_node_replaces_the_obsolete_one() {
     let obsolete = node(&network, "n2~4").await;
     tokio::time::sleep(SECOND * 5).await;
     assert!(obsolete.mesh.peers().is_empty());
+    let refusal = &obsolete.mesh.refusals()[&name("n1")];
+    assert_eq!(refusal.code, ErrorCode::Forbidden);
+    assert!(refusal.message.starts_with("n2~4 is obsolete: n2~6 is up"), "{refusal}");
 }
 
 fn event(seq: u64, status: bool) -> Event {

@@ -9,6 +9,9 @@ use std::collections::VecDeque;
 
 /// Smallest capacity of a new frame; it is made as large as the last one was.
 const MIN_FRAME_CAPACITY: usize = 256;
+/// Buffers of acknowledged frames that are kept for new ones, if they are at least half as large as a frame may be: at a
+/// high rate, every buffer comes from there, and its memory has been touched.
+const MAX_SPARE: usize = 32;
 
 /// Messages and their bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -60,6 +63,7 @@ pub(super) struct LaneOut {
     open: Vec<u8>,
     open_messages: u64,
     last_frame_bytes: usize,
+    spare: Vec<Vec<u8>>,
     waiting: Load,
     unacknowledged: Load,
 }
@@ -75,6 +79,7 @@ impl LaneOut {
             open: Vec::new(),
             open_messages: 0,
             last_frame_bytes: 0,
+            spare: Vec::new(),
             waiting: Load::default(),
             unacknowledged: Load::default(),
         }
@@ -112,7 +117,10 @@ impl LaneOut {
         }
         if self.open.is_empty() {
             let capacity = (self.last_frame_bytes + 4 + most_bytes).clamp(MIN_FRAME_CAPACITY, MAX_FRAME_BYTES);
-            self.open.reserve_exact(capacity);
+            self.open = match self.spare.pop_if(|_| capacity >= MAX_FRAME_BYTES / 2) {
+                Some(spare) => spare,
+                None => Vec::with_capacity(capacity),
+            };
             frame::begin_batch(&mut self.open, self.lane, self.first + self.frames.len() as u64);
             self.waiting.bytes += FRAME_HEADER_BYTES as u64;
         }
@@ -193,8 +201,17 @@ impl LaneOut {
                 // It came over the link before, and waits here to be sent again.
                 self.waiting.subtract(sealed.load());
             }
+            self.keep(sealed.frame);
         }
         true
+    }
+
+    fn keep(&mut self, frame: Bytes) {
+        if frame.len() >= MAX_FRAME_BYTES / 2 && self.spare.len() < MAX_SPARE && frame.is_unique() {
+            let mut buffer = Vec::from(frame);
+            buffer.clear();
+            self.spare.push(buffer);
+        }
     }
 
     /// A new link: what was not acknowledged waits again.

@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 /// Bytes that may wait for one peer or for its acknowledgement.
-pub const MAX_QUEUED_BYTES: usize = 16 * 1024 * 1024;
+pub const MAX_QUEUED_BYTES: usize = 8 * 1024 * 1024;
 /// Beyond that, for what keeps a conversation going: grants, refusals, cancellations.
 pub const RESERVED_BYTES: usize = 4 * 1024 * 1024;
 /// Messages that may wait for one peer or for its acknowledgement.

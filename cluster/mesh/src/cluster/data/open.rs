@@ -110,7 +110,12 @@ async fn open(
 ) -> Result<(), OpenError> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let mut stream = shared.tls.data_connector.connect(any_node(), stream).await?;
+    let mut stream = shared
+        .tls
+        .load_full()
+        .data_connector
+        .connect(any_node(), stream)
+        .await?;
     let proven = proven_as_client(stream.get_ref().1)?;
     // Before the token is shown: behind one address there may be several nodes.
     if connection.proven.certificate != proven.certificate {

@@ -23,6 +23,7 @@ fn connection() -> (Arc<Connection>, oneshot::Receiver<Token>) {
         name: NodeName::new("n2").expect("a name"),
         roles: Roles::default(),
         certificate: vec![7].into(),
+        expiry: crate::ca::now_unix() + SECOND * 3600,
         our_key: [1; 16],
         their_key: [2; 16],
     };
@@ -184,6 +185,16 @@ impl crate::transport::LinkEvents for Sink {
     fn closed(&self, _: &str) {
         self.closed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_lives_until_the_certificate_of_its_peer_ends() {
+    let ends = authenticated();
+    let began = Instant::now();
+    ends.connection.until_expired_or_closed().await;
+    assert_eq!(ends.connection.reason(), "the peer's certificate has expired");
+    let took = began.elapsed();
+    assert!(took > SECOND * 3590 && took <= SECOND * 3601, "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]

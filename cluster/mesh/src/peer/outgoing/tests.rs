@@ -226,7 +226,7 @@ fn what_waits_is_bounded_and_what_keeps_the_link_alive_has_a_reserve() {
     let taken = (0..100)
         .take_while(|_| outgoing.push_numbered(tell(&mebibyte), Sender::Task, |_| ()).is_ok())
         .count();
-    assert_eq!(taken, 15);
+    assert_eq!(taken, 7);
     let refused = outgoing.push_numbered(tell(&mebibyte), Sender::Task, |_| ());
     assert_eq!(refused, Err(PushError::Full));
     assert_eq!(outgoing.push(&Envelope::new(Class::Grant, 0), Sender::Task), Ok(()));
