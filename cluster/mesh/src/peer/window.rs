@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Notify;
 
 /// Messages of one peer that this node holds at a time: more than a mailbox holds by default, so that one slow actor
-/// does not stop the link for all others, and no more than stay in a processor's cache until they are worked off.
-pub const WINDOW_MESSAGES: u64 = 4 * 1024;
+/// does not stop the link for all others.
+pub const WINDOW_MESSAGES: u64 = 16 * 1024;
 /// Their bytes; at least the largest message.
 pub const WINDOW_BYTES: u64 = 8 * 1024 * 1024;
 /// The peer is told of new room when it is this part of the window.
