@@ -185,6 +185,8 @@ impl Local {
         });
         self.lock_refusals().remove(&node.name);
         tracing::info!(peer = %node, "link up");
+        // A link that ended before it was listed.
+        self.left(peer);
         Ok(())
     }
 
@@ -193,10 +195,12 @@ impl Local {
         let node = &peer.identity().node;
         self.view.send_if_modified(|peers| {
             let listed = peers.get(&node.name).is_some_and(|info| info.node == *node);
-            if listed {
+            // It may have another link already.
+            let gone = listed && !peer.is_up();
+            if gone {
                 Arc::make_mut(peers).remove(&node.name);
             }
-            listed
+            gone
         });
     }
 

@@ -90,7 +90,7 @@ fn rows(raw: &[Figures], own: &[Figures]) -> Vec<Figure> {
             "P2",
             "ask by address, 2 nodes, TLS, 64 B, p50",
             "us",
-            Target::RatioAtMost(1.2),
+            Target::RatioAtMost(0.4),
             &|run| run.ask_p50_us,
         ),
         row(

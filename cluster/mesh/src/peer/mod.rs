@@ -207,6 +207,10 @@ impl Peer {
         if let Some(old) = old {
             old.close("replaced by a newer link of the same node");
         }
+        if session.is_closed() {
+            // It has ended meanwhile, and could not say so to a conversation that it did not carry yet.
+            self.detach(session);
+        }
         self.wake.notify_one();
         Ok(())
     }

@@ -103,6 +103,11 @@ impl Session {
         self.link.peer()
     }
 
+    /// Whether it has ended.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
     /// Since when there is a link.
     pub(crate) fn began(&self) -> Instant {
         self.began
