@@ -9,9 +9,9 @@ use std::collections::VecDeque;
 
 /// Smallest capacity of a new frame; it is made as large as the last one was.
 const MIN_FRAME_CAPACITY: usize = 256;
-/// Buffers of acknowledged frames that are kept for new ones, if they are at least half as large as a frame may be: at a
-/// high rate, every buffer comes from there, and its memory has been touched.
-const MAX_SPARE: usize = 32;
+/// Buffers of acknowledged frames that are kept for new ones, if they are at least half as large as a frame may be: as
+/// many as can wait, so that at a high rate every buffer comes from there. An idle lane gives them back by and by.
+const MAX_SPARE: usize = super::MAX_QUEUED_BYTES / MAX_FRAME_BYTES;
 
 /// Messages and their bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -211,6 +211,13 @@ impl LaneOut {
             let mut buffer = Vec::from(frame);
             buffer.clear();
             self.spare.push(buffer);
+        }
+    }
+
+    /// Gives half of the buffers back if nothing is under way.
+    pub(super) fn trim(&mut self) {
+        if self.waiting.bytes == 0 && self.unacknowledged.bytes == 0 {
+            self.spare.truncate(self.spare.len() / 2);
         }
     }
 

@@ -285,6 +285,7 @@ impl Peer {
 
     fn tick(&self) {
         self.answering.sweep(Instant::now());
+        self.outgoing.trim();
         let session = lock(&self.session);
         let Some(current) = session.clone() else {
             drop(session);

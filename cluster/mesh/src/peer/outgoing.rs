@@ -253,6 +253,14 @@ impl Outgoing {
         plausible
     }
 
+    /// Gives back memory that an idle conversation does not need.
+    pub(crate) fn trim(&self) {
+        let mut state = self.lock();
+        state.control.trim();
+        state.data.trim();
+        state.bulk.trim();
+    }
+
     /// Takes nothing more and forgets what was waiting.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
