@@ -1,5 +1,6 @@
-//! Events of the whole cluster in one stream: this node's hub and every peer's, for as long as they are up. A peer that
-//! comes back is subscribed to again; what happened meanwhile is not told.
+//! Events of the whole cluster in one stream: this node's hub and every peer's, for as long as they are up. A short loss of
+//! a link costs nothing, because the mesh goes on where it was; a peer that has started anew, or comes back late, is
+//! subscribed to again, and what happened meanwhile is not told.
 
 use futures::StreamExt;
 use futures::stream::{BoxStream, SelectAll};

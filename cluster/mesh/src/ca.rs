@@ -75,12 +75,24 @@ impl Ca {
     /// Issues a certificate for a node or shell, valid for [`NODE_VALIDITY`]. Nothing is written; see
     /// [`Identity::save`].
     pub fn issue(&self, name: &NodeName, roles: &[Role]) -> Result<Identity, IdentityError> {
-        self.issue_from(name, roles, now_unix())
+        self.issue_for(name, roles, NODE_VALIDITY)
+    }
+
+    /// The same with another validity, in whole seconds: the shorter, the less a stolen key is good for. A running node
+    /// takes the next one with [`ClusterTransport::renew`](crate::ClusterTransport::renew).
+    pub fn issue_for(&self, name: &NodeName, roles: &[Role], validity: Duration) -> Result<Identity, IdentityError> {
+        self.issue_from(name, roles, now_unix(), validity)
     }
 
     /// The same as if it were issued at a time given as seconds since 1970.
-    pub(crate) fn issue_from(&self, name: &NodeName, roles: &[Role], now: Duration) -> Result<Identity, IdentityError> {
-        let mut params = params(name.as_str(), now, NODE_VALIDITY)?;
+    pub(crate) fn issue_from(
+        &self,
+        name: &NodeName,
+        roles: &[Role],
+        now: Duration,
+        validity: Duration,
+    ) -> Result<Identity, IdentityError> {
+        let mut params = params(name.as_str(), now, validity)?;
         params.subject_alt_names = vec![
             SanType::DnsName(ANY_NODE.try_into()?),
             SanType::DnsName(name.as_str().try_into()?),
@@ -148,9 +160,9 @@ fn params(common_name: &str, now: Duration, validity: Duration) -> Result<Certif
 
 #[allow(
     clippy::disallowed_methods,
-    reason = "a certificate is dated by the wall clock, on the machine that issues it"
+    reason = "a certificate is dated by the wall clock, on the machines that issue and check it"
 )]
-fn now_unix() -> Duration {
+pub(crate) fn now_unix() -> Duration {
     let now = std::time::SystemTime::now();
     now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }

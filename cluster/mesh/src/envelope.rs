@@ -11,7 +11,7 @@
 //!   [PAYLOAD   u8 length, kind, u16 schema version, the rest of the envelope]
 //! ```
 //!
-//! The sequence numbers the messages, questions and streams of one direction of one link; whatever answers or
+//! The sequence numbers the messages, questions and streams of one direction of one conversation; whatever answers or
 //! continues one carries its number.
 //! Decoding never panics and never allocates.
 
@@ -60,12 +60,14 @@ pub enum Class {
     Ping = 13,
     /// Yes.
     Pong = 14,
-    /// The sender closes the link and says why.
+    /// The sender ends the conversation and says why.
     Bye = 15,
+    /// How many frames of the conversation have come; what is acknowledged is never sent again.
+    Ack = 16,
 }
 
 impl Class {
-    const ALL: [Class; 15] = [
+    const ALL: [Class; 16] = [
         Class::Hello,
         Class::Tell,
         Class::Ask,
@@ -81,6 +83,7 @@ impl Class {
         Class::Ping,
         Class::Pong,
         Class::Bye,
+        Class::Ack,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {

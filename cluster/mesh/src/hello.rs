@@ -1,6 +1,7 @@
 //! The greeting of two nodes: which versions and features they share, who they are, and how much room they give each
 //! other. It is JSON, so that every version can read every other one's and refuse it with a clear message.
 
+use crate::frame::Counts;
 use crate::role::Roles;
 use rungs_host::Refusal;
 use rungs_types::{ErrorCode, NodeId};
@@ -9,11 +10,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-/// The version of the envelopes that this build writes.
-pub const PROTOCOL: u16 = 1;
+/// The version of the frames and envelopes that this build writes.
+pub const PROTOCOL: u16 = 2;
 /// The oldest version that this build still reads and writes: one before, so that a cluster can be upgraded node by
-/// node.
-pub const MIN_PROTOCOL: u16 = 1;
+/// node. Version 1 was never released.
+pub const MIN_PROTOCOL: u16 = 2;
 /// Most features in a greeting, and longest feature name.
 pub const MAX_FEATURES: usize = 64;
 /// Longest greeting, in bytes.
@@ -74,6 +75,31 @@ impl From<ClusterId> for String {
     }
 }
 
+/// Tells the conversations of two nodes apart: what each of them counted when it greeted on the link on which the
+/// conversation began, that of the node whose name comes first first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationId(pub [u64; 2]);
+
+impl ConversationId {
+    /// The conversation that begins with these two greetings.
+    pub fn begun(ours: &Hello, theirs: &Hello) -> Self {
+        if ours.node.name < theirs.node.name {
+            Self([ours.greeting, theirs.greeting])
+        } else {
+            Self([theirs.greeting, ours.greeting])
+        }
+    }
+}
+
+/// An offer to go on with a conversation whose link was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    /// Which.
+    pub conversation: ConversationId,
+    /// What has come of it, so that the rest can be sent again.
+    pub received: Counts,
+}
+
 /// What a node says first on every link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
@@ -93,6 +119,10 @@ pub struct Hello {
     pub window_messages: u64,
     /// Bytes it holds for the sender at a time.
     pub window_bytes: u64,
+    /// Counts its greetings; with its incarnation it is unique.
+    pub greeting: u64,
+    /// The conversation it would go on with.
+    pub resume: Option<Resume>,
 }
 
 /// What two nodes agreed on.
@@ -137,6 +167,14 @@ pub enum Disagreement {
         /// The name it was authenticated with.
         expected: NodeId,
     },
+    /// It has this node's own name: two nodes have been given the same certificate or name.
+    #[error("{node} has the name of this node, {this}; names must be unique in a cluster")]
+    Duplicate {
+        /// The other node.
+        node: NodeId,
+        /// This node.
+        this: NodeId,
+    },
     /// It claims roles that its certificate does not give it.
     #[error("{node} claims the roles {found}; its certificate gives it {expected}")]
     Roles {
@@ -165,9 +203,10 @@ impl From<&Disagreement> for Refusal {
     fn from(error: &Disagreement) -> Self {
         let code = match error {
             Disagreement::Protocol { .. } | Disagreement::Limits { .. } => ErrorCode::Incompatible,
-            Disagreement::Cluster { .. } | Disagreement::Name { .. } | Disagreement::Roles { .. } => {
-                ErrorCode::Forbidden
-            }
+            Disagreement::Cluster { .. }
+            | Disagreement::Name { .. }
+            | Disagreement::Duplicate { .. }
+            | Disagreement::Roles { .. } => ErrorCode::Forbidden,
         };
         Refusal::new(code, &error.to_string())
     }
@@ -182,6 +221,12 @@ impl Hello {
             return Err(Disagreement::Name {
                 found: node,
                 expected: session.clone(),
+            });
+        }
+        if theirs.node.name == self.node.name {
+            return Err(Disagreement::Duplicate {
+                node,
+                this: self.node.clone(),
             });
         }
         if theirs.cluster != self.cluster {
@@ -236,6 +281,8 @@ mod tests {
             roles: Roles::of(&[Role::Member]),
             window_messages: 10,
             window_bytes: 1000,
+            greeting: 1,
+            resume: None,
         }
     }
 
@@ -278,9 +325,30 @@ mod tests {
     }
 
     #[test]
+    fn a_node_with_the_name_of_this_one_is_refused() {
+        let session = "n1~2".parse().expect("a node id");
+        let refused = hello("n1~1").agree(&hello("n1~2"), &session, Roles::of(&[Role::Member]));
+        let error = refused.expect_err("refused");
+        assert_eq!(
+            error.to_string(),
+            "n1~2 has the name of this node, n1~1; names must be unique in a cluster"
+        );
+        assert_eq!(Refusal::from(&error).code, ErrorCode::Forbidden);
+    }
+
+    #[test]
+    fn both_ends_give_a_conversation_the_same_id() {
+        let (mut one, mut two) = (hello("n1~1"), hello("n2~5"));
+        (one.greeting, two.greeting) = (3, 8);
+        assert_eq!(ConversationId::begun(&one, &two), ConversationId([3, 8]));
+        assert_eq!(ConversationId::begun(&two, &one), ConversationId([3, 8]));
+    }
+
+    #[test]
     fn fields_of_later_versions_are_read_over() {
         let text = r#"{"protocol":9,"min_protocol":9,"features":[],"cluster":"00000000000000000000000000000007",
-            "node":{"name":"n2","incarnation":5},"roles":["member"],"window_messages":1,"window_bytes":1,"later":[1]}"#;
+            "node":{"name":"n2","incarnation":5},"roles":["member"],"window_messages":1,"window_bytes":1,"greeting":1,
+            "resume":null,"later":[1]}"#;
         let read: Hello = wire::decode(text.as_bytes(), Format::Json).expect("reads");
         assert_eq!(read.node.to_string(), "n2~5");
         let ours = wire::encode(&hello("n1~1"), Format::Json).expect("encodes");

@@ -16,6 +16,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 
 /// A name that every certificate of a cluster carries beside the node's own: a dialer that knows only an address
@@ -62,6 +64,14 @@ pub enum IdentityError {
         found: NodeName,
         /// The node it should be for.
         expected: NodeName,
+    },
+    /// The identity is of another cluster.
+    #[error("an identity of cluster {found}; expected {expected}")]
+    Cluster {
+        /// Its cluster.
+        found: ClusterId,
+        /// The cluster it should be of.
+        expected: ClusterId,
     },
     /// Keys, certificates or configurations that the libraries refuse.
     #[error("cryptography: {0}")]
@@ -255,11 +265,24 @@ fn first_certificate(pem: &str, path: &Path) -> Result<CertificateDer<'static>, 
     })
 }
 
+/// When a certificate ends, since 1970.
+pub(crate) fn expiry(certificate: &CertificateDer<'_>) -> Result<Duration, IdentityError> {
+    let seconds = parsed(certificate)?.validity().not_after.timestamp();
+    Ok(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+fn parsed<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, IdentityError> {
+    let problem = IdentityError::Certificate {
+        problem: "is not an X.509 certificate",
+    };
+    let parsed = x509_parser::parse_x509_certificate(certificate);
+    parsed.map(|(_, parsed)| parsed).map_err(|_| problem)
+}
+
 /// The name and the roles in a certificate. Whether to believe it is decided by the verification of its chain.
 pub(crate) fn certified(certificate: &CertificateDer<'_>) -> Result<(NodeName, Roles), IdentityError> {
     let problem = |problem| IdentityError::Certificate { problem };
-    let (_, parsed) =
-        x509_parser::parse_x509_certificate(certificate).map_err(|_| problem("is not an X.509 certificate"))?;
+    let parsed = parsed(certificate)?;
     let names = parsed
         .subject_alternative_name()
         .map_err(|_| problem("has two lists of names"))?

@@ -36,6 +36,8 @@ pub struct Faults {
     pub repetition: f64,
     /// Probability that a frame may overtake those before it.
     pub reordering: f64,
+    /// Bytes that one direction of a link carries in a second; `None` for any number.
+    pub bytes_per_s: Option<u64>,
 }
 
 impl Default for Faults {
@@ -46,6 +48,7 @@ impl Default for Faults {
             loss: 0.0,
             repetition: 0.0,
             reordering: 0.0,
+            bytes_per_s: None,
         }
     }
 }
@@ -89,6 +92,8 @@ struct End {
     open: AtomicBool,
     in_flight: AtomicUsize,
     last_arrival: Mutex<Option<Instant>>,
+    /// When all frames sent so far have left.
+    all_left: Mutex<Option<Instant>>,
     frames_in: AtomicU64,
     frames_out: AtomicU64,
     bytes_in: AtomicU64,
@@ -143,6 +148,28 @@ impl MemoryNetwork {
     pub fn partition(&self, a: &NodeName, b: &NodeName) {
         self.cut(a, b);
         self.cut(b, a);
+    }
+
+    /// Breaks the link of two nodes: what is under way on it is lost, both learn of it at once, and it comes again.
+    pub fn sever(&self, a: &NodeName, b: &NodeName) {
+        let pair = if a < b {
+            (a.clone(), b.clone())
+        } else {
+            (b.clone(), a.clone())
+        };
+        let ends = {
+            let mut net = self.lock();
+            let Some(ends) = net.linked.remove(&pair) else { return };
+            net.under_way
+                .retain(|_, (end, _)| !ends.iter().any(|of| Arc::ptr_eq(of, end)));
+            ends
+        };
+        for end in ends {
+            end.open.store(false, Ordering::Release);
+            if let Some(events) = end.events() {
+                events.closed("the link was severed");
+            }
+        }
     }
 
     /// Heals everything that was cut.
@@ -242,6 +269,7 @@ impl End {
                 open: AtomicBool::new(true),
                 in_flight: AtomicUsize::new(0),
                 last_arrival: Mutex::default(),
+                all_left: Mutex::default(),
                 frames_in: AtomicU64::new(0),
                 frames_out: AtomicU64::new(0),
                 bytes_in: AtomicU64::new(0),
@@ -296,9 +324,19 @@ impl End {
         }
     }
 
+    /// When a frame sent now has left, behind those before it.
+    fn leaving_time(&self, net: &Net, bytes: usize) -> Instant {
+        let takes = net.faults.bytes_per_s.map_or(Duration::ZERO, |bytes_per_s| {
+            Duration::from_secs_f64(bytes as f64 / bytes_per_s.max(1) as f64)
+        });
+        let mut all_left = self.all_left.lock().unwrap_or_else(PoisonError::into_inner);
+        let begins = all_left.map_or_else(Instant::now, |before| before.max(Instant::now()));
+        *all_left.insert(begins + takes)
+    }
+
     /// When a frame sent now arrives: not before the one before it, unless it may overtake.
-    fn arrival_time(&self, net: &mut Net) -> Instant {
-        let at = Instant::now() + net.delay();
+    fn arrival_time(&self, net: &mut Net, bytes: usize) -> Instant {
+        let at = self.leaving_time(net, bytes) + net.delay();
         let overtakes = net.rng.random_bool(net.faults.reordering.clamp(0.0, 1.0));
         let mut last = self.last_arrival.lock().unwrap_or_else(PoisonError::into_inner);
         let at = if overtakes {
@@ -316,14 +354,13 @@ impl Link for End {
         &self.peer
     }
 
-    fn send(&self, frame: Vec<u8>) -> Result<(), LinkClosed> {
+    fn send(&self, frame: Bytes) -> Result<(), LinkClosed> {
         let other = self
             .other()
             .filter(|_| self.open.load(Ordering::Acquire))
             .ok_or(LinkClosed)?;
         self.frames_out.fetch_add(1, Ordering::Relaxed);
         self.bytes_out.fetch_add(frame.len() as u64, Ordering::Relaxed);
-        let frame = Bytes::from(frame);
         let mut net = self.network.lock();
         let Faults { loss, repetition, .. } = net.faults;
         let copies = if net.rng.random_bool(loss.clamp(0.0, 1.0)) {
@@ -332,7 +369,7 @@ impl Link for End {
             1 + usize::from(net.rng.random_bool(repetition.clamp(0.0, 1.0)))
         };
         for _ in 0..copies {
-            let at = self.arrival_time(&mut net);
+            let at = self.arrival_time(&mut net, frame.len());
             self.in_flight.fetch_add(1, Ordering::AcqRel);
             net.schedule(at, Arc::clone(&other), Arrival::Frame(frame.clone()));
         }
@@ -355,7 +392,7 @@ impl Link for End {
         }
         if let Some(other) = self.other() {
             let mut net = self.network.lock();
-            let at = self.arrival_time(&mut net);
+            let at = self.arrival_time(&mut net, 0);
             net.schedule(at, other, Arrival::Closed);
         }
         self.network.changed.notify_one();

@@ -5,8 +5,9 @@
 
 use crate::ClusterId;
 use crate::envelope::Class;
+use crate::frame::Counts;
 use crate::hello::{FEATURES, Hello, MIN_PROTOCOL, PROTOCOL};
-use crate::peer::{Backlog, Peer, PushError, Sender, WINDOW_BYTES, WINDOW_MESSAGES, enclose};
+use crate::peer::{Backlog, Events, Peer, PushError, Sender, Session, WINDOW_BYTES, WINDOW_MESSAGES, enclose};
 use crate::role::Roles;
 use crate::transport::{Link, LinkEvents, Traffic, Transport, TransportError, Uplink};
 use dashmap::DashMap;
@@ -113,6 +114,10 @@ pub struct LinkMetrics {
     pub refused: u64,
     /// Messages to the peer that it refused; of a `tell`, nobody else learns.
     pub refused_by_peer: u64,
+    /// Frames that came again after a lost link and were dropped.
+    pub duplicate_frames: u64,
+    /// How often the conversation went on over another link.
+    pub resumed: u64,
 }
 
 /// What all peers of a node share.
@@ -121,55 +126,89 @@ pub(crate) struct Local {
     pub(crate) endpoints: Arc<Endpoints>,
     pub(crate) events: EventHub,
     forward: OnceLock<Arc<dyn Forward>>,
+    /// The conversation with each node; it may wait for a link.
     peers: DashMap<NodeName, Arc<Peer>>,
     view: watch::Sender<Peers>,
     refusals: Mutex<BTreeMap<NodeName, Refusal>>,
+    greetings: AtomicU64,
+    /// One link at a time takes its place in the table.
+    joining: Mutex<()>,
 }
 
 impl Local {
-    /// A peer has greeted: from now on it is in the table, unless a newer incarnation of the same node is.
-    pub(crate) fn joined(&self, peer: Arc<Peer>) {
+    /// Numbers a greeting.
+    pub(crate) fn next_greeting(&self) -> u64 {
+        self.greetings.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The conversation with exactly this incarnation, if there is one to go on with.
+    pub(crate) fn conversation_with(&self, node: &NodeId) -> Option<Arc<Peer>> {
+        let peer = self.peers.get(&node.name).map(|peer| Arc::clone(&peer))?;
+        (peer.identity().node == *node && !peer.has_ended()).then_some(peer)
+    }
+
+    /// A peer has greeted: from now on it is in the table, unless a newer incarnation of the same node is. An error breaks
+    /// the protocol.
+    pub(crate) fn joined(&self, peer: &Arc<Peer>, session: &Arc<Session>, received: Counts) -> Result<(), Refusal> {
+        let _joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
         let node = peer.identity().node.clone();
-        let newer = self.peers.get(&node.name).map(|old| Arc::clone(&old));
-        if let Some(old) = newer.filter(|old| old.identity().node.incarnation > node.incarnation) {
-            let text = format!("obsolete: {} is up", old.identity().node);
-            return peer.close(&text);
+        let listed = self.peers.get(&node.name).map(|old| Arc::clone(&old));
+        if let Some(old) = &listed
+            && old.identity().node.incarnation > node.incarnation
+        {
+            let text = format!(
+                "{node} is obsolete: {} is up; a node that starts again needs a later incarnation, and no two nodes the \
+                 same name",
+                old.identity().node
+            );
+            peer.end(&text);
+            session.refuse(&Refusal::new(ErrorCode::Forbidden, &text));
+            return Ok(());
+        }
+        if peer.has_ended() {
+            session.close("the conversation has ended meanwhile");
+            return Ok(());
+        }
+        peer.attach(session, received)?;
+        self.peers.insert(node.name.clone(), Arc::clone(peer));
+        if let Some(old) = listed.filter(|old| !Arc::ptr_eq(old, peer)) {
+            old.end("the node has started anew");
         }
         let info = PeerInfo {
             node: node.clone(),
             roles: peer.identity().roles,
-            protocol: peer.agreement().map_or(PROTOCOL, |agreed| agreed.protocol),
-            features: peer
-                .agreement()
-                .map(|agreed| agreed.features.clone())
-                .unwrap_or_default(),
+            protocol: peer.agreement().protocol,
+            features: peer.agreement().features.clone(),
         };
-        let old = self.peers.insert(node.name.clone(), peer);
         self.view.send_modify(|peers| {
             Arc::make_mut(peers).insert(node.name.clone(), info);
         });
         self.lock_refusals().remove(&node.name);
         tracing::info!(peer = %node, "link up");
-        if let Some(old) = old {
-            old.close("replaced by a newer link of the same node");
-        }
+        // A link that ended before it was listed.
+        self.left(peer);
+        Ok(())
     }
 
-    /// The link of a peer has ended.
-    pub(crate) fn left(&self, peer: &Arc<Peer>) {
+    /// The link of a peer has ended; its conversation may go on over another one.
+    pub(crate) fn left(&self, peer: &Peer) {
+        let node = &peer.identity().node;
+        self.view.send_if_modified(|peers| {
+            let listed = peers.get(&node.name).is_some_and(|info| info.node == *node);
+            // It may have another link already.
+            let gone = listed && !peer.is_up();
+            if gone {
+                Arc::make_mut(peers).remove(&node.name);
+            }
+            gone
+        });
+    }
+
+    /// A conversation has ended.
+    pub(crate) fn ended(&self, peer: &Peer) {
         let name = &peer.identity().node.name;
-        if self
-            .peers
-            .remove_if(name, |_, listed| Arc::ptr_eq(listed, peer))
-            .is_some()
-        {
-            self.view.send_modify(|peers| {
-                let peers = Arc::make_mut(peers);
-                if peers.get(name).is_some_and(|info| info.node == peer.identity().node) {
-                    peers.remove(name);
-                }
-            });
-        }
+        self.peers
+            .remove_if(name, |_, listed| std::ptr::eq(Arc::as_ptr(listed), peer));
     }
 
     fn lock_refusals(&self) -> std::sync::MutexGuard<'_, BTreeMap<NodeName, Refusal>> {
@@ -202,7 +241,7 @@ struct Listening(Arc<Local>);
 
 impl Uplink for Listening {
     fn link_up(&self, link: Arc<dyn Link>) -> Arc<dyn LinkEvents> {
-        Peer::start(Arc::clone(&self.0), link)
+        Arc::new(Events(Session::start(Arc::clone(&self.0), link)))
     }
 
     fn peers(&self) -> watch::Receiver<Peers> {
@@ -243,6 +282,8 @@ impl Mesh {
             roles: config.roles,
             window_messages: WINDOW_MESSAGES,
             window_bytes: WINDOW_BYTES,
+            greeting: 0,
+            resume: None,
         };
         Self::start_as(hello, transport, endpoints, events).await
     }
@@ -262,6 +303,8 @@ impl Mesh {
             peers: DashMap::new(),
             view: watch::Sender::default(),
             refusals: Mutex::default(),
+            greetings: AtomicU64::new(0),
+            joining: Mutex::default(),
         });
         transport.start(Arc::new(Listening(Arc::clone(&local)))).await?;
         Ok(Self { local, transport })
@@ -308,6 +351,7 @@ impl Mesh {
         self.local
             .peers
             .get(node)
+            .filter(|peer| peer.is_up())
             .map(|peer| Arc::clone(&peer))
             .ok_or_else(down)
     }
@@ -347,7 +391,7 @@ impl Mesh {
         match answer {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => {
-                let text = format!("the link to {node} was lost; the message may have been executed");
+                let text = format!("{node} was lost or started anew; the message may have been executed");
                 Err(Refusal::new(ErrorCode::TargetEnded, &text))
             }
             Err(_) => {
@@ -369,7 +413,7 @@ impl Mesh {
 
     /// Figures of all links that are up, by name.
     pub fn metrics(&self) -> Vec<LinkMetrics> {
-        let mut metrics: Vec<_> = self.local.peers.iter().map(|peer| metrics_of(&peer)).collect();
+        let mut metrics: Vec<_> = self.local.peers.iter().filter_map(|peer| metrics_of(&peer)).collect();
         metrics.sort_by(|a, b| a.node.cmp(&b.node));
         metrics
     }
@@ -377,8 +421,12 @@ impl Mesh {
     /// Closes all links and stops.
     pub async fn stop(&self) {
         let peers: Vec<_> = self.local.peers.iter().map(|peer| Arc::clone(&peer)).collect();
+        let stops = Refusal::new(ErrorCode::NodeDown, &format!("{} stops", self.local.hello.node));
         for peer in peers {
-            peer.close("this node stops");
+            if let Some(session) = peer.session() {
+                session.say_good_bye(&stops);
+            }
+            peer.end("this node stops");
         }
         self.transport.stop().await;
     }
@@ -412,14 +460,15 @@ impl Drop for Question {
     }
 }
 
-fn metrics_of(peer: &Peer) -> LinkMetrics {
+fn metrics_of(peer: &Peer) -> Option<LinkMetrics> {
+    let session = peer.session()?;
     let counters = &peer.counters;
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    LinkMetrics {
+    Some(LinkMetrics {
         node: peer.identity().node.clone(),
-        age: Instant::now().saturating_duration_since(peer.began()),
-        round_trip: peer.round_trip(),
-        traffic: peer.link.traffic(),
+        age: Instant::now().saturating_duration_since(session.began()),
+        round_trip: session.round_trip(),
+        traffic: session.link.traffic(),
         backlog: peer.outgoing.backlog(),
         pending_asks: peer.pending.len() as u64,
         told: count(&counters.told),
@@ -427,7 +476,9 @@ fn metrics_of(peer: &Peer) -> LinkMetrics {
         delivered: count(&counters.delivered),
         refused: count(&counters.refused),
         refused_by_peer: count(&counters.refused_by_peer),
-    }
+        duplicate_frames: count(&counters.duplicate_frames),
+        resumed: count(&counters.resumed),
+    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //! that the network can be ractor_cluster over TLS ([`crate::cluster`]) or a simulation ([`crate::memory`]).
 //!
 //! A transport keeps the frames of a link in order. It may lose or repeat some; the receiver notices (frames are
-//! numbered) and the link starts anew. A transport authenticates: what [`Link::peer`] says is proven.
+//! numbered), the link starts anew, and what was not acknowledged is sent again. A transport authenticates: what
+//! [`Link::peer`] says is proven.
 
 use crate::mesh::Peers;
 use crate::role::Roles;
@@ -45,8 +46,8 @@ pub trait Link: Send + Sync + 'static {
     fn peer(&self) -> &PeerIdentity;
 
     /// Takes a frame to send. Does not block; what the network cannot take yet is held by the transport, which is why
-    /// a sender asks [`Link::is_writable`] first.
-    fn send(&self, frame: Vec<u8>) -> Result<(), LinkClosed>;
+    /// a sender asks [`Link::is_writable`] first. Does not call [`LinkEvents`].
+    fn send(&self, frame: Bytes) -> Result<(), LinkClosed>;
 
     /// Whether there is room for another frame; when there is again, the transport calls [`LinkEvents::writable`].
     fn is_writable(&self) -> bool;

@@ -8,7 +8,7 @@ use super::resources::Peak;
 use crate::args::Link;
 use anyhow::Context as _;
 use rungs_directory::{Directory, Member, StaticPlacement};
-use rungs_host::{Endpoints, EventHub, Mailbox, Timers};
+use rungs_host::{Endpoints, EventHub, Mailbox, Timers, tasks};
 use rungs_mesh::bench::raw::{self, RawPeer};
 use rungs_mesh::bench::target::{TARGET_BYTES, TARGET_MESSAGES, Target as Counter};
 use rungs_mesh::bench::{Latency, Rate, ask_latency, tell_rate};
@@ -90,7 +90,7 @@ fn rows(raw: &[Figures], own: &[Figures]) -> Vec<Figure> {
             "P2",
             "ask by address, 2 nodes, TLS, 64 B, p50",
             "us",
-            Target::RatioAtMost(1.2),
+            Target::RatioAtMost(0.4),
             &|run| run.ask_p50_us,
         ),
         row(
@@ -148,13 +148,17 @@ pub async fn serve_until_closed(link: Link, dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The measuring process: prints its figures.
+/// The measuring process: prints its figures. Both kinds are measured from a task on the runtime, as actors run; the
+/// main thread would add its own waking to every question.
 pub async fn send(link: Link, dir: &Path, address: SocketAddr) -> anyhow::Result<()> {
     let identity = Identity::load(dir, &NodeName::new(HERE)?)?;
-    let figures = match link {
-        Link::Raw => send_raw(&identity, address).await?,
-        Link::Mesh => send_mesh(identity, address).await?,
+    let measuring = async move {
+        match link {
+            Link::Raw => send_raw(&identity, address).await,
+            Link::Mesh => send_mesh(identity, address).await,
+        }
     };
+    let figures = tasks::spawn("measuring", measuring).await??;
     println!("{}", serde_json::to_string(&figures)?);
     Ok(())
 }

@@ -305,7 +305,8 @@ async fn one_stream_has_the_events_of_all_nodes_also_of_one_that_comes_back() {
     one.linked(2).await;
     tokio::time::sleep(SECOND * 2).await;
     three.directory.mesh().events().publish(event("n3", 4));
-    assert_eq!(seen(&mut stream).await, [("n3".to_owned(), 4)]);
+    // The link was gone for a short time only: the conversation goes on with what has happened meanwhile.
+    assert_eq!(seen(&mut stream).await, [3, 4].map(|seq| ("n3".to_owned(), seq)));
     drop(stream);
 }
 

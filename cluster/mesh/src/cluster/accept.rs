@@ -3,7 +3,8 @@
 //! Limits: [`ACCEPT_RATE`], at most [`MAX_HALF_OPEN`] not yet authenticated, [`HANDSHAKE_DEADLINE`] for TLS, and a
 //! pause that grows while the system gives no sockets.
 
-use super::{Shared, tls};
+use super::connection::Side;
+use super::{Shared, data, tls};
 use governor::{Quota, RateLimiter};
 use rungs_host::tasks;
 use std::net::SocketAddr;
@@ -50,15 +51,26 @@ pub(super) async fn run(shared: Arc<Shared>, listener: TcpListener) {
 async fn handshake(shared: Arc<Shared>, stream: TcpStream, address: SocketAddr, place: OwnedSemaphorePermit) {
     let handshake = async {
         stream.set_nodelay(true)?;
-        shared.tls.acceptor.accept(stream).await
+        shared.tls.load_full().acceptor.accept(stream).await
     };
     let stream = match tokio::time::timeout(HANDSHAKE_DEADLINE, handshake).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return tracing::info!(%address, %error, "connection refused"),
         Err(_) => return tracing::info!(%address, "no TLS handshake within 5 s"),
     };
-    match tls::proven_as_server(stream.get_ref().1) {
-        Ok(proven) => drop(shared.inject(stream, proven, Some(place))),
-        Err(error) => tracing::warn!(%address, %error, "connection refused"),
+    let proven = match tls::proven_as_server(stream.get_ref().1) {
+        Ok(proven) => proven,
+        Err(error) => return tracing::warn!(%address, %error, "connection refused"),
+    };
+    if proven.name == shared.node.name {
+        return tracing::warn!(%address, node = %proven.name, "another node has this node's name and certificate");
+    }
+    if !tls::is_data(stream.get_ref().1) {
+        return drop(shared.inject(stream, proven, Side::Accepted { _place: place }));
+    }
+    match tokio::time::timeout(HANDSHAKE_DEADLINE, data::accept(&shared, stream, &proven)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%address, peer = %proven.name, %error, "data stream refused"),
+        Err(_) => tracing::info!(%address, peer = %proven.name, "no token within 5 s"),
     }
 }

@@ -1,32 +1,38 @@
-//! One connection: what its two stream halves, its ractor_cluster session and its link share.
+//! One connection: what its two stream halves, its ractor_cluster session, its data stream and its link share.
 //!
 //! Its life: opened (TLS has proven the peer's certificate) → authenticated (the session knows the cookie and its name
-//! is the certificate's) → linked (frames pass) → closed. It can be closed at any point, once.
+//! is the certificate's) → offered (the acceptor has sent a one-time token over the session) → linked (the data stream
+//! that showed the token carries frames) → closed. It can be closed at any point, once.
 
+use super::data::{DATA_DEADLINE, DataStream, Token};
+use super::stream::AUTH_DEADLINE;
 use super::tls::Proven;
-use crate::transport::{LinkEvents, PeerIdentity, Traffic};
-use bytes::Bytes;
+use crate::ca::now_unix;
+use crate::transport::{LinkEvents, PeerIdentity};
 use futures::task::AtomicWaker;
 use ractor::ActorRef;
 use ractor_cluster::NodeSessionMessage;
 use rungs_types::NodeId;
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use std::time::Duration;
+use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
-/// Our frames that may be inside ractor_cluster on their way out; the rest waits in the peer's bounded queue, where it
-/// is also put together to fewer, larger frames.
-pub const MAX_FRAMES_OUT: u64 = 4;
-/// The peer's frames that may be inside ractor_cluster on their way in; beyond that the socket is not read.
-pub const MAX_FRAMES_IN: u64 = 16;
+/// The peer's messages that may be inside ractor_cluster on their way in; beyond that the socket is not read.
+pub const MAX_FRAMES_IN: u64 = 4;
 
-/// Where the peer's frames go.
-enum Inlet {
-    /// The link is not up yet: they wait here, at most [`MAX_FRAMES_IN`] because the socket is not read further.
-    Waiting(VecDeque<Bytes>),
-    Open(Arc<dyn LinkEvents>),
-    Closed,
+/// From the TLS handshake to a link: to authenticate, and to open the data stream.
+const LINK_DEADLINE: Duration = AUTH_DEADLINE.saturating_add(DATA_DEADLINE);
+
+/// Which side opened a connection.
+pub(crate) enum Side {
+    /// The peer did; the place among the half-open connections, until authenticated.
+    Accepted {
+        /// Given back when it is dropped.
+        _place: OwnedSemaphorePermit,
+    },
+    /// This node did; where the token goes when it comes.
+    Dialed(oneshot::Sender<Token>),
 }
 
 /// The shared state of a connection.
@@ -34,12 +40,17 @@ pub(crate) struct Connection {
     /// Its number in this process.
     pub(crate) id: u64,
     pub(crate) proven: Proven,
+    /// Whether the peer opened it.
+    pub(crate) accepted: bool,
+    side: Mutex<Option<Side>>,
     /// The name and incarnation, once the session has said it.
     node: OnceLock<PeerIdentity>,
     session: OnceLock<ActorRef<NodeSessionMessage>>,
-    inlet: Mutex<Inlet>,
-    /// The place among the half-open connections, until authenticated.
-    half_open: Mutex<Option<OwnedSemaphorePermit>>,
+    token: OnceLock<Token>,
+    linked: AtomicBool,
+    /// Gone when it is closed: both hold it in turn.
+    data: Mutex<Option<Arc<DataStream>>>,
+    events: Mutex<Option<Arc<dyn LinkEvents>>>,
     authenticated: AtomicBool,
     closed: AtomicBool,
     closing: Notify,
@@ -51,19 +62,25 @@ pub(crate) struct Connection {
     reader_waits: AtomicBool,
     frames_read: AtomicU64,
     frames_handled: AtomicU64,
-    frames_handed: AtomicU64,
-    frames_written: AtomicU64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Connection {
-    pub(crate) fn new(id: u64, proven: Proven, half_open: Option<OwnedSemaphorePermit>) -> Self {
+    pub(crate) fn new(id: u64, proven: Proven, side: Side) -> Self {
         Self {
             id,
             proven,
+            accepted: matches!(side, Side::Accepted { .. }),
+            side: Mutex::new(Some(side)),
             node: OnceLock::new(),
             session: OnceLock::new(),
-            inlet: Mutex::new(Inlet::Waiting(VecDeque::new())),
-            half_open: Mutex::new(half_open),
+            token: OnceLock::new(),
+            linked: AtomicBool::new(false),
+            data: Mutex::new(None),
+            events: Mutex::new(None),
             authenticated: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             closing: Notify::new(),
@@ -75,20 +92,12 @@ impl Connection {
             reader_waits: AtomicBool::new(false),
             frames_read: AtomicU64::new(0),
             frames_handled: AtomicU64::new(0),
-            frames_handed: AtomicU64::new(0),
-            frames_written: AtomicU64::new(0),
         }
     }
 
-    fn inlet(&self) -> MutexGuard<'_, Inlet> {
-        self.inlet.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn open_inlet(&self) -> Option<Arc<dyn LinkEvents>> {
-        match &*self.inlet() {
-            Inlet::Open(events) => Some(Arc::clone(events)),
-            Inlet::Waiting(_) | Inlet::Closed => None,
-        }
+    /// A half-open connection gives its place to the next one.
+    fn release_place(&self) {
+        lock(&self.side).take_if(|side| matches!(side, Side::Accepted { .. }));
     }
 
     /// The session that runs over it.
@@ -106,7 +115,7 @@ impl Connection {
             roles: self.proven.roles,
         };
         drop(self.node.set(identity));
-        drop(self.half_open.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.release_place();
         self.authenticated.store(true, Ordering::Release);
         self.read_waker.wake();
     }
@@ -120,36 +129,49 @@ impl Connection {
         self.node.get()
     }
 
-    /// The link is up: what has waited and what comes goes to its owner.
-    pub(crate) fn open(&self, events: Arc<dyn LinkEvents>) {
-        loop {
-            let mut inlet = self.inlet();
-            let next = match &mut *inlet {
-                Inlet::Waiting(waiting) => waiting.pop_front(),
-                Inlet::Open(_) => return,
-                Inlet::Closed => {
-                    drop(inlet);
-                    return events.closed(self.reason());
-                }
-            };
-            let Some(frame) = next else {
-                *inlet = Inlet::Open(events);
-                return;
-            };
-            drop(inlet);
-            events.frame(frame);
-            self.handled();
+    /// The token that this node has offered.
+    pub(crate) fn set_token(&self, token: Token) -> bool {
+        self.token.set(token).is_ok()
+    }
+
+    /// The token that this node has offered, if it has.
+    pub(crate) fn token(&self) -> Option<&Token> {
+        self.token.get()
+    }
+
+    /// Whether a data stream carries frames for it, or has.
+    pub(crate) fn is_linked(&self) -> bool {
+        self.linked.load(Ordering::Acquire)
+    }
+
+    /// The data stream; only the first one counts.
+    pub(crate) fn set_data(&self, data: Arc<DataStream>) -> bool {
+        if self.linked.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        *lock(&self.data) = Some(data);
+        if self.is_closed() {
+            self.stop_data();
+        }
+        true
+    }
+
+    /// The link is up: its owner is told of its end.
+    pub(crate) fn set_events(&self, events: Arc<dyn LinkEvents>) {
+        *lock(&self.events) = Some(events);
+        if self.is_closed() {
+            self.tell_end();
         }
     }
 
-    /// A frame of the peer has come out of ractor_cluster.
-    pub(crate) fn frame(&self, frame: Bytes) {
-        let events = match &mut *self.inlet() {
-            Inlet::Waiting(waiting) => return waiting.push_back(frame),
-            Inlet::Open(events) => Arc::clone(events),
-            Inlet::Closed => return,
-        };
-        events.frame(frame);
+    /// A message of the peer has come out of ractor_cluster. There is one: the token, for the side that dialed.
+    pub(crate) fn frame(&self, message: &[u8]) {
+        let waiting = lock(&self.side).take_if(|side| matches!(side, Side::Dialed(_)));
+        match (message.try_into(), waiting) {
+            // Nobody waits for it any more if the connection is being closed.
+            (Ok(token), Some(Side::Dialed(waiting))) => drop(waiting.send(token)),
+            _ => self.close("a message that nobody waits for"),
+        }
         self.handled();
     }
 
@@ -182,40 +204,14 @@ impl Connection {
         self.frames_read.fetch_add(frames, Ordering::AcqRel);
     }
 
-    /// Bytes have been written, completing so many frames.
-    pub(crate) fn count_written(&self, bytes: usize, frames: u64) {
+    /// Bytes have been written.
+    pub(crate) fn count_written(&self, bytes: usize) {
         self.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
-        if frames > 0 {
-            self.frames_written.fetch_add(frames, Ordering::AcqRel);
-            if let Some(events) = self.open_inlet() {
-                events.writable();
-            }
-        }
     }
 
-    /// A frame is handed to ractor_cluster.
-    pub(crate) fn count_handed(&self) {
-        self.frames_handed.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// Whether another frame may be handed over.
-    pub(crate) fn may_write(&self) -> bool {
-        let written = self.frames_written.load(Ordering::Acquire);
-        self.frames_handed.load(Ordering::Acquire).saturating_sub(written) < MAX_FRAMES_OUT
-    }
-
-    /// Whether everything that was handed over is written.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.frames_handed.load(Ordering::Acquire) == self.frames_written.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn traffic(&self) -> Traffic {
-        Traffic {
-            bytes_in: self.bytes_in.load(Ordering::Relaxed),
-            bytes_out: self.bytes_out.load(Ordering::Relaxed),
-            frames_in: self.frames_handled.load(Ordering::Relaxed),
-            frames_out: self.frames_written.load(Ordering::Relaxed),
-        }
+    /// Bytes read and written by the session.
+    pub(crate) fn session_bytes(&self) -> [u64; 2] {
+        [&self.bytes_in, &self.bytes_out].map(|bytes| bytes.load(Ordering::Relaxed))
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -231,6 +227,23 @@ impl Connection {
         }
     }
 
+    /// Closes it if it does not come to a link in time.
+    pub(crate) async fn until_linked_or_closed(&self) {
+        let closed = tokio::time::timeout(LINK_DEADLINE, self.until_closed()).await;
+        if closed.is_err() && !self.is_linked() {
+            self.close("no data stream within 10 s");
+        }
+    }
+
+    /// Closes it when the peer's certificate ends.
+    pub(crate) async fn until_expired_or_closed(&self) {
+        let left = self.proven.expiry.saturating_sub(now_unix());
+        if tokio::time::timeout(left, self.until_closed()).await.is_err() {
+            tracing::warn!(peer = %self.proven.name, "the peer's certificate has expired");
+            self.close("the peer's certificate has expired");
+        }
+    }
+
     /// Why it was closed.
     pub(crate) fn reason(&self) -> &str {
         self.reason.get().map_or("closed", String::as_str)
@@ -242,21 +255,33 @@ impl Connection {
         }
     }
 
-    /// Closes it. The session ends, both stream halves fail, and the owner of the link is told.
+    fn stop_data(&self) {
+        let data = lock(&self.data).take();
+        if let Some(data) = data {
+            data.stop();
+        }
+    }
+
+    fn tell_end(&self) {
+        let events = lock(&self.events).take();
+        if let Some(events) = events {
+            events.closed(self.reason());
+        }
+    }
+
+    /// Closes it. The session ends, all streams fail, and the owner of the link is told.
     pub(crate) fn close(&self, reason: &str) {
         if self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
         drop(self.reason.set(reason.to_owned()));
-        drop(self.half_open.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let inlet = std::mem::replace(&mut *self.inlet(), Inlet::Closed);
+        drop(lock(&self.side).take());
         self.stop_session();
+        self.stop_data();
         self.read_waker.wake();
         self.write_waker.wake();
         self.closing.notify_waiters();
         tracing::debug!(connection = self.id, peer = %self.proven.name, reason, "connection closed");
-        if let Inlet::Open(events) = inlet {
-            events.closed(reason);
-        }
+        self.tell_end();
     }
 }

@@ -3,15 +3,17 @@
 //! Two nodes that dial each other at the same time make two connections, of which one survives. To spare that, the node
 //! whose name comes first waits a little for the other one.
 
-use super::connection::Connection;
-use super::{Shared, tls};
+use super::connection::{Connection, Side};
+use super::{Shared, data, tls};
 use crate::identity::IdentityError;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use rungs_host::tasks;
 use rungs_types::NodeName;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// A peer to connect to.
@@ -61,6 +63,8 @@ pub(super) async fn run(shared: Arc<Shared>, seed: Seed) {
         tokio::time::sleep(COURTESY).await;
     }
     let mut pause = FIRST_PAUSE;
+    // Why it did not work last time: said once, not at each attempt.
+    let mut said = String::new();
     // Who was found at the address last; somebody else may be there next time, unless the seed names one.
     let mut known = seed.node.clone();
     loop {
@@ -78,7 +82,13 @@ pub(super) async fn run(shared: Arc<Shared>, seed: Seed) {
                 tracing::debug!(address = seed.address, reason = connection.reason(), "connection ended");
             }
             Err(DialError::Stopped | DialError::Myself) => return,
-            Err(error) => tracing::debug!(address = seed.address, %error, "cannot connect"),
+            Err(error) => {
+                let error = error.to_string();
+                if error != said {
+                    tracing::info!(address = seed.address, error, "cannot connect");
+                }
+                said = error;
+            }
         }
         if began.elapsed() >= GOOD {
             pause = FIRST_PAUSE;
@@ -88,16 +98,18 @@ pub(super) async fn run(shared: Arc<Shared>, seed: Seed) {
     }
 }
 
-async fn dial(shared: &Shared, seed: &Seed) -> Result<Arc<Connection>, DialError> {
+async fn dial(shared: &Arc<Shared>, seed: &Seed) -> Result<Arc<Connection>, DialError> {
     let connect = async {
         let stream = TcpStream::connect(&seed.address).await?;
         stream.set_nodelay(true)?;
-        shared.tls.connector.connect(tls::any_node(), stream).await
+        shared.tls.load_full().connector.connect(tls::any_node(), stream).await
     };
     let stream = tokio::time::timeout(DIAL_DEADLINE, connect)
         .await
         .map_err(|_| DialError::TimedOut)??;
-    let proven = tls::proven_as_client(stream.get_ref().1)?;
+    let (socket, session) = stream.get_ref();
+    let address = socket.peer_addr()?;
+    let proven = tls::proven_as_client(session)?;
     if proven.name == shared.node.name {
         return Err(DialError::Myself);
     }
@@ -107,5 +119,11 @@ async fn dial(shared: &Shared, seed: &Seed) -> Result<Arc<Connection>, DialError
             expected,
         });
     }
-    shared.inject(stream, proven, None).ok_or(DialError::Stopped)
+    let (token, offered) = oneshot::channel();
+    let connection = shared
+        .inject(stream, proven, Side::Dialed(token))
+        .ok_or(DialError::Stopped)?;
+    let dialing = data::dial(Arc::clone(shared), Arc::clone(&connection), address, offered);
+    tasks::spawn("mesh data dialer", dialing);
+    Ok(connection)
 }

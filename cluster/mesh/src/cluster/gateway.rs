@@ -1,28 +1,29 @@
 //! The gateway: the only kind of actor that other nodes can send to. It has no name and is found through its process
 //! group; its message is bytes.
 //!
-//! ractor_cluster does not say from which session a message comes, so every frame ends with the key of its link, which
-//! only the two ends of its TLS session know (see [`super::tls`]). A frame without a known key is dropped.
+//! It carries what the two ends of a connection have to tell each other beside the frames of the mesh, which travel on a
+//! stream of their own (see [`super::data`]): the token of that stream. ractor_cluster does not say from which session a
+//! message comes, so every message ends with the key of its connection, which only the two ends of its TLS session know
+//! (see [`super::tls`]). One without a known key is dropped.
 //!
 //! Supervised by the transport's supervisor; a gateway that fails takes all links with it, because what it was handling
-//! is unknown. Decoding never panics, so what fails is an actor's own code in `From<Request<_>>`.
+//! is unknown.
 
 use super::connection::Connection;
 use super::tls::KEY_BYTES;
-use bytes::Bytes;
 use dashmap::DashMap;
 use ractor::message::{BoxedDowncastErr, SerializedMessage};
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef};
 use std::sync::Arc;
 
-/// Gateways of a node. The frames of one peer all go to the same one, which keeps their order.
+/// Gateways of a node. The messages of one peer all go to the same one, which keeps their order.
 pub const GATEWAYS: usize = 2;
 /// Gateways of a peer that are considered.
 const MAX_GATEWAYS: usize = 16;
 /// The process group of all gateways.
 const GROUP: &str = "rungs-gateway";
 
-/// One frame with the key of its link behind it.
+/// A message with the key of its connection behind it.
 pub(crate) struct Frame(pub(crate) Vec<u8>);
 
 impl ractor::Message for Frame {
@@ -46,7 +47,7 @@ impl ractor::Message for Frame {
     }
 }
 
-/// The open connections, by the key that marks the frames of their peer.
+/// The open connections, by the key that marks the messages of their peer.
 pub(crate) type ByKey = Arc<DashMap<[u8; KEY_BYTES], Arc<Connection>>>;
 
 /// See the module.
@@ -92,15 +93,13 @@ impl Actor for Gateway {
     }
 
     async fn handle(&self, _: ActorRef<Frame>, Frame(bytes): Frame, (): &mut ()) -> Result<(), ActorProcessingErr> {
-        let mut frame = Bytes::from(bytes);
-        let Some(key) = frame.last_chunk::<KEY_BYTES>() else {
+        let Some((message, key)) = bytes.split_last_chunk::<KEY_BYTES>() else {
             return Ok(());
         };
-        // The guard of the table is not held while the frame is handled.
+        // The guard of the table is not held while the message is handled.
         let connection = self.connections.get(key).map(|connection| Arc::clone(&connection));
         if let Some(connection) = connection {
-            frame.truncate(frame.len() - KEY_BYTES);
-            connection.frame(frame);
+            connection.frame(message);
         }
         Ok(())
     }

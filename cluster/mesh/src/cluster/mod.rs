@@ -1,15 +1,16 @@
 //! The real network: ractor_cluster over our own mutual-TLS connections.
 //!
-//! ractor_cluster is used as an authenticated link and nothing else: connections are accepted and dialed here
+//! ractor_cluster is used as an authenticated session and nothing else: connections are accepted and dialed here
 //! ([`accept`](self), [`dial`](self)), guarded by a stream that bounds what it does not, and injected into its node
-//! server; the frames of the mesh go from gateway to gateway. Its own listener cannot be left out; it is bound to
-//! loopback, to a free port, and trusts nobody.
+//! server. Its own listener cannot be left out; it is bound to loopback, to a free port, and trusts nobody. The frames
+//! of the mesh travel on a second stream that belongs to the session ([`data`]).
 //!
 //! Supervision: one supervisor, rest for one: gateways, then the node server. When a gateway fails, all links end and
 //! come again.
 
 mod accept;
 mod connection;
+mod data;
 mod dial;
 mod gateway;
 mod scanner;
@@ -18,15 +19,17 @@ mod stream;
 pub mod tls;
 
 pub use accept::{ACCEPT_RATE, HANDSHAKE_DEADLINE, MAX_HALF_OPEN};
-pub use connection::{MAX_FRAMES_IN, MAX_FRAMES_OUT};
+pub use connection::MAX_FRAMES_IN;
+pub use data::{DATA_DEADLINE, MAX_PENDING_BYTES};
 pub use dial::{DIAL_DEADLINE, FIRST_PAUSE, LONGEST_PAUSE, Seed};
 pub use gateway::{GATEWAYS, gateways, remotable_actors};
 pub use stream::{AUTH_DEADLINE, PRE_AUTH_BYTES, READ_IDLE, WRITE_STALL};
 
-use crate::frame::{MAX_FRAME_BYTES, TRAILER_BYTES};
-use crate::identity::Identity;
+use crate::hello::ClusterId;
+use crate::identity::{Identity, IdentityError, Secret};
 use crate::transport::{Transport, TransportError, Uplink};
-use connection::Connection;
+use arc_swap::ArcSwap;
+use connection::{Connection, Side};
 use futures::future::BoxFuture;
 use gateway::Gateway;
 use ractor::{Actor, ActorCell, ActorRef};
@@ -44,11 +47,10 @@ use std::time::Duration;
 use stream::GuardedStream;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::AbortHandle;
 
-/// Room in a ractor_cluster frame beside ours: its lengths, the gateway's number.
-const FRAME_ROOM: usize = 256;
+/// Largest ractor_cluster frame: announcements of gateways, a token.
+const MAX_SESSION_FRAME_BYTES: u64 = 64 * 1024;
 /// How long the actors of the transport may take to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
@@ -99,9 +101,10 @@ impl Listen {
 /// What the parts of the transport share.
 struct Shared {
     node: NodeId,
-    tls: tls::Tls,
+    tls: ArcSwap<tls::Tls>,
     uplink: Arc<dyn Uplink>,
     connections: Connections,
+    offers: data::Offers,
     next_id: AtomicU64,
     node_server: Mutex<Option<ActorRef<NodeServerMessage>>>,
 }
@@ -112,25 +115,22 @@ impl Shared {
     }
 
     /// Gives a connection to the node server; `None` if that is not there.
-    fn inject<S>(
-        &self,
-        stream: S,
-        proven: tls::Proven,
-        half_open: Option<OwnedSemaphorePermit>,
-    ) -> Option<Arc<Connection>>
+    fn inject<S>(&self, stream: S, proven: tls::Proven, side: Side) -> Option<Arc<Connection>>
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
         let node_server = self.node_server().clone()?;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let is_server = half_open.is_some();
-        let connection = Arc::new(Connection::new(id, proven, half_open));
+        let connection = Arc::new(Connection::new(id, proven, side));
+        let is_server = connection.accepted;
         self.connections.insert(&connection);
         let watched = Arc::clone(&connection);
-        let connections = self.connections.clone();
+        let (connections, offers) = (self.connections.clone(), self.offers.clone());
         tasks::spawn("mesh connection", async move {
-            watched.until_closed().await;
+            watched.until_linked_or_closed().await;
+            watched.until_expired_or_closed().await;
             connections.remove(&watched);
+            offers.withdraw(&watched);
         });
         let (reader, writer) = tokio::io::split(stream);
         let stream = Box::new(GuardedStream {
@@ -156,7 +156,9 @@ struct Running {
 /// See the module.
 pub struct ClusterTransport {
     node: NodeId,
-    identity: Identity,
+    cluster: ClusterId,
+    cookie: Secret,
+    identity: Mutex<Arc<Identity>>,
     timers: Timers,
     parent: Option<ActorCell>,
     seeds: Mutex<Vec<Seed>>,
@@ -180,7 +182,9 @@ impl ClusterTransport {
                 name: config.identity.name().clone(),
                 incarnation: config.incarnation,
             },
-            identity: config.identity,
+            cluster: config.identity.cluster().clone(),
+            cookie: config.identity.cookie.clone(),
+            identity: Mutex::new(Arc::new(config.identity)),
             timers,
             parent,
             seeds: Mutex::new(config.seeds),
@@ -212,6 +216,33 @@ impl ClusterTransport {
         }
     }
 
+    fn identity(&self) -> Arc<Identity> {
+        Arc::clone(&self.identity.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on the node shows this certificate. Links that are up stay up until a certificate that was shown on them
+    /// ends; what they carry then goes on over the next one. Name and cluster cannot change.
+    pub fn renew(&self, identity: Identity) -> Result<(), IdentityError> {
+        if *identity.name() != self.node.name {
+            return Err(IdentityError::Name {
+                found: identity.name().clone(),
+                expected: self.node.name.clone(),
+            });
+        }
+        if *identity.cluster() != self.cluster {
+            return Err(IdentityError::Cluster {
+                found: identity.cluster().clone(),
+                expected: self.cluster.clone(),
+            });
+        }
+        let tls = tls::Tls::new(&identity)?;
+        *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
+        if let Some(running) = self.running.get() {
+            running.shared.tls.store(Arc::new(tls));
+        }
+        Ok(())
+    }
+
     /// Connections, authenticated or not.
     pub fn connections(&self) -> usize {
         self.running.get().map_or(0, |running| running.shared.connections.len())
@@ -239,7 +270,7 @@ impl ClusterTransport {
             children.push(gateway);
         }
         let server = Arc::clone(shared);
-        let cookie = self.identity.cookie.to_hex();
+        let cookie = self.cookie.to_hex();
         children.push(ChildSpec::new(
             role("node-server"),
             Restart::Permanent,
@@ -278,12 +309,12 @@ async fn start_node_server(
         Some(NodeConnectionMode::Isolated),
     )
     .with_listen_addr(Ipv4Addr::LOCALHOST.into())
-    .with_max_inbound_frame_size((MAX_FRAME_BYTES + TRAILER_BYTES + FRAME_ROOM) as u64);
+    .with_max_inbound_frame_size(MAX_SESSION_FRAME_BYTES);
     let (server, _) = Actor::spawn_linked(None, server, (), supervisor).await?;
     let sessions = Sessions {
         node: shared.node.name.clone(),
         connections: shared.connections.clone(),
-        uplink: Arc::clone(&shared.uplink),
+        offers: shared.offers.clone(),
     };
     server.cast(NodeServerMessage::SubscribeToEvents {
         id: "rungs-mesh".to_owned(),
@@ -301,9 +332,10 @@ impl Transport for ClusterTransport {
             }
             let shared = Arc::new(Shared {
                 node: self.node.clone(),
-                tls: tls::Tls::new(&self.identity)?,
+                tls: ArcSwap::from_pointee(tls::Tls::new(&self.identity())?),
                 uplink,
                 connections: Connections::default(),
+                offers: data::Offers::default(),
                 next_id: AtomicU64::new(0),
                 node_server: Mutex::new(None),
             });

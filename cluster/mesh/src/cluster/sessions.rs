@@ -1,15 +1,13 @@
-//! ractor_cluster's sessions and our connections: who is whom, and when a link is up.
+//! ractor_cluster's sessions and our connections: who is whom, and when a data stream is offered.
 //!
 //! The callbacks run inside ractor_cluster's node server; they only look things up and send. A session that is not over
 //! one of our connections, or whose name is not the certificate's, is stopped.
 
 use super::connection::Connection;
+use super::data::Offers;
 use super::gateway::{ByKey, Frame, Gateway};
 use super::stream::LABEL;
-use super::tls::KEY_BYTES;
-use crate::transport::{Link, LinkClosed, PeerIdentity, Traffic, Uplink};
 use dashmap::DashMap;
-use ractor::ActorRef;
 use ractor_cluster::NodeEventSubscription;
 use ractor_cluster::node::NodeServerSessionInformation;
 use rungs_types::{NodeId, NodeName};
@@ -56,7 +54,7 @@ impl Connections {
 pub(crate) struct Sessions {
     pub(crate) node: NodeName,
     pub(crate) connections: Connections,
-    pub(crate) uplink: Arc<dyn Uplink>,
+    pub(crate) offers: Offers,
 }
 
 /// The node id in a session's name, `id@id`.
@@ -92,62 +90,24 @@ impl NodeEventSubscription for Sessions {
     }
 
     fn node_session_ready(&self, session: NodeServerSessionInformation) {
-        let Some(connection) = self.connections.of(&session) else {
-            return;
-        };
-        let Some(peer) = connection.identity().cloned() else {
+        let Some(connection) = self.connections.of(&session).filter(|connection| connection.accepted) else {
             return;
         };
         let Some(gateway) = Gateway::of_session(session.node_id, self.node.as_str()) else {
             return connection.close("the peer has no gateway");
         };
-        let link = ClusterLink {
-            peer,
-            gateway,
-            connection: Arc::clone(&connection),
+        let offered = match self.offers.make(&connection) {
+            Ok(token) => gateway.cast(Frame([&token[..], &connection.proven.our_key].concat())),
+            Err(error) => return connection.close(&error.to_string()),
         };
-        connection.open(self.uplink.link_up(Arc::new(link)));
+        if offered.is_err() {
+            connection.close("the peer's gateway has ended");
+        }
     }
 
     fn node_session_disconnected(&self, session: NodeServerSessionInformation) {
         if let Some(connection) = self.connections.of(&session) {
             connection.close("the session has ended");
         }
-    }
-}
-
-/// A link over a connection: the shim of the peer's gateway, which never leaves this file.
-struct ClusterLink {
-    peer: PeerIdentity,
-    gateway: ActorRef<Frame>,
-    connection: Arc<Connection>,
-}
-
-impl Link for ClusterLink {
-    fn peer(&self) -> &PeerIdentity {
-        &self.peer
-    }
-
-    fn send(&self, mut frame: Vec<u8>) -> Result<(), LinkClosed> {
-        let key: &[u8; KEY_BYTES] = &self.connection.proven.our_key;
-        frame.extend_from_slice(key);
-        self.connection.count_handed();
-        self.gateway.cast(Frame(frame)).map_err(|_| LinkClosed)
-    }
-
-    fn is_writable(&self) -> bool {
-        self.connection.may_write()
-    }
-
-    fn is_idle(&self) -> bool {
-        self.connection.is_idle()
-    }
-
-    fn close(&self, reason: &str) {
-        self.connection.close(reason);
-    }
-
-    fn traffic(&self) -> Traffic {
-        self.connection.traffic()
     }
 }

@@ -4,7 +4,7 @@
 //!   at most [`AUTH_DEADLINE`];
 //! - a peer that sends nothing for [`READ_IDLE`] (its session pings every 1 to 5 s) or takes nothing for
 //!   [`WRITE_STALL`] is gone;
-//! - the socket is not read while [`MAX_FRAMES_IN`](super::connection::MAX_FRAMES_IN) frames wait to be handled, so
+//! - the socket is not read while [`MAX_FRAMES_IN`](super::connection::MAX_FRAMES_IN) messages wait to be handled, so
 //!   that no queue behind it can grow.
 
 use super::connection::Connection;
@@ -54,7 +54,6 @@ where
         };
         let writer = GuardedWrite {
             stalled: None,
-            scanner: Scanner::default(),
             connection: self.connection,
             inner: self.writer,
         };
@@ -209,7 +208,6 @@ impl<R> Drop for GuardedRead<R> {
 struct GuardedWrite<W> {
     connection: Arc<Connection>,
     inner: W,
-    scanner: Scanner,
     /// Set while the peer takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -242,8 +240,7 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for GuardedWrite<W> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = ready!(this.poll_guarded(cx, |inner, cx| inner.poll_write(cx, buf)))?;
-        let messages = this.scanner.feed(&buf[..written]);
-        this.connection.count_written(written, messages);
+        this.connection.count_written(written);
         Poll::Ready(Ok(written))
     }
 

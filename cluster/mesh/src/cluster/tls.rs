@@ -1,8 +1,8 @@
 //! Mutual TLS: both sides show a certificate of the cluster's authority, and only TLS 1.3 is spoken. Each link gets two
-//! keys from its TLS session, one for each direction, which nobody but the two ends can know; they mark the frames that
+//! keys from its TLS session, one for each direction, which nobody but the two ends can know; they mark the messages that
 //! belong to the link (see [`super::gateway`]).
 
-use crate::identity::{ANY_NODE, Identity, IdentityError, certified};
+use crate::identity::{ANY_NODE, Identity, IdentityError, certified, expiry};
 use crate::role::Roles;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rungs_types::NodeName;
@@ -11,11 +11,14 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// Bytes of a key that marks frames.
-pub(crate) const KEY_BYTES: usize = crate::frame::TRAILER_BYTES;
-const PROTOCOL_NAME: &[u8] = b"rungs-mesh/1";
+pub(crate) const KEY_BYTES: usize = 16;
+/// What a connection is for: the session with a peer, or the frames that belong to one.
+const SESSION: &[u8] = b"rungs-mesh/2";
+const DATA: &[u8] = b"rungs-mesh-data/2";
 const KEY_LABEL: &[u8] = b"EXPORTER-rungs-mesh-frame-key";
 const BY_ACCEPTOR: &[u8] = b"sent by the acceptor";
 const BY_DIALER: &[u8] = b"sent by the dialer";
@@ -26,6 +29,8 @@ pub struct Tls {
     pub acceptor: TlsAcceptor,
     /// For connections that go out; they verify [`any_node`].
     pub connector: TlsConnector,
+    /// The same for data streams.
+    pub(crate) data_connector: TlsConnector,
 }
 
 /// What a finished handshake has proven.
@@ -33,6 +38,10 @@ pub struct Tls {
 pub(crate) struct Proven {
     pub(crate) name: NodeName,
     pub(crate) roles: Roles,
+    /// The certificate that says so.
+    pub(crate) certificate: CertificateDer<'static>,
+    /// When it ends, since 1970.
+    pub(crate) expiry: Duration,
     /// Marks the frames that this node sends.
     pub(crate) our_key: [u8; KEY_BYTES],
     /// Marks the frames of the peer.
@@ -51,10 +60,13 @@ impl Tls {
             .with_root_certificates(roots)
             .with_client_auth_cert(identity.chain()?, identity.key()?)?;
         client.resumption = Resumption::disabled();
-        client.alpn_protocols = vec![PROTOCOL_NAME.to_vec()];
+        client.alpn_protocols = vec![SESSION.to_vec()];
+        let mut data = client.clone();
+        data.alpn_protocols = vec![DATA.to_vec()];
         Ok(Self {
             acceptor: TlsAcceptor::from(Arc::new(server)),
             connector: TlsConnector::from(Arc::new(client)),
+            data_connector: TlsConnector::from(Arc::new(data)),
         })
     }
 }
@@ -100,8 +112,13 @@ fn server_config(
         .with_single_cert(chain, key)?;
     server.session_storage = Arc::new(NoServerSessionStorage {});
     server.send_tls13_tickets = 0;
-    server.alpn_protocols = vec![PROTOCOL_NAME.to_vec()];
+    server.alpn_protocols = vec![SESSION.to_vec(), DATA.to_vec()];
     Ok(server)
+}
+
+/// Whether an accepted connection is a data stream.
+pub(crate) fn is_data(session: &ServerConnection) -> bool {
+    session.alpn_protocol() == Some(DATA)
 }
 
 /// What the handshake of an accepted connection has proven.
@@ -129,6 +146,8 @@ fn proven(
     Ok(Proven {
         name,
         roles,
+        expiry: expiry(certificate)?,
+        certificate: certificate.clone().into_owned(),
         our_key,
         their_key,
     })

@@ -84,7 +84,7 @@ fn wrong_fields_are_named() {
         Envelope::decode(&bytes).map(|_| ()).expect_err("refused")
     };
     assert_eq!(with(0, 0), EnvelopeError::Class { found: 0 });
-    assert_eq!(with(0, 16), EnvelopeError::Class { found: 16 });
+    assert_eq!(with(0, 17), EnvelopeError::Class { found: 17 });
     assert_eq!(with(2, 1), EnvelopeError::Fields { found: 0x100 });
     assert_eq!(with(1, 0x10), EnvelopeError::Short { field: "target" });
     let trailing = [&base[..], &[0]].concat();

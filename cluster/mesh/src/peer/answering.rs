@@ -4,13 +4,13 @@
 //! two more turns of the scheduler on the way back, which is much of what a question to another node costs.
 //!
 //! Invariant: every question leaves the table once: by its answer, by cancellation, by its deadline (swept once a
-//! second; the asker has its own), or with the link. Then its receiver is dropped, and with it the cycle of references
+//! second; the asker has its own), or with the conversation. Then its receiver is dropped, and with it the cycle of references
 //! between the receiver and the waker.
 
 use super::Peer;
 use rungs_host::{Payload, Refusal};
 use rungs_types::ErrorCode;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
@@ -19,6 +19,8 @@ use tokio::time::Instant;
 
 /// Most questions of one peer that are being answered at a time.
 pub const MAX_SERVED_ASKS: usize = 16 * 1024;
+/// Most questions that are remembered as withdrawn before they came; of more, the oldest may be executed.
+const MAX_WITHDRAWN: usize = 256;
 
 type Answer = Result<Payload, Refusal>;
 
@@ -90,18 +92,29 @@ fn ended() -> Refusal {
     )
 }
 
-/// The questions of one peer by number; `None` once the link has ended.
-pub(super) struct Table(Mutex<Option<HashMap<u64, Arc<Answering>>>>);
+/// The questions of one peer by number; `None` once the conversation has ended.
+pub(super) struct Table {
+    questions: Mutex<Option<HashMap<u64, Arc<Answering>>>>,
+    /// Withdrawn before they came: what withdraws a question passes it on the way.
+    withdrawn: Mutex<VecDeque<u64>>,
+}
 
 impl Default for Table {
     fn default() -> Self {
-        Self(Mutex::new(Some(HashMap::new())))
+        Self {
+            questions: Mutex::new(Some(HashMap::new())),
+            withdrawn: Mutex::default(),
+        }
     }
 }
 
 impl Table {
     fn lock(&self) -> MutexGuard<'_, Option<HashMap<u64, Arc<Answering>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn withdrawn(&self) -> MutexGuard<'_, VecDeque<u64>> {
+        self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether another question may be answered.
@@ -142,8 +155,19 @@ impl Table {
     /// The asker no longer waits.
     pub(super) fn cancel(&self, sequence: u64) {
         if let Some(question) = self.remove(sequence) {
-            question.drop_receiver();
+            return question.drop_receiver();
         }
+        // Answered already, or not here yet.
+        let mut withdrawn = self.withdrawn();
+        if withdrawn.len() == MAX_WITHDRAWN {
+            withdrawn.pop_front();
+        }
+        withdrawn.push_back(sequence);
+    }
+
+    /// Whether the asker had stopped waiting before its question came.
+    pub(super) fn is_withdrawn(&self, sequence: u64) -> bool {
+        self.withdrawn().contains(&sequence)
     }
 
     /// Drops the questions whose time is over.
@@ -157,7 +181,7 @@ impl Table {
         }
     }
 
-    /// The link has ended: no answer can go back.
+    /// The conversation has ended: no answer can go back.
     pub(super) fn close(&self) {
         let questions = self.lock().take();
         for question in questions.into_iter().flatten() {
@@ -165,7 +189,7 @@ impl Table {
         }
     }
 
-    #[cfg(test)]
+    /// How many are being answered.
     pub(super) fn len(&self) -> usize {
         self.lock().as_ref().map_or(0, HashMap::len)
     }

@@ -1,42 +1,50 @@
-//! One peer over one link: greeting, liveness, and what happens to each envelope.
+//! One peer: the conversation with one incarnation of a node, over all links that carry it one after another.
 //!
-//! The life of a link: both sides send [`Hello`]; once the peer's is agreed to, the link is up and the mesh lists the
-//! peer; it ends by a `Bye`, by silence, by a broken rule, by a newer link of the same node, or by the transport. A peer
-//! that comes back comes on a new link; nothing carries over.
+//! A conversation begins when two nodes have greeted each other ([`session`]). When its link is lost it waits
+//! [`RESUME_WITHIN`] for another one; over that, both send again what the other one does not have, in order, and drop
+//! what they have already: a message is delivered at most once, and once if both nodes live. It ends with a `Bye`, with
+//! a broken rule, when the peer comes without it (it has started anew), or when no link comes; then every question
+//! under way learns that it may have been executed, and nothing of it is ever delivered to another incarnation.
 //!
-//! Invariants: before its greeting a peer can do nothing else; every question gets an answer, a refusal or its
-//! deadline; a broken rule ends the link and says so in the log.
+//! Invariants: every question gets an answer, a refusal or its deadline; a broken rule ends link and conversation and
+//! says so in the log.
 
 mod answering;
+mod lane;
 mod outgoing;
 mod pending;
 mod serve;
+mod session;
 mod stream;
 mod window;
 
 pub use answering::MAX_SERVED_ASKS;
-pub use outgoing::{Backlog, MAX_QUEUED_BYTES, RESERVED_BYTES, RETRY_AFTER};
+pub use lane::Load;
+pub use outgoing::{
+    BULK_FROM_BYTES, Backlog, MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES, RESERVED_BYTES, RESERVED_MESSAGES, RETRY_AFTER,
+};
 pub use pending::MAX_PENDING_ASKS;
 pub use stream::{EVENT_CREDIT, MAX_STREAMS, passes};
 pub use window::{WINDOW_BYTES, WINDOW_MESSAGES};
 
 pub(crate) use outgoing::{Outgoing, PushError, Sender};
+pub(crate) use session::{Events, Session};
 pub(crate) use window::Grant;
 
 use crate::envelope::{Class, Envelope};
-use crate::frame::Assembler;
-use crate::hello::{Agreement, Hello, MAX_HELLO_BYTES};
+use crate::frame::{Assembler, Content, Counts, FrameError, Numbered};
+use crate::hello::{Agreement, ConversationId};
 use crate::mesh::Local;
-use crate::transport::{Link, LinkEvents, PeerIdentity};
+use crate::transport::PeerIdentity;
 use bytes::Bytes;
 use pending::Pending;
 use rungs_host::tasks;
-use rungs_host::{Format, Payload, Refusal, codec, wire};
+use rungs_host::{Format, Payload, Refusal, codec};
 use rungs_types::{Address, ErrorCode};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -48,10 +56,16 @@ pub const HELLO_DEADLINE: Duration = Duration::from_secs(5);
 pub const PING_INTERVAL: Duration = Duration::from_secs(3);
 /// A peer that has said nothing for so long is gone.
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(15);
+/// How long a conversation waits for another link.
+pub const RESUME_WITHIN: Duration = Duration::from_secs(15);
 /// How often these times are looked at, and how long a refused peer has to read why.
 const TICK: Duration = Duration::from_secs(1);
+/// Frames after which the peer is told that they have come; it keeps them until then.
+const ACK_EVERY_FRAMES: u32 = 32;
+/// With at most so many questions under way, each leaves at once; beyond, they leave together with what else has come.
+const HURRY_UP_TO: usize = 4;
 
-/// Messages that have passed over a link.
+/// Messages that have passed in a conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) told: AtomicU64,
@@ -59,95 +73,118 @@ pub(crate) struct Counters {
     pub(crate) delivered: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) refused_by_peer: AtomicU64,
+    pub(crate) duplicate_frames: AtomicU64,
+    pub(crate) resumed: AtomicU64,
 }
 
-/// A peer over one link.
+/// What has come in.
+#[derive(Default)]
+struct Incoming {
+    assembler: Assembler,
+    /// Frames that the peer does not know to have come.
+    unacknowledged: u32,
+}
+
+/// A conversation; see the module.
 pub(crate) struct Peer {
     me: Weak<Peer>,
     local: Arc<Local>,
-    pub(crate) link: Arc<dyn Link>,
+    id: ConversationId,
+    identity: PeerIdentity,
+    agreement: Agreement,
     pub(crate) outgoing: Outgoing,
     pub(crate) pending: Pending,
     window: Arc<InboundWindow>,
     wake: Arc<Notify>,
-    sending: Mutex<()>,
-    assembler: Mutex<Assembler>,
+    /// The link that carries it. Held while frames are sent, so that they leave in the order in which they were taken.
+    session: Mutex<Option<Arc<Session>>>,
+    /// Held while a frame is worked off, so that an old link and its successor do not mix.
+    incoming: Mutex<Incoming>,
     answering: answering::Table,
     streams: stream::Streams,
-    agreement: OnceLock<Agreement>,
-    refused: AtomicBool,
-    closed: AtomicBool,
-    began: Instant,
-    heard_ms: AtomicU64,
-    ping: Mutex<Option<(u64, Instant)>>,
-    round_trip_us: AtomicU64,
+    up: AtomicBool,
+    ended: AtomicBool,
+    lost: Mutex<Instant>,
     pub(crate) counters: Counters,
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Peer {
-    /// Greets the peer of a new link.
-    pub(crate) fn start(local: Arc<Local>, link: Arc<dyn Link>) -> Arc<Self> {
+    /// Begins a conversation with a peer that gives `window`.
+    pub(crate) fn start(
+        local: Arc<Local>,
+        id: ConversationId,
+        identity: PeerIdentity,
+        agreement: Agreement,
+        window: Grant,
+    ) -> Arc<Self> {
         let wake = Arc::new(Notify::new());
         let peer = Arc::new_cyclic(|me| Self {
             me: me.clone(),
-            link,
-            outgoing: Outgoing::new(Arc::clone(&wake)),
+            local,
+            id,
+            identity,
+            agreement,
+            outgoing: Outgoing::new(Arc::clone(&wake), window),
             pending: Pending::default(),
             window: Arc::new(InboundWindow::new(Arc::clone(&wake))),
             wake,
-            sending: Mutex::default(),
-            assembler: Mutex::default(),
+            session: Mutex::new(None),
+            incoming: Mutex::default(),
             answering: answering::Table::default(),
             streams: stream::Streams::default(),
-            agreement: OnceLock::new(),
-            refused: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
-            began: Instant::now(),
-            heard_ms: AtomicU64::new(0),
-            ping: Mutex::new(None),
-            round_trip_us: AtomicU64::new(0),
+            up: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            lost: Mutex::new(Instant::now()),
             counters: Counters::default(),
-            local,
         });
-        match wire::encode(&peer.local.hello, Format::Json) {
-            Ok(hello) => {
-                let greeting = Envelope::new(Class::Hello, 0).with(&hello, Format::Json);
-                peer.outgoing.push_numbered(greeting, Sender::Task, |_| ()).ok();
-            }
-            Err(error) => peer.close(&format!("the greeting does not encode: {error}")),
-        }
         tasks::spawn("mesh peer", Arc::clone(&peer).run());
         peer
     }
 
-    /// Who is at the other end.
+    /// Which conversation it is.
+    pub(crate) fn id(&self) -> ConversationId {
+        self.id
+    }
+
+    /// With whom.
     pub(crate) fn identity(&self) -> &PeerIdentity {
-        self.link.peer()
+        &self.identity
     }
 
-    /// What was agreed on, once the link is up.
-    pub(crate) fn agreement(&self) -> Option<&Agreement> {
-        self.agreement.get()
+    /// What was agreed on.
+    pub(crate) fn agreement(&self) -> &Agreement {
+        &self.agreement
     }
 
-    /// The time a ping took last, if one was answered.
-    pub(crate) fn round_trip(&self) -> Option<Duration> {
-        match self.round_trip_us.load(Ordering::Relaxed) {
-            0 => None,
-            us => Some(Duration::from_micros(us)),
-        }
+    /// Whether a link carries it.
+    pub(crate) fn is_up(&self) -> bool {
+        self.up.load(Ordering::Acquire)
     }
 
-    /// Since when there is a link.
-    pub(crate) fn began(&self) -> Instant {
-        self.began
+    /// Whether it is over.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
-    /// Sends what waits, watches the times; ends with the link.
+    /// The link that carries it.
+    pub(crate) fn session(&self) -> Option<Arc<Session>> {
+        lock(&self.session).clone()
+    }
+
+    /// The frames that have come.
+    pub(crate) fn received(&self) -> Counts {
+        lock(&self.incoming).assembler.received()
+    }
+
+    /// Sends what waits, watches the times; ends with the conversation.
     async fn run(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        while !self.closed.load(Ordering::Acquire) {
+        while !self.has_ended() {
             tokio::select! {
                 biased;
                 () = self.wake.notified() => {}
@@ -157,81 +194,126 @@ impl Peer {
         }
     }
 
+    /// From now on the link carries the conversation; over it the peer says what it has.
+    pub(crate) fn attach(&self, session: &Arc<Session>, received: Counts) -> Result<(), Refusal> {
+        let mut current = lock(&self.session);
+        if !self.outgoing.resume(received) {
+            let text = "the peer has more frames than were sent";
+            return Err(Refusal::new(ErrorCode::Malformed, text));
+        }
+        let old = current.replace(Arc::clone(session));
+        self.up.store(true, Ordering::Release);
+        drop(current);
+        if let Some(old) = old {
+            old.close("replaced by a newer link of the same node");
+        }
+        if session.is_closed() {
+            // It has ended meanwhile, and could not say so to a conversation that it did not carry yet.
+            self.detach(session);
+        }
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// The link has ended.
+    pub(crate) fn detach(&self, session: &Session) {
+        let mut current = lock(&self.session);
+        if !current.as_deref().is_some_and(|of| std::ptr::eq(of, session)) {
+            return;
+        }
+        *current = None;
+        self.up.store(false, Ordering::Release);
+        *lock(&self.lost) = Instant::now();
+        drop(current);
+        self.local.left(self);
+    }
+
+    /// Ends the conversation, and its link.
+    pub(crate) fn end(&self, reason: &str) {
+        if self.ended.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        tracing::debug!(peer = %self.identity.node, reason, "conversation ended");
+        let session = self.session();
+        self.outgoing.close();
+        self.pending.close();
+        self.answering.close();
+        self.streams.close();
+        if let Some(session) = session {
+            session.close(reason);
+        }
+        self.local.ended(self);
+        self.wake.notify_one();
+    }
+
     /// Sends what waits, as far as the link takes it.
     fn flush(&self) {
         if let Some(grant) = self.window.grant(false) {
             self.push_control(Class::Grant, 0, &grant);
         }
-        // Frames leave in the order in which they were taken.
-        let _sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
-        self.send_frames();
+        let session = lock(&self.session);
+        self.send_frames(session);
     }
 
     /// Sends at once if the link is idle: a question or an answer that somebody waits for need not wait for the task.
     /// On a busy link it travels with whatever else has come by then.
     pub(crate) fn hurry(&self) {
-        match self.sending.try_lock() {
-            Ok(_sending) if self.link.is_idle() => self.send_frames(),
+        let few = self.pending.len() <= HURRY_UP_TO && self.answering.len() <= HURRY_UP_TO;
+        match self.session.try_lock() {
+            Ok(session) if few && session.as_ref().is_some_and(|of| of.link.is_idle()) => self.send_frames(session),
             _ => self.wake.notify_one(),
         }
     }
 
-    fn send_frames(&self) {
-        while self.link.is_writable() {
+    fn send_frames(&self, session: MutexGuard<'_, Option<Arc<Session>>>) {
+        let Some(current) = &*session else { return };
+        while current.link.is_writable() {
             let Some(frame) = self.outgoing.take() else { return };
-            if self.link.send(frame).is_err() {
-                return self.close("the transport has closed the link");
+            if current.link.send(frame).is_err() {
+                let current = Arc::clone(current);
+                drop(session);
+                return current.close("the transport has closed the link");
             }
         }
     }
 
+    pub(crate) fn writable(&self) {
+        if self.outgoing.is_waiting() {
+            self.wake.notify_one();
+        }
+    }
+
     fn tick(&self) {
-        let silent = self.silent_for();
-        if self.refused.load(Ordering::Acquire) {
-            return self.close("refused");
-        }
-        if self.agreement.get().is_none() && self.began.elapsed() > HELLO_DEADLINE {
-            return self.close("no greeting within 5 s");
-        }
-        if silent > SILENCE_LIMIT {
-            return self.close("silent for 15 s");
-        }
         self.answering.sweep(Instant::now());
+        self.outgoing.trim();
+        let session = lock(&self.session);
+        let Some(current) = session.clone() else {
+            drop(session);
+            if lock(&self.lost).elapsed() > RESUME_WITHIN {
+                self.end("no link within 15 s");
+            }
+            return;
+        };
+        let checked = current.tick(self.outgoing.sent());
+        drop(session);
+        if let Err(reason) = checked {
+            return current.close(reason);
+        }
         if let Some(grant) = self.window.grant(true) {
             self.push_control(Class::Grant, 0, &grant);
         }
-        let mut ping = self.ping.lock().unwrap_or_else(PoisonError::into_inner);
-        if ping.is_none_or(|(_, sent)| sent.elapsed() >= PING_INTERVAL) {
-            let sent = self
-                .outgoing
-                .push_numbered(Envelope::new(Class::Ping, 0), Sender::Task, |_| ());
-            *ping = sent.ok().map(|sequence| (sequence, Instant::now()));
+        self.acknowledge(&current, &mut lock(&self.incoming));
+    }
+
+    /// Tells the peer what has come, if it does not know.
+    fn acknowledge(&self, session: &Session, incoming: &mut Incoming) {
+        if incoming.unacknowledged > 0 && session.link.is_writable() {
+            session.send_content(Class::Ack, 0, &incoming.assembler.received());
+            incoming.unacknowledged = 0;
         }
     }
 
-    fn silent_for(&self) -> Duration {
-        let heard = Duration::from_millis(self.heard_ms.load(Ordering::Acquire));
-        self.began.elapsed().saturating_sub(heard)
-    }
-
-    /// Ends the link.
-    pub(crate) fn close(&self, reason: &str) {
-        if self.closed.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        tracing::info!(peer = %self.identity().node, reason, "link closed");
-        self.outgoing.close();
-        self.link.close(reason);
-        self.pending.close();
-        self.answering.close();
-        self.streams.close();
-        if let Some(me) = self.me.upgrade() {
-            self.local.left(&me);
-        }
-        self.wake.notify_one();
-    }
-
-    /// Takes an envelope of the link itself. What keeps the link alive has a reserve; a link on which even that is full
+    /// Takes an envelope of the conversation itself. What keeps it going has a reserve; if even that is full, the peer
     /// has stalled.
     fn push_control(&self, class: Class, sequence: u64, content: &impl Serialize) {
         let pushed = codec::encode(content).map(|bytes| {
@@ -240,8 +322,8 @@ impl Peer {
         });
         match pushed {
             Ok(Ok(()) | Err(PushError::Closed)) => {}
-            Ok(Err(_)) => self.close("the peer takes nothing"),
-            Err(error) => self.close(&error.to_string()),
+            Ok(Err(_)) => self.end("the peer takes nothing"),
+            Err(error) => self.end(&error.to_string()),
         }
     }
 
@@ -250,87 +332,54 @@ impl Peer {
         self.push_control(Class::Refusal, sequence, refusal);
     }
 
-    /// A broken rule.
-    fn violation(&self, what: &str) {
-        tracing::warn!(peer = %self.identity().node, what, "peer breaks the protocol");
-        self.close(what);
-    }
-
-    fn receive(&self, bytes: &Bytes, cache: &mut serve::Cache) {
-        let envelope = match Envelope::decode(bytes) {
-            Ok(envelope) => envelope,
-            Err(error) => return self.violation(&error.to_string()),
+    /// Takes a frame in. An error breaks the protocol.
+    pub(crate) fn accept(&self, frame: Numbered, session: &Session) -> Result<(), Refusal> {
+        let mut incoming = lock(&self.incoming);
+        let content = match incoming.assembler.accept(frame) {
+            Ok(Content::Repeated) => {
+                self.counters.duplicate_frames.fetch_add(1, Ordering::Relaxed);
+                Content::Repeated
+            }
+            Ok(content) => content,
+            Err(error @ FrameError::Gap { .. }) => {
+                drop(incoming);
+                // The network has lost something: over the next link it is sent again.
+                session.close(&error.to_string());
+                return Ok(());
+            }
+            Err(error) => return Err(broken(error)),
         };
-        let up = self.agreement.get().is_some();
-        let result = match envelope.class {
-            Class::Hello if !up => self.greeted(&envelope),
-            Class::Bye => self.dismissed(&envelope),
-            _ if !up => Err(Refusal::new(ErrorCode::Forbidden, "an envelope before the greeting")),
-            Class::Hello => Err(Refusal::new(ErrorCode::Forbidden, "a second greeting")),
-            Class::Tell | Class::Ask => self.serve(bytes, &envelope, cache),
-            Class::Reply => self.answered(bytes, &envelope),
-            Class::Refusal => decode(&envelope).map(|refusal| self.refused_by_peer(envelope.sequence, refusal)),
-            Class::Cancel => {
-                self.answering.cancel(envelope.sequence);
-                Ok(())
-            }
-            Class::Grant => decode(&envelope).and_then(|grant| {
-                let malformed = || Refusal::new(ErrorCode::Malformed, "more worked off than was sent");
-                self.outgoing.released(grant).then_some(()).ok_or_else(malformed)
-            }),
-            Class::Subscribe | Class::Event | Class::Lagged | Class::EventGrant | Class::StreamEnd => {
-                self.streamed(&envelope)
-            }
-            Class::Ping => {
-                let pong = Envelope::new(Class::Pong, envelope.sequence);
-                self.outgoing.push(&pong, Sender::Task).or(Ok(()))
-            }
-            Class::Pong => {
-                self.ponged(envelope.sequence);
-                Ok(())
-            }
-        };
-        if let Err(refusal) = result {
-            self.violation(&refusal.message);
+        let mut cache = serve::Cache::default();
+        for envelope in content {
+            self.receive(&envelope.map_err(broken)?, &mut cache)?;
         }
-    }
-
-    fn greeted(&self, envelope: &Envelope<'_>) -> Result<(), Refusal> {
-        let bytes = envelope.body.map_or(&[][..], |body| body.bytes);
-        if bytes.len() > MAX_HELLO_BYTES {
-            return Err(Refusal::new(ErrorCode::TooLarge, "a greeting above 4096 bytes"));
-        }
-        let theirs: Hello = wire::decode(bytes, Format::Json)?;
-        let peer = self.identity();
-        match self.local.hello.agree(&theirs, &peer.node, peer.roles) {
-            Ok(agreement) => {
-                self.outgoing.open_window(Grant {
-                    messages: theirs.window_messages,
-                    bytes: theirs.window_bytes,
-                });
-                drop(self.agreement.set(agreement));
-                if let Some(me) = self.me.upgrade() {
-                    self.local.joined(me);
-                }
-            }
-            Err(error) => {
-                tracing::warn!(peer = %peer.node, %error, "peer refused");
-                let refusal = Refusal::from(&error);
-                self.local.note_refusal(&peer.node.name, refusal.clone());
-                self.push_control(Class::Bye, 0, &refusal);
-                // The peer closes when it has read why; if it does not, the next tick does.
-                self.refused.store(true, Ordering::Release);
-            }
+        incoming.unacknowledged += 1;
+        if incoming.unacknowledged >= ACK_EVERY_FRAMES {
+            self.acknowledge(session, &mut incoming);
         }
         Ok(())
     }
 
-    fn dismissed(&self, envelope: &Envelope<'_>) -> Result<(), Refusal> {
-        let refusal: Refusal = decode(envelope)?;
-        let node = &self.identity().node;
-        tracing::warn!(peer = %node, code = %refusal.code, message = refusal.message, "peer says good-bye");
-        self.local.note_refusal(&node.name, refusal);
-        self.close("the peer said good-bye");
+    fn receive(&self, bytes: &Bytes, cache: &mut serve::Cache) -> Result<(), Refusal> {
+        let envelope = Envelope::decode(bytes).map_err(broken)?;
+        match envelope.class {
+            Class::Tell | Class::Ask => self.serve(bytes, &envelope, cache)?,
+            Class::Reply => self.answered(bytes, &envelope)?,
+            Class::Refusal => self.refused_by_peer(envelope.sequence, decode(&envelope)?),
+            Class::Cancel => self.answering.cancel(envelope.sequence),
+            Class::Grant => {
+                let malformed = || Refusal::new(ErrorCode::Malformed, "more worked off than was sent");
+                let plausible = self.outgoing.released(decode(&envelope)?);
+                plausible.then_some(()).ok_or_else(malformed)?;
+            }
+            Class::Subscribe | Class::Event | Class::Lagged | Class::EventGrant | Class::StreamEnd => {
+                self.streamed(&envelope)?;
+            }
+            Class::Hello | Class::Ping | Class::Pong | Class::Bye | Class::Ack => {
+                let text = format!("{:?} is for a link, not for a conversation", envelope.class);
+                return Err(Refusal::new(ErrorCode::Forbidden, &text));
+            }
+        }
         Ok(())
     }
 
@@ -348,9 +397,9 @@ impl Peer {
         if let Some(answer) = self.pending.remove(sequence) {
             drop(answer.send(Err(refusal)));
         } else if self.streams.refused(sequence) {
-            tracing::warn!(peer = %self.identity().node, %refusal, "subscription refused");
+            tracing::warn!(peer = %self.identity.node, %refusal, "subscription refused");
         } else {
-            tracing::debug!(peer = %self.identity().node, sequence, %refusal, "message refused");
+            tracing::debug!(peer = %self.identity.node, sequence, %refusal, "message refused");
         }
     }
 
@@ -363,53 +412,14 @@ impl Peer {
     pub(crate) fn published_len(&self) -> usize {
         self.streams.published_len()
     }
-
-    fn ponged(&self, sequence: u64) {
-        let ping = *self.ping.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, sent)) = ping.filter(|(pinged, _)| *pinged == sequence) {
-            let us = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX).max(1);
-            self.round_trip_us.store(us, Ordering::Relaxed);
-        }
-    }
 }
 
-impl LinkEvents for Peer {
-    fn frame(&self, frame: Bytes) {
-        if self.closed.load(Ordering::Acquire) || self.refused.load(Ordering::Acquire) {
-            return;
-        }
-        let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.heard_ms.store(ms, Ordering::Release);
-        let content = self
-            .assembler
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .accept(frame);
-        let envelopes = match content {
-            Ok(envelopes) => envelopes,
-            Err(error) => return self.violation(&error.to_string()),
-        };
-        let mut cache = serve::Cache::default();
-        for envelope in envelopes {
-            match envelope {
-                Ok(bytes) => self.receive(&bytes, &mut cache),
-                Err(error) => return self.violation(&error.to_string()),
-            }
-        }
-    }
-
-    fn writable(&self) {
-        if self.outgoing.is_waiting() {
-            self.wake.notify_one();
-        }
-    }
-
-    fn closed(&self, reason: &str) {
-        self.close(reason);
-    }
+/// What breaks the protocol.
+fn broken(error: impl std::fmt::Display) -> Refusal {
+    Refusal::new(ErrorCode::Malformed, &error.to_string())
 }
 
-/// Decodes the content of an envelope that concerns the link.
+/// Decodes the content of an envelope of a link or conversation.
 fn decode<T: serde::de::DeserializeOwned>(envelope: &Envelope<'_>) -> Result<T, Refusal> {
     let bytes = envelope.body.map_or(&[][..], |body| body.bytes);
     Ok(codec::decode(bytes)?)

@@ -1,6 +1,6 @@
 //! Questions to one peer that wait for their answers.
 //!
-//! Invariant: every entry leaves by an answer, by its asker (deadline, dropped future) or by the end of the link.
+//! Invariant: every entry leaves by an answer, by its asker (deadline, dropped future) or by the end of the conversation.
 
 use rungs_host::{Payload, Refusal};
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ pub const MAX_PENDING_ASKS: usize = 16 * 1024;
 /// Where an answer goes.
 pub(crate) type Answer = oneshot::Sender<Result<Payload, Refusal>>;
 
-/// The waiting questions by number; `None` once the link has ended.
+/// The waiting questions by number; `None` once the conversation has ended.
 #[derive(Debug)]
 pub(crate) struct Pending(Mutex<Option<HashMap<u64, Answer>>>);
 
@@ -35,7 +35,7 @@ impl Pending {
             .is_some_and(|waiting| waiting.len() < MAX_PENDING_ASKS)
     }
 
-    /// Waits for the answer with this number. After the end of the link the answer is dropped, which its receiver sees.
+    /// Waits for the answer with this number. After the end the answer is dropped, which its receiver sees.
     pub(crate) fn insert(&self, sequence: u64, answer: Answer) {
         if let Some(waiting) = self.lock().as_mut() {
             waiting.insert(sequence, answer);
@@ -47,7 +47,7 @@ impl Pending {
         self.lock().as_mut()?.remove(&sequence)
     }
 
-    /// The link has ended: nothing waits any more.
+    /// The conversation has ended: nothing waits any more.
     pub(crate) fn close(&self) {
         drop(self.lock().take());
     }

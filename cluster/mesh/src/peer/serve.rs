@@ -4,8 +4,11 @@ use super::{Peer, Sender, enclose, payload};
 use crate::envelope::{Class, Envelope};
 use crate::mesh::Misdirected;
 use bytes::Bytes;
+use rungs_host::tasks::last_words;
 use rungs_host::{Context, Endpoint, Held, Payload, Refusal, Window};
 use rungs_types::{Address, ErrorCode, MAX_DEADLINE};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -29,11 +32,15 @@ impl Peer {
         }
         let held = Held::of(Arc::clone(&self.window) as Arc<dyn Window>, weight);
         let deadline = envelope.deadline.unwrap_or(MAX_DEADLINE).min(MAX_DEADLINE);
-        let delivered = if envelope.class == Class::Ask {
-            self.serve_ask(bytes, envelope, deadline, held, cache)
-        } else {
-            self.deliver(bytes, envelope, deadline, held, None, cache)
-        };
+        let delivery = AssertUnwindSafe(|| {
+            if envelope.class == Class::Ask {
+                self.serve_ask(bytes, envelope, deadline, held, cache)
+            } else {
+                self.deliver(bytes, envelope, deadline, held, None, cache)
+            }
+        });
+        // An actor's own code turns the message into its own; what a panic of it leaves undone is in nobody's hands.
+        let delivered = catch_unwind(delivery).unwrap_or_else(|panic| Err(panicked(envelope, panic.as_ref())));
         match delivered {
             Ok(()) => drop(self.counters.delivered.fetch_add(1, Ordering::Relaxed)),
             Err(refusal) => self.refuse(envelope.sequence, &refusal),
@@ -49,6 +56,10 @@ impl Peer {
         held: Held,
         cache: &mut Cache,
     ) -> Result<(), Refusal> {
+        if self.answering.is_withdrawn(envelope.sequence) {
+            // Nobody waits for an answer.
+            return Ok(());
+        }
         if !self.answering.has_room() {
             return Err(Refusal {
                 retry_after_ms: Some(super::RETRY_AFTER.as_millis() as u64),
@@ -116,6 +127,14 @@ impl Peer {
             forwarded: envelope.forwarded,
         })
     }
+}
+
+fn panicked(envelope: &Envelope<'_>, panic: &(dyn Any + Send)) -> Refusal {
+    let target = envelope.to.unwrap_or_default();
+    let words = last_words(panic);
+    tracing::error!(target, panic = words, "a message made its target panic");
+    let text = format!("{target} panicked when the message came; it may have been executed: {words}");
+    Refusal::new(ErrorCode::TargetEnded, &text)
 }
 
 fn parse(text: &str) -> Result<Address, Refusal> {

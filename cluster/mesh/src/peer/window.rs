@@ -31,15 +31,21 @@ impl Grant {
     }
 }
 
+/// Messages and bytes that one side counts, away from what the other side counts: the reader and the actors run on
+/// different cores, and what shares a cache line is fetched from the other core each time.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Counted {
+    messages: AtomicU64,
+    bytes: AtomicU64,
+}
+
 /// The window that this node gives one peer.
 #[derive(Debug)]
 pub(crate) struct InboundWindow {
-    taken_messages: AtomicU64,
-    taken_bytes: AtomicU64,
-    released_messages: AtomicU64,
-    released_bytes: AtomicU64,
-    granted_messages: AtomicU64,
-    granted_bytes: AtomicU64,
+    taken: Counted,
+    released: Counted,
+    granted: Counted,
     wake: Arc<Notify>,
 }
 
@@ -47,12 +53,9 @@ impl InboundWindow {
     /// An empty window; `wake` is notified when the peer should be told of new room.
     pub(crate) fn new(wake: Arc<Notify>) -> Self {
         Self {
-            taken_messages: AtomicU64::new(0),
-            taken_bytes: AtomicU64::new(0),
-            released_messages: AtomicU64::new(0),
-            released_bytes: AtomicU64::new(0),
-            granted_messages: AtomicU64::new(0),
-            granted_bytes: AtomicU64::new(0),
+            taken: Counted::default(),
+            released: Counted::default(),
+            granted: Counted::default(),
             wake,
         }
     }
@@ -60,31 +63,31 @@ impl InboundWindow {
     /// Takes a message in; `false` if the peer had no right to send it.
     #[must_use]
     pub(crate) fn take(&self, bytes: u64) -> bool {
-        let messages = self.taken_messages.fetch_add(1, Ordering::AcqRel) + 1;
-        let taken = self.taken_bytes.fetch_add(bytes, Ordering::AcqRel) + bytes;
+        let messages = self.taken.messages.fetch_add(1, Ordering::AcqRel) + 1;
+        let taken = self.taken.bytes.fetch_add(bytes, Ordering::AcqRel) + bytes;
         // A sender compares before it counts the header of its message.
         let slack = crate::envelope::MAX_HEADER_BYTES as u64;
-        messages.saturating_sub(self.granted_messages.load(Ordering::Acquire)) <= WINDOW_MESSAGES
-            && taken.saturating_sub(self.granted_bytes.load(Ordering::Acquire)) <= WINDOW_BYTES + slack
+        messages.saturating_sub(self.granted.messages.load(Ordering::Acquire)) <= WINDOW_MESSAGES
+            && taken.saturating_sub(self.granted.bytes.load(Ordering::Acquire)) <= WINDOW_BYTES + slack
     }
 
     fn is_due(&self, messages: u64, bytes: u64) -> bool {
         // Saturating: another thread may just have granted more than the caller has seen.
-        messages.saturating_sub(self.granted_messages.load(Ordering::Acquire)) >= WINDOW_MESSAGES / GRANT_PART
-            || bytes.saturating_sub(self.granted_bytes.load(Ordering::Acquire)) >= WINDOW_BYTES / GRANT_PART
+        messages.saturating_sub(self.granted.messages.load(Ordering::Acquire)) >= WINDOW_MESSAGES / GRANT_PART
+            || bytes.saturating_sub(self.granted.bytes.load(Ordering::Acquire)) >= WINDOW_BYTES / GRANT_PART
     }
 
     /// What to tell the peer now: what was worked off so far, if that is news worth a message, or any news at all.
     pub(crate) fn grant(&self, any: bool) -> Option<Grant> {
-        let messages = self.released_messages.load(Ordering::Acquire);
-        let bytes = self.released_bytes.load(Ordering::Acquire);
-        let news = messages != self.granted_messages.load(Ordering::Acquire);
+        let messages = self.released.messages.load(Ordering::Acquire);
+        let bytes = self.released.bytes.load(Ordering::Acquire);
+        let news = messages != self.granted.messages.load(Ordering::Acquire);
         let due = self.is_due(messages, bytes) || (any && news);
         if !due {
             return None;
         }
-        self.granted_messages.store(messages, Ordering::Release);
-        self.granted_bytes.store(bytes, Ordering::Release);
+        self.granted.messages.store(messages, Ordering::Release);
+        self.granted.bytes.store(bytes, Ordering::Release);
         Some(Grant { messages, bytes })
     }
 }
@@ -92,8 +95,8 @@ impl InboundWindow {
 impl rungs_host::Window for InboundWindow {
     fn release(&self, bytes: u64) {
         // Bytes first: a grant that counts the message must not miss its bytes.
-        let bytes = self.released_bytes.fetch_add(bytes, Ordering::AcqRel) + bytes;
-        let messages = self.released_messages.fetch_add(1, Ordering::AcqRel) + 1;
+        let bytes = self.released.bytes.fetch_add(bytes, Ordering::AcqRel) + bytes;
+        let messages = self.released.messages.fetch_add(1, Ordering::AcqRel) + 1;
         if self.is_due(messages, bytes) {
             self.wake.notify_one();
         }

@@ -1,6 +1,7 @@
 //! Real processes on loopback: this test program starts itself again as a node ([`node`]) and tells it by lines on its
 //! input what to do.
 
+mod flood;
 mod impostor;
 mod node;
 
@@ -8,7 +9,7 @@ use rungs_mesh::{Ca, Role};
 use rungs_test_support::{Process, Signal, TempDir, temp_dir};
 use rungs_types::NodeName;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -34,8 +35,15 @@ fn a_started_copy_plays_its_role() {
     }
 }
 
+fn program() -> PathBuf {
+    std::env::current_exe().expect("a running test knows its program")
+}
+
 fn start(role: &str) -> Process {
-    let mut command = Command::new(std::env::current_exe().expect("a running test knows its program"));
+    start_with(Command::new(program()), role)
+}
+
+fn start_with(mut command: Command, role: &str) -> Process {
     command
         .args(["--exact", "a_started_copy_plays_its_role", "--nocapture"])
         .env(PLAYS, role);
@@ -61,7 +69,10 @@ struct Node {
 
 async fn node(dir: &TempDir, name: &str, seeds: &[SocketAddr]) -> Node {
     let seeds: String = seeds.iter().map(|seed| format!(" {seed}")).collect();
-    let mut process = start(&format!("node {} {name}{seeds}", dir.path().display()));
+    listening(start(&format!("node {} {name}{seeds}", dir.path().display()))).await
+}
+
+async fn listening(mut process: Process) -> Node {
     let line = process
         .line("its address", PATIENCE, |line| line.starts_with("listening "))
         .await
@@ -168,6 +179,27 @@ async fn a_panic_on_the_way_into_an_actor_resets_the_links_and_they_come_again()
     one.up("n2").await;
     one.echoed_by("n2").await;
     assert_eq!(two.say("remotable").await, "2 of 2 are gateways");
+}
+
+#[tokio::test]
+async fn a_link_ends_with_a_certificate_and_comes_again_with_the_next_one() {
+    let dir = cluster(&["n1", "n2"]);
+    let ca = Ca::load(dir.path()).expect("the authority");
+    let name = NodeName::new("n2").expect("a name");
+    let short_lived = ca
+        .issue_for(&name, &[Role::Member], Duration::from_secs(12))
+        .expect("issued");
+    short_lived.save(dir.path()).expect("saved");
+    let mut one = node(&dir, "n1", &[]).await;
+    let mut two = node(&dir, "n2", &[one.address]).await;
+    one.up("n2").await;
+    two.up("n1").await;
+    assert_eq!(one.say("down n2").await, "down", "its certificate has ended");
+    let next = ca.issue(&name, &[Role::Member]).expect("issued");
+    next.save(dir.path()).expect("saved");
+    assert_eq!(two.say("renew").await, "renewed");
+    one.up("n2").await;
+    one.echoed_by("n2").await;
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::Instant;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -95,13 +96,13 @@ pub(crate) async fn run(dir: &Path, name: &str, seeds: &[&str]) {
     println!("listening {}", transport.local_addr().expect("listens"));
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        let answer = tokio::time::timeout(DEADLINE * 2, obey(&mesh, &transport, &line)).await;
+        let answer = tokio::time::timeout(DEADLINE * 2, obey(dir, &mesh, &transport, &line)).await;
         println!("= {}", answer.unwrap_or_else(|_| "too late".to_owned()));
     }
     mesh.stop().await;
 }
 
-async fn obey(mesh: &Mesh, transport: &ClusterTransport, line: &str) -> String {
+async fn obey(dir: &Path, mesh: &Mesh, transport: &ClusterTransport, line: &str) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
     let result = match words[..] {
         ["up", ref names @ ..] => {
@@ -123,6 +124,17 @@ async fn obey(mesh: &Mesh, transport: &ClusterTransport, line: &str) -> String {
         ["peers"] => {
             let peers = mesh.peers();
             Ok(peers.keys().map(NodeName::as_str).collect::<Vec<_>>().join(" "))
+        }
+        ["rtt", to, count] => round_trip(mesh, to, count.parse().expect("a count")).await,
+        ["renew"] => {
+            let identity = Identity::load(dir, &mesh.node().name).expect("an identity");
+            transport.renew(identity).expect("of this node");
+            Ok("renewed".to_owned())
+        }
+        ["resumed", name] => {
+            let metrics = mesh.metrics();
+            let link = metrics.iter().find(|link| link.node.name == node(name));
+            Ok(link.map_or("none".to_owned(), |link| link.resumed.to_string()))
         }
         ["echo", to, size] => echo(mesh, to, size.parse().expect("a size")).await,
         ["tell", to, count] => tell(mesh, to, count.parse().expect("a count")).await,
@@ -158,6 +170,19 @@ async fn ask<W: Wire>(mesh: &Mesh, to: &str, at: &str, message: &W) -> Result<W:
         forwarded: false,
     };
     mesh.ask(&node(to), message, DEADLINE).await?.decode()
+}
+
+/// What a quarter of so many questions took at most, in microseconds: whatever else the machine does shows in the others.
+async fn round_trip(mesh: &Mesh, to: &str, count: usize) -> Result<String, Refusal> {
+    let question = Echo { text: String::new() };
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
+        let began = Instant::now();
+        ask(mesh, to, "ops-1", &question).await?;
+        times.push(began.elapsed());
+    }
+    times.sort_unstable();
+    Ok(times[count / 4].as_micros().to_string())
 }
 
 async fn echo(mesh: &Mesh, to: &str, size: usize) -> Result<String, Refusal> {

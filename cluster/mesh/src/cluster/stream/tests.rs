@@ -1,34 +1,40 @@
 use super::*;
-use crate::cluster::connection::{MAX_FRAMES_IN, MAX_FRAMES_OUT};
+use crate::cluster::connection::{MAX_FRAMES_IN, Side};
+use crate::cluster::data::Token;
 use crate::cluster::tls::Proven;
 use crate::role::Roles;
 use rungs_types::NodeName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::oneshot;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 struct Ends {
     connection: Arc<Connection>,
+    token: oneshot::Receiver<Token>,
     reader: BoxRead,
     writer: BoxWrite,
     /// What the network and the peer see.
     peer: DuplexStream,
 }
 
-fn connection() -> Arc<Connection> {
+fn connection() -> (Arc<Connection>, oneshot::Receiver<Token>) {
     let proven = Proven {
         name: NodeName::new("n2").expect("a name"),
         roles: Roles::default(),
+        certificate: vec![7].into(),
+        expiry: crate::ca::now_unix() + SECOND * 3600,
         our_key: [1; 16],
         their_key: [2; 16],
     };
-    Arc::new(Connection::new(0, proven, None))
+    let (sender, token) = oneshot::channel();
+    (Arc::new(Connection::new(0, proven, Side::Dialed(sender))), token)
 }
 
 fn guarded() -> Ends {
     let (ours, peer) = tokio::io::duplex(256 * 1024);
     let (reader, writer) = tokio::io::split(ours);
-    let connection = connection();
+    let (connection, token) = connection();
     let stream = Box::new(GuardedStream {
         connection: Arc::clone(&connection),
         reader,
@@ -37,6 +43,7 @@ fn guarded() -> Ends {
     let (reader, writer) = stream.split();
     Ends {
         connection,
+        token,
         reader,
         writer,
         peer,
@@ -146,32 +153,34 @@ async fn the_socket_is_not_read_while_frames_wait_to_be_handled() {
     let mut buffer = [0; 100];
     for _ in 0..MAX_FRAMES_IN {
         assert_eq!(reader.read_exact(&mut buffer).await.expect("open"), 100);
-        connection.frame(bytes::Bytes::from_static(b"x"));
     }
     let waiting = tokio::time::timeout(SECOND, reader.read(&mut buffer)).await;
-    assert!(waiting.is_err(), "nothing is handled before the link is up");
-    let sink: Arc<Sink> = Arc::default();
-    connection.open(Arc::clone(&sink) as Arc<dyn crate::transport::LinkEvents>);
-    assert_eq!(sink.frames.load(std::sync::atomic::Ordering::Relaxed), MAX_FRAMES_IN);
+    assert!(waiting.is_err(), "nothing has come out yet");
+    connection.frame(&[5; 32]);
     assert_eq!(reader.read(&mut buffer).await.expect("reads on"), 100);
-    assert_eq!(connection.traffic().frames_in, MAX_FRAMES_IN);
+    assert_eq!(ends.token.try_recv(), Ok([5; 32]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_token_or_anything_else_ends_the_connection() {
+    for second in [&[5; 32][..], &[5; 31]] {
+        let ends = authenticated();
+        ends.connection.frame(&[5; 32]);
+        assert!(!ends.connection.is_closed());
+        ends.connection.frame(second);
+        assert_eq!(ends.connection.reason(), "a message that nobody waits for");
+    }
 }
 
 #[derive(Default)]
 struct Sink {
-    frames: std::sync::atomic::AtomicU64,
-    writable: std::sync::atomic::AtomicU64,
     closed: std::sync::atomic::AtomicU64,
 }
 
 impl crate::transport::LinkEvents for Sink {
-    fn frame(&self, _: bytes::Bytes) {
-        self.frames.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    }
+    fn frame(&self, _: bytes::Bytes) {}
 
-    fn writable(&self) {
-        self.writable.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    }
+    fn writable(&self) {}
 
     fn closed(&self, _: &str) {
         self.closed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -179,21 +188,24 @@ impl crate::transport::LinkEvents for Sink {
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_are_handed_over_only_as_fast_as_they_are_written() {
-    let mut ends = authenticated();
-    let sink: Arc<Sink> = Arc::default();
-    ends.connection
-        .open(Arc::clone(&sink) as Arc<dyn crate::transport::LinkEvents>);
-    for _ in 0..MAX_FRAMES_OUT {
-        assert!(ends.connection.may_write());
-        ends.connection.count_handed();
-    }
-    assert!(!ends.connection.may_write());
-    ends.writer.write_all(&frame(0x1a, 50)).await.expect("a ping");
-    assert!(!ends.connection.may_write());
-    ends.writer.write_all(&frame(0x12, 50)).await.expect("a frame");
-    assert!(ends.connection.may_write());
-    assert_eq!(sink.writable.load(std::sync::atomic::Ordering::Relaxed), 1);
+async fn a_link_lives_until_the_certificate_of_its_peer_ends() {
+    let ends = authenticated();
+    let began = Instant::now();
+    ends.connection.until_expired_or_closed().await;
+    assert_eq!(ends.connection.reason(), "the peer's certificate has expired");
+    let took = began.elapsed();
+    assert!(took > SECOND * 3590 && took <= SECOND * 3601, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_comes_to_no_link_is_closed() {
+    let ends = authenticated();
+    let began = Instant::now();
+    ends.connection.until_linked_or_closed().await;
+    assert_eq!(
+        (ends.connection.reason(), began.elapsed()),
+        ("no data stream within 10 s", SECOND * 10)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -201,7 +213,7 @@ async fn the_end_is_told_once_and_both_halves_fail() {
     let mut ends = authenticated();
     let sink: Arc<Sink> = Arc::default();
     ends.connection
-        .open(Arc::clone(&sink) as Arc<dyn crate::transport::LinkEvents>);
+        .set_events(Arc::clone(&sink) as Arc<dyn crate::transport::LinkEvents>);
     let mut reader = ends.reader;
     let reading = rungs_host::tasks::spawn(
         "reader",

@@ -35,6 +35,7 @@ async fn both_ends_learn_name_and_roles_and_share_two_keys() {
         .expect("shakes hands");
     assert_eq!((acceptor.name.as_str(), dialer.name.as_str()), ("n2", "n1"));
     assert_eq!(acceptor.roles.to_string(), "voter+member");
+    assert_ne!(acceptor.certificate, dialer.certificate);
     assert_eq!(
         (acceptor.our_key, acceptor.their_key),
         (dialer.their_key, dialer.our_key)
@@ -60,7 +61,7 @@ async fn a_certificate_is_refused_before_and_after_its_time() {
     let valid = identity(&ca, "n1");
     let now = SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
     let name = NodeName::new("n2").expect("a name");
-    let issued = |at| ca.issue_from(&name, &[], at).expect("issued");
+    let issued = |at| ca.issue_from(&name, &[], at, NODE_VALIDITY).expect("issued");
     let hour = Duration::from_secs(3600);
     for (at, accepted) in [
         (now, true),
@@ -70,6 +71,29 @@ async fn a_certificate_is_refused_before_and_after_its_time() {
     ] {
         let shaken = handshake(&valid, &issued(at)).await.is_some();
         assert_eq!(shaken, accepted, "issued at {at:?}, it is {now:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_refused_with_an_error_that_says_so() {
+    let (_dir, ca) = authority();
+    let valid = identity(&ca, "n1");
+    let now = SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
+    let name = NodeName::new("n2").expect("a name");
+    let second = Duration::from_secs(1);
+    let expired = ca.issue_from(&name, &[], now - second * 60, second).expect("issued");
+    for (acceptor, dialer) in [(&valid, &expired), (&expired, &valid)] {
+        let (server, client) = tokio::io::duplex(64 * 1024);
+        let [at_server, at_client] = [acceptor, dialer].map(|identity| Tls::new(identity).expect("a configuration"));
+        let (server, client) = tokio::join!(
+            at_server.acceptor.accept(server),
+            at_client.connector.connect(any_node(), client)
+        );
+        // Who refuses says why; the other side is told by an alert, a dialer when it reads next.
+        let refused_by_acceptor = server.err().map(|error| error.to_string()).unwrap_or_default();
+        let refused_by_dialer = client.err().map(|error| error.to_string()).unwrap_or_default();
+        let said = format!("{refused_by_acceptor} {refused_by_dialer}").to_lowercase();
+        assert!(said.contains("expired"), "{said}");
     }
 }
 
