@@ -17,14 +17,13 @@ const LOCAL: Duration = Duration::from_secs(5);
 pub(crate) struct HeadWatch {
     head: Arc<watch::Sender<Head>>,
     wake: Arc<Notify>,
-    reader: Reader,
 }
 
 /// The watch, and the work, which is to be run as a task of its own.
 pub(crate) fn watch(reader: Reader) -> (HeadWatch, impl Future<Output = ()> + Send) {
     let (head, wake) = (Arc::new(watch::Sender::default()), Arc::new(Notify::new()));
-    let work = run(reader.clone(), Arc::clone(&head), Arc::clone(&wake));
-    (HeadWatch { head, wake, reader }, work)
+    let work = run(reader, Arc::clone(&head), Arc::clone(&wake));
+    (HeadWatch { head, wake }, work)
 }
 
 impl HeadWatch {
@@ -33,14 +32,11 @@ impl HeadWatch {
         let mut head = self.head.subscribe();
         self.wake.notify_one();
         let further = head.wait_for(|head| head.revision > past);
-        let found = match tokio::time::timeout(within, further).await {
-            Ok(Ok(head)) => Some(*head),
-            Ok(Err(_)) | Err(_) => None,
-        };
-        match found {
-            Some(head) => Ok(head),
-            None => self.reader.head(Consistency::Local, LOCAL).await,
+        if let Ok(Ok(head)) = tokio::time::timeout(within, further).await {
+            return Ok(*head);
         }
+        // As it was last seen, which is a moment ago: this call woke the one who looks.
+        Ok(*self.head.borrow())
     }
 }
 

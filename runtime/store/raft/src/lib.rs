@@ -76,8 +76,21 @@ impl RaftStore {
         config.check()?;
         let lock = start::lock(&config.folder)?;
         let (kept_deletions, times) = (config.kept_deletions, [config.heartbeat, config.catch_up]);
-        let replica = start::start(config, until).await?;
-        Self::begin(replica, times, kept_deletions, Some(lock), until).await
+        let begun = match start::start(config, until).await {
+            Ok(replica) => Self::begin(replica, times, kept_deletions, until).await,
+            Err(error) => Err(error),
+        };
+        match begun {
+            Ok(store) => Ok(Self {
+                _lock: Some(lock),
+                ..store
+            }),
+            Err(error) => {
+                // What was started goes on, and uses the folder until the process ends.
+                std::mem::forget(lock);
+                Err(error)
+            }
+        }
     }
 
     /// Uses the replicas of others: the store of a node that is no voter. Its local reads ask the leader, which answers
@@ -90,14 +103,13 @@ impl RaftStore {
         remote.check()?;
         let (kept_deletions, times) = (remote.kept_deletions, [remote.heartbeat, config::CATCH_UP]);
         let replica = start::connect(remote, until).await?;
-        Self::begin(replica, times, kept_deletions, None, until).await
+        Self::begin(replica, times, kept_deletions, until).await
     }
 
     async fn begin(
         replica: Replica,
         [pace, catch_up]: [Duration; 2],
         kept_deletions: u64,
-        lock: Option<File>,
         until: Instant,
     ) -> Result<Self, OpenError> {
         format::bring_up(&replica, pace, until).await?;
@@ -117,7 +129,7 @@ impl RaftStore {
             catch_up,
             head,
             _work: tasks,
-            _lock: lock,
+            _lock: None,
         })
     }
 

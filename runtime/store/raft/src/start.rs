@@ -37,7 +37,8 @@ pub enum OpenError {
     /// A newer program wrote it.
     #[error(transparent)]
     Newer(#[from] NewerFormat),
-    /// A majority of the voters was not there in time. Those that are go on waiting only if they are asked to again.
+    /// A majority of the voters was not there in time. What was started goes on in this process: only another one can try
+    /// again with this folder.
     #[error("a majority of the voters was not there in time")]
     NoMajority,
     /// The replica says no.
