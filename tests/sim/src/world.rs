@@ -16,7 +16,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rungs_directory::membership::{Answer, Input, Proposal, Ticket, View, Write};
 use rungs_types::{Epoch, NodeName};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// At least; two for each node if there are many.
@@ -26,6 +26,8 @@ const END_MS: u64 = 85_000;
 const TICK_MS: u64 = 100;
 /// What nodes believe is compared this often.
 const CHECK_MS: u64 = 50;
+/// Nodes notice this often that sessions were lost or came back.
+const SESSION_MS: u64 = 500;
 /// A client somewhere sends a message this often.
 const CLIENT_MS: u64 = 40;
 
@@ -127,6 +129,7 @@ pub(crate) enum Event {
     },
     Client,
     Check,
+    Sessions,
     Fault(Fault),
     Heal,
     Probe,
@@ -143,7 +146,13 @@ impl Event {
             | Self::LoadLate { node, boot, .. }
             | Self::Cycle { node, boot, .. } => Some((*node, Some(*boot))),
             Self::Packet { to, .. } => Some((*to, None)),
-            Self::StoreAsked { .. } | Self::Client | Self::Check | Self::Fault(_) | Self::Heal | Self::Probe => None,
+            Self::StoreAsked { .. }
+            | Self::Client
+            | Self::Check
+            | Self::Sessions
+            | Self::Fault(_)
+            | Self::Heal
+            | Self::Probe => None,
         }
     }
 }
@@ -166,6 +175,8 @@ pub struct World {
     pub(crate) agents: Vec<Agent>,
     pub(crate) witness: Witness,
     pub(crate) activation_numbers: u64,
+    /// Sessions that each start of a node knows to be lost, by peer.
+    lost_sessions: BTreeSet<(usize, u64, usize)>,
     voters: usize,
     pub(crate) network: Network,
     pub(crate) store: Store,
@@ -219,6 +230,7 @@ impl World {
             agents: agents(agent_count),
             witness: Witness::default(),
             activation_numbers: 0,
+            lost_sessions: BTreeSet::new(),
             voters: if count < 5 { 3 } else { 5 },
             network: Network::new(),
             store: Store::new(agent_count, options.sabotage),
@@ -236,6 +248,7 @@ impl World {
         }
         world.after(5_000, Event::Client);
         world.after(0, Event::Check);
+        world.after(0, Event::Sessions);
         world.after(CHAOS_MS.1, Event::Heal);
         world.after(PROBE_MS, Event::Probe);
         world
@@ -296,6 +309,7 @@ impl World {
             } => self.cycle(node, agent, number),
             Event::Client => self.client(),
             Event::Check => self.check_owners(),
+            Event::Sessions => self.refresh_sessions(),
             Event::Fault(fault) => self.befall(fault),
             Event::Heal => self.heal(),
             Event::Probe => self.probe(),
@@ -315,6 +329,27 @@ impl World {
             self.witness.report(self.now_ms, violation);
         }
         self.after(CHECK_MS, Event::Check);
+    }
+
+    /// Tells nodes which sessions they have lost and got back.
+    fn refresh_sessions(&mut self) {
+        let count = self.nodes.len();
+        for (node, peer) in (0..count).flat_map(|a| (0..count).map(move |b| (a, b))) {
+            let is_awake = self.nodes[node].paused_until_ms <= self.now_ms;
+            let Some(boot) = self.nodes[node].boot.filter(|_| node != peer && is_awake) else {
+                continue;
+            };
+            let (key, name) = ((node, boot, peer), self.nodes[peer].name.clone());
+            let up = self.network.connects(node, peer) && self.nodes[peer].boot.is_some();
+            let has_changed = match up {
+                true => self.lost_sessions.remove(&key),
+                false => self.lost_sessions.insert(key),
+            };
+            if has_changed {
+                self.tell(node, Input::Session { peer: name, up });
+            }
+        }
+        self.after(SESSION_MS, Event::Sessions);
     }
 
     /// Whether a node reaches a voter that reaches a majority.

@@ -1,8 +1,10 @@
 //! Who holds a replica of the store: one node, then three, then five, as a plan of single changes.
 
+use super::records::{MemberState, View};
 use crate::placement::Zone;
+use rungs_mesh::role::Role;
 use rungs_types::NodeName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Most voters: more make every write slower and tolerate failures that do not happen together.
@@ -19,6 +21,29 @@ pub struct Electable {
     pub votes: bool,
     /// Whether it holds a lease and stays. A voter without is to be replaced.
     pub stays: bool,
+}
+
+impl Electable {
+    /// Every member that may vote or does: those of the role, by what became of them, and those that vote though they are no
+    /// members any more.
+    pub fn of(view: &View, voters: &BTreeSet<NodeName>) -> Vec<Self> {
+        let rows = view.members.iter();
+        let rows = rows.filter(|(node, row)| row.identity.role == Role::Voter || voters.contains(*node));
+        let present = rows.map(|(node, row)| Self {
+            node: node.clone(),
+            zone: row.identity.zone.clone(),
+            votes: voters.contains(node),
+            stays: row.identity.role == Role::Voter && matches!(row.state, MemberState::Joining | MemberState::Live),
+        });
+        let unknown = voters.iter().filter(|node| !view.members.contains_key(*node));
+        let unknown = unknown.map(|node| Self {
+            node: node.clone(),
+            zone: Zone::default(),
+            votes: true,
+            stays: false,
+        });
+        present.chain(unknown).collect()
+    }
 }
 
 /// One change of the voters. The next is begun when this one is in force.
@@ -149,6 +174,40 @@ mod tests {
             ("1a*-", "0 of 1 voters are there, which is no majority"),
         ] {
             assert_eq!(changes(nodes), expected, "{nodes}");
+        }
+    }
+
+    #[test]
+    fn a_voter_is_replaced_when_it_drains_leaves_dies_or_is_forgotten() {
+        use crate::membership::records::{Identity, MemberRow};
+        let name = |text: &str| NodeName::new(text).unwrap();
+        let row = |text: &str, role, state| {
+            let node = format!("{text}~1").parse().unwrap();
+            let zone = Zone::default();
+            let identity = Identity {
+                node,
+                role,
+                zone,
+                weight: 1,
+            };
+            (name(text), MemberRow { identity, state })
+        };
+        let view = View {
+            members: BTreeMap::from([
+                row("n1", Role::Voter, MemberState::Live),
+                row("n2", Role::Voter, MemberState::Joining),
+                row("n3", Role::Voter, MemberState::Draining),
+                row("n4", Role::Voter, MemberState::Live),
+                row("n5", Role::Member, MemberState::Live),
+                row("n6", Role::Voter, MemberState::Dead),
+            ]),
+            ..View::default()
+        };
+        let voters = |names: &[&str]| names.iter().map(|text| name(text)).collect();
+        for gone in ["n3", "n6", "n9", "n5"] {
+            let found = plan(&Electable::of(&view, &voters(&["n1", "n2", gone])));
+            let expected = vec![VoterChange::Remove(name(gone)), VoterChange::Add(name("n4"))];
+            assert_eq!(found, Ok(expected), "{gone}");
         }
     }
 
