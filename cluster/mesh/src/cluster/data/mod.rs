@@ -308,3 +308,6 @@ impl Link for DataLink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,7 +102,7 @@ pub(crate) async fn dial(
     }
 }
 
-async fn open(
+pub(super) async fn open(
     shared: &Shared,
     connection: &Arc<Connection>,
     address: SocketAddr,
