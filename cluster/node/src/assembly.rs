@@ -149,6 +149,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
     };
     let hosts = Hosts::start(Arc::new(runtime), None).await?;
     let store = Arc::new(crate::store::open(&builder.data).await?);
+    watch_store(&store, &stop);
     let records = Records::new(Arc::clone(&store) as Arc<dyn Store>);
     let activation = Activation::new(ActivationParts {
         node: name.clone(),
@@ -207,6 +208,20 @@ fn compute_pool(faults: &Arc<Faults>, stop: &watch::Sender<bool>) -> crate::Resu
         stop.send_replace(true);
     };
     ComputePool::start(threads, Arc::clone(faults), drain).context("cannot start the threads of the levels")
+}
+
+/// A node without its store can promise nothing: it stops, and whoever keeps it running starts it anew.
+fn watch_store(store: &Arc<RaftStore>, stop: &watch::Sender<bool>) {
+    let (store, stop) = (Arc::clone(store), stop.clone());
+    rungs_host::tasks::spawn("watch the store", async move {
+        let mut stopped = stop.subscribe();
+        let ended = tokio::select! {
+            ended = store.ended() => ended,
+            _ = stopped.wait_for(|stop| *stop) => return,
+        };
+        tracing::error!(%ended, "the node stops");
+        stop.send_replace(true);
+    });
 }
 
 async fn connect(

@@ -173,6 +173,10 @@ impl Work {
     }
 
     /// Runs tests under a change. The name of one that fails, or `None` if all pass.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it times programs, and there is no clock to be given"
+    )]
     pub(crate) fn run(&self, stage: &Stage, change: Option<usize>) -> Result<Option<String>, String> {
         let mut command = Command::new(&stage.program.path);
         command
