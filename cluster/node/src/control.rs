@@ -6,9 +6,10 @@ use rungs_agent::messages::AgentState;
 use rungs_host::faults::Fault;
 use rungs_host::supervisor::NodeState;
 use rungs_host::{KindDescription, LatencyReading, Refusal, TreeNode};
+use rungs_mesh::LinkMetrics;
 use rungs_shell::NodeControl;
 use rungs_shell::event_line::highest;
-use rungs_shell::protocol::{AgentRow, FaultSpec, NodeReport, PeerReport, SetLog};
+use rungs_shell::protocol::{AgentRow, FaultRow, FaultSpec, LinkRow, NodeReport, PeerReport, SetLog};
 use rungs_types::{Address, AgentId, Authority, ErrorCode, Level};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -178,6 +179,25 @@ fn state_name(state: AgentState) -> &'static str {
     }
 }
 
+fn link_row(node: &rungs_types::NodeName, link: &LinkMetrics) -> LinkRow {
+    let backlog = &link.backlog;
+    LinkRow {
+        node: node.clone(),
+        peer: link.node.to_string(),
+        age_ms: link.age.as_millis() as u64,
+        round_trip_us: link.round_trip.map(|time| time.as_micros() as u64),
+        bytes: [link.traffic.bytes_out, link.traffic.bytes_in],
+        sent: [link.told, link.asked],
+        received: [link.delivered, link.refused],
+        refused_by_peer: link.refused_by_peer,
+        pending_asks: link.pending_asks,
+        queued: backlog.queued.map(|load| load.messages),
+        unacknowledged: [backlog.unacknowledged.messages, backlog.unacknowledged.bytes],
+        resumed: link.resumed,
+        repeated_frames: [backlog.resent_frames, link.duplicate_frames],
+    }
+}
+
 fn branch(role: &str, note: String, children: Vec<TreeNode>) -> TreeNode {
     TreeNode {
         role: role.to_owned(),
@@ -305,6 +325,35 @@ impl NodeControl for Control {
         };
         let refused = |error: rungs_host::faults::FaultError| Refusal::new(ErrorCode::Refused, &error.to_string());
         parts.faults.inject(target.clone(), fault).map_err(refused)
+    }
+
+    fn clear_fault(&self, target: &Address) -> Result<bool, Refusal> {
+        Ok(self.parts()?.faults.clear(target))
+    }
+
+    fn faults(&self) -> Result<Vec<FaultRow>, Refusal> {
+        let parts = self.parts()?;
+        let row = |(target, fault)| FaultRow {
+            node: parts.directory.node().clone(),
+            target,
+            fault: match fault {
+                Fault::Panic => FaultSpec::Panic,
+                Fault::StallAwait => FaultSpec::StallAwait,
+                Fault::StallSpin => FaultSpec::StallSpin,
+                Fault::DelayMs(ms) => FaultSpec::Delay { ms },
+                Fault::Drop(count) => FaultSpec::Drop { count },
+            },
+        };
+        Ok(parts.faults.list().into_iter().map(row).collect())
+    }
+
+    fn links(&self) -> Result<Vec<LinkRow>, Refusal> {
+        let parts = self.parts()?;
+        let metrics = parts.mesh.metrics();
+        Ok(metrics
+            .iter()
+            .map(|link| link_row(parts.directory.node(), link))
+            .collect())
     }
 
     fn log(&self, order: &SetLog) -> Result<(), Refusal> {

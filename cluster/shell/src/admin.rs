@@ -3,7 +3,8 @@
 //! It owns nothing: what a node is and does is behind [`NodeControl`], which the assembly of the node implements.
 
 use crate::protocol::{
-    AgentRow, Describe, FaultSpec, InjectFault, ListActors, ListAgents, NodeInfo, NodeReport, SetLog, Shutdown, Tree,
+    AgentRow, ClearFault, Describe, FaultRow, FaultSpec, InjectFault, LinkRow, ListActors, ListAgents, ListFaults,
+    ListLinks, NodeInfo, NodeReport, SetLog, Shutdown, Tree,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use rungs_host::{Delivered, EndpointBuilder, Handle, KindDescription, Refusal, Request, TreeNode};
@@ -29,6 +30,12 @@ pub trait NodeControl: Send + Sync + 'static {
     fn describe(&self, target: &Address) -> Result<Vec<KindDescription>, Refusal>;
     /// Breaks an actor on purpose; refused unless the node was started with fault injection allowed.
     fn inject(&self, target: &Address, fault: FaultSpec) -> Result<(), Refusal>;
+    /// Takes an injected fault away; `false` if there was none.
+    fn clear_fault(&self, target: &Address) -> Result<bool, Refusal>;
+    /// The injected faults that are armed or being stalled in.
+    fn faults(&self) -> Result<Vec<FaultRow>, Refusal>;
+    /// The links to other nodes.
+    fn links(&self) -> Result<Vec<LinkRow>, Refusal>;
     /// Changes what is logged.
     fn log(&self, order: &SetLog) -> Result<(), Refusal>;
     /// Begins to stop the node in order.
@@ -50,6 +57,12 @@ pub enum AdminMessage {
     Describe(Request<Describe>),
     /// See [`InjectFault`].
     Inject(Request<InjectFault>),
+    /// See [`ClearFault`].
+    ClearFault(Request<ClearFault>),
+    /// See [`ListFaults`].
+    Faults(Request<ListFaults>),
+    /// See [`ListLinks`].
+    Links(Request<ListLinks>),
     /// See [`SetLog`].
     Log(Request<SetLog>),
     /// See [`Shutdown`].
@@ -73,7 +86,7 @@ macro_rules! receives {
 
 receives! {
     Info(NodeInfo), Tree(Tree), Agents(ListAgents), Actors(ListActors), Describe(Describe), Inject(InjectFault),
-    Log(SetLog), Shutdown(Shutdown)
+    ClearFault(ClearFault), Faults(ListFaults), Links(ListLinks), Log(SetLog), Shutdown(Shutdown)
 }
 
 /// The actor.
@@ -111,6 +124,9 @@ impl Actor for Admin {
                     .reply
                     .send(check(fault).and_then(|()| control.inject(&target, fault)));
             }
+            AdminMessage::ClearFault(request) => request.reply.send(control.clear_fault(&request.message.target)),
+            AdminMessage::Faults(request) => request.reply.send(control.faults()),
+            AdminMessage::Links(request) => request.reply.send(control.links()),
             AdminMessage::Log(request) => request.reply.send(control.log(&request.message)),
             AdminMessage::Shutdown(request) => {
                 request.reply.send(Ok(()));

@@ -1,8 +1,10 @@
 //! The grammar of the shell: one line in, one [`Command`] out. The same grammar serves `rungs shell`, `rungs exec` and
 //! the completion of a half-typed line.
 
+mod inject;
 mod mind;
 
+pub use inject::Inject;
 pub use mind::{GoalCommand, MindView};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -31,6 +33,12 @@ pub enum Command {
     /// List the nodes of the cluster and how the links to them are.
     #[command(after_help = "Example: nodes")]
     Nodes,
+    /// Show the links between nodes: round trips, what was sent, what waits, what had to be sent again.
+    #[command(after_help = "Examples:\n  links\n  links n2    those of one node")]
+    Links {
+        /// Only those of this node.
+        node: Option<NodeName>,
+    },
     /// Show the supervision tree of a node or an agent: state, mailbox depth, restarts, authority.
     #[command(
         after_help = "Examples:\n  tree            all nodes\n  tree n2         one node\n  tree ops-1      one agent"
@@ -171,7 +179,8 @@ pub enum Command {
     },
     /// Break an actor on purpose (only on nodes whose configuration says allow_faults = true, as those of `up` do).
     #[command(
-        after_help = "Examples:\n  inject panic ops-1#l48/observe\n  inject stall-spin ops-1#l48/verify\n  inject delay ops-1#kernel --ms 500\n  inject drop ops-1#l48/emit --count 3"
+        subcommand,
+        after_help = "Examples:\n  inject panic ops-1#l48/observe\n  inject stall-spin ops-1#l48/verify\n  inject delay ops-1#kernel --ms 500\n  inject drop ops-1#l48/emit --count 3\n  inject list\n  inject clear ops-1#kernel"
     )]
     Inject(Inject),
     /// Stream the events of an agent, or of all, until Ctrl-C.
@@ -251,37 +260,6 @@ pub struct Spawn {
     /// always.
     #[arg(long, value_parser = rests_after)]
     pub rests_after: Option<u32>,
-}
-
-/// Arguments of `inject`.
-#[derive(Debug, Args)]
-pub struct Inject {
-    /// panic, stall-await, stall-spin, delay or drop.
-    #[arg(value_enum)]
-    pub fault: FaultKind,
-    /// The actor.
-    pub target: Address,
-    /// With delay: how long, in milliseconds, 1 to 60000.
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=60_000))]
-    pub ms: u64,
-    /// With drop: how many messages, 1 to 10000.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub count: u32,
-}
-
-/// The faults that can be injected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum FaultKind {
-    /// The actor panics at its next message.
-    Panic,
-    /// The actor waits for ever at its next message, without using the processor.
-    StallAwait,
-    /// The actor computes for ever at its next message.
-    StallSpin,
-    /// The actor waits before its next message.
-    Delay,
-    /// The actor's next messages are lost.
-    Drop,
 }
 
 /// Why a line is not a command.

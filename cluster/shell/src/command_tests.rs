@@ -1,4 +1,5 @@
 use super::*;
+use crate::protocol::FaultSpec;
 
 fn command(line: &str) -> Command {
     parse(line).expect("a command").expect("not empty")
@@ -34,7 +35,8 @@ fn stall_spin_is_two_words_or_one() {
         let Command::Inject(inject) = command(line) else {
             panic!("an injection")
         };
-        assert_eq!(inject.fault, FaultKind::StallSpin);
+        let target: Address = "a#l48/observe".parse().expect("an address");
+        assert_eq!(inject.fault(), Some((&target, FaultSpec::StallSpin)));
     }
 }
 
@@ -56,6 +58,7 @@ fn a_wrong_line_says_what_was_expected() {
         ),
         ("spawn x --env sim:65:1", "expected 1 to 64"),
         ("inject delay a --ms 0", "1..=60000"),
+        ("inject panic a --count 3", "unexpected argument '--count'"),
         ("call 'a", "closing"),
     ] {
         let error = parse(line).expect_err(line).to_string();

@@ -1,6 +1,6 @@
 //! What may follow in a half-typed line: the argument at its place decides.
 
-use crate::command::{FaultKind, Line, MindView};
+use crate::command::{Line, MindView};
 use clap::{CommandFactory, ValueEnum};
 use rungs_types::{Authority, Level};
 
@@ -32,7 +32,7 @@ pub fn candidates(before: &str, word: &str, names: &[String]) -> Vec<String> {
         return of(Argument::Command, names);
     };
     if word.starts_with('-') {
-        return options(command);
+        return options(command, arguments.first());
     }
     if arguments.last() == Some(&"--node") {
         return of(Argument::Node, names);
@@ -62,6 +62,7 @@ fn argument(command: &str, place: usize) -> Argument {
         ("authority", 2) => Argument::Authority,
         ("send" | "call" | "describe", 0) | ("inject", 1) => Argument::Actor,
         ("inject", 0) => Argument::Fault,
+        ("links", 0) => Argument::Node,
         ("log", 0) => Argument::LogLevel,
         _ => Argument::Other,
     }
@@ -79,7 +80,7 @@ fn of(argument: Argument, names: &[String]) -> Vec<String> {
         Argument::Actor => named(&|name| !is_node(name)),
         Argument::Level => Level::ALL.iter().map(ToString::to_string).collect(),
         Argument::Authority => Authority::ALL.iter().map(ToString::to_string).collect(),
-        Argument::Fault => values::<FaultKind>(),
+        Argument::Fault => subcommands("inject"),
         Argument::View => values::<MindView>(),
         Argument::GoalCommand => subcommands("goal"),
         Argument::LogLevel => LOG_LEVELS.map(str::to_owned).to_vec(),
@@ -99,11 +100,14 @@ fn subcommands(command: &str) -> Vec<String> {
     names.map(|command| command.get_name().to_owned()).collect()
 }
 
-/// The options of a command, `--` first.
-fn options(command: &str) -> Vec<String> {
+/// The options of a command, or of its subcommand, `--` first.
+fn options(command: &str, first: Option<&&str>) -> Vec<String> {
     let line = Line::command();
     let known = line.find_subcommand(command);
-    let options = known.into_iter().flat_map(|command| command.get_arguments());
+    let inner = known
+        .zip(first)
+        .and_then(|(command, first)| command.find_subcommand(first));
+    let options = inner.or(known).into_iter().flat_map(|command| command.get_arguments());
     options
         .filter_map(|option| Some(format!("--{}", option.get_long()?)))
         .collect()
@@ -134,12 +138,14 @@ mod tests {
                 "strategies allocation scenarios capabilities votes projection values resources trust ass vetoes",
             ),
             ("qualify ops-1 ", "L3 L4.5 L4.8 L4.9 L6"),
-            ("inject ", "panic stall-await stall-spin delay drop"),
+            ("inject ", "panic stall-await stall-spin delay drop clear list"),
+            ("inject delay ops-1#kernel --", "--ms"),
+            ("links ", "n1"),
             ("inject stall spin ", "@n1/admin ops-1 ops-1#kernel user:greeter"),
             ("describe ", "@n1/admin ops-1 ops-1#kernel user:greeter"),
             ("log ", "error warn info debug trace"),
             ("log debug --node ", "n1"),
-            ("spawn x --", "--env --rate --seed --particles --group"),
+            ("spawn x --", "--env --rate --seed --particles --group --rests-after"),
             ("call ops-1 agent.status ", ""),
             ("nonsense ", ""),
         ] {

@@ -74,6 +74,43 @@ pub struct PeerReport {
     pub bytes: [u64; 2],
 }
 
+/// Asks for the links of a node.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListLinks {}
+
+/// A link as the node at this end of it sees it. Counts are since the conversation with the peer began; it may have gone on
+/// over several connections.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LinkRow {
+    /// The node.
+    pub node: NodeName,
+    /// The peer, `name~incarnation`.
+    pub peer: String,
+    /// Milliseconds since the connection came up.
+    pub age_ms: u64,
+    /// Round trip of the last probe, in microseconds.
+    pub round_trip_us: Option<u64>,
+    /// Bytes sent and received over the connection.
+    pub bytes: [u64; 2],
+    /// Messages told and questions asked.
+    pub sent: [u64; 2],
+    /// Messages from the peer that reached a mailbox, and that were refused.
+    pub received: [u64; 2],
+    /// Messages to the peer that it refused.
+    pub refused_by_peer: u64,
+    /// Questions that wait for an answer.
+    pub pending_asks: u64,
+    /// Messages that wait to be sent: control, data, large ones.
+    pub queued: [u64; 3],
+    /// Messages sent and not yet acknowledged, and their bytes.
+    pub unacknowledged: [u64; 2],
+    /// How often the conversation went on over another connection.
+    pub resumed: u64,
+    /// Frames that were sent again then, and frames of the peer that came again and were dropped.
+    pub repeated_frames: [u64; 2],
+}
+
 /// Asks for a supervision tree.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -161,6 +198,30 @@ pub struct InjectFault {
     pub fault: FaultSpec,
 }
 
+/// Takes the fault of an actor away, and lets go whoever is stalled in it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClearFault {
+    /// The actor; it must be on this node.
+    pub target: Address,
+}
+
+/// Asks which faults are armed, or being stalled in.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListFaults {}
+
+/// A fault that is armed, or being stalled in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FaultRow {
+    /// The node.
+    pub node: NodeName,
+    /// The actor.
+    pub target: Address,
+    /// The fault.
+    pub fault: FaultSpec,
+}
+
 /// How an actor is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -171,7 +232,7 @@ pub enum FaultSpec {
     StallAwait,
     /// It computes for ever at its next message.
     StallSpin,
-    /// It waits before its next message.
+    /// It waits before each message, until the fault is cleared.
     Delay {
         /// How long, in milliseconds, at most 60,000.
         ms: u64,
@@ -222,6 +283,9 @@ wire! {
     ListAgents, "node.agents", Vec<AgentRow>, Self {};
     ListActors, "node.actors", Vec<Address>, Self {};
     Describe, "node.describe", Vec<KindDescription>, Self { target: ops_1().into() };
+    ListLinks, "node.links", Vec<LinkRow>, Self {};
+    ClearFault, "node.clear_fault", bool, Self { target: ops_1().into() };
+    ListFaults, "node.faults", Vec<FaultRow>, Self {};
     InjectFault, "node.inject", (), Self { target: ops_1().into(), fault: FaultSpec::Panic };
     SetLog, "node.log", (), Self { level: "debug".into(), target: Some("rungs_mesh".into()) };
     Shutdown, "node.shutdown", (), Self {};

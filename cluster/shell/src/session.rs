@@ -13,7 +13,7 @@ use rungs_agent::messages::LevelStanding;
 use rungs_directory::activation;
 use rungs_directory::activation::messages::{Activate, Passivate, Register, Unregister};
 use rungs_host::{EventFilter, Format, Payload, Refusal, Router, Wire};
-use rungs_types::{Address, AgentId, AgentSpec, Authority, ErrorCode, NodeName, RolePath};
+use rungs_types::{Address, AgentId, AgentSpec, ErrorCode, NodeName, RolePath};
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
@@ -162,11 +162,14 @@ impl Session {
                 self.activator(&agent, &run, "runs", out).await
             }
             Command::Freeze { agent, level } => {
-                self.order(agent, &rungs_agent::messages::Freeze { level, who: who() }, out)
+                let then = format!(", and so is every level above it, until `thaw {agent} {level}`");
+                self.order(agent, &rungs_agent::messages::Freeze { level, who: who() }, &then, out)
                     .await
             }
             Command::Thaw { agent, level } => {
-                self.order(agent, &rungs_agent::messages::Thaw { level, who: who() }, out)
+                let then = "; it comes back step by step (`agents` says what it waits for). \
+                            A level above it that was frozen with it waits for its own thaw";
+                self.order(agent, &rungs_agent::messages::Thaw { level, who: who() }, then, out)
                     .await
             }
             Command::Authority {
@@ -183,11 +186,13 @@ impl Session {
                         value,
                         who: who(),
                     },
+                    "",
                     out,
                 )
                 .await
             }
             Command::Inject(inject) => self.inject(inject, out).await,
+            Command::Links { node } => self.links(node, out).await,
             Command::Watch {
                 agent,
                 status,
@@ -225,15 +230,12 @@ impl Session {
         &self,
         agent: AgentId,
         message: &W,
+        then: &str,
         out: &mut (impl Write + Send),
     ) -> Result<(), ShellError> {
         let answer = self.ask(agent.clone().into(), message, NODE_DEADLINE).await?;
         self.print_json_or(out, &answer, |now| {
-            let back = match now.authority {
-                Authority::Frozen => "; when it is not held it comes back step by step, see `agents`",
-                _ => "",
-            };
-            format!("done: {} of {agent} has authority {}{back}\n", now.level, now.authority)
+            format!("done: {} of {agent} is {}{then}\n", now.level, now.authority)
         })
     }
 
@@ -330,7 +332,26 @@ impl Session {
     }
 
     async fn send(&self, message: &Message, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
-        self.router.tell(message.target.clone(), json_payload(message)?).await?;
+        let payload = json_payload(message)?;
+        // Of a message that is sent nobody learns whether it was understood: that is asked before.
+        let target = message.target.clone();
+        let owner = self.router.owner(&target).await?;
+        let described = self.ask_node(&owner, &Describe { target: target.clone() }).await;
+        let kinds = match described {
+            // It may rest: then what it receives is seen when it has been started.
+            Err(refusal) if refusal.code == ErrorCode::NotFound => Vec::new(),
+            kinds => kinds?,
+        };
+        if !kinds.is_empty() && !kinds.iter().any(|kind| kind.kind == payload.kind) {
+            let known: Vec<&str> = kinds.iter().map(|kind| kind.kind.as_str()).collect();
+            let text = format!(
+                "{target} receives no {:?}; expected one of {}",
+                payload.kind,
+                known.join(", ")
+            );
+            return Err(Refusal::new(ErrorCode::Malformed, &text).into());
+        }
+        self.router.tell(target, payload).await?;
         self.print_json_or(out, &(), |()| "sent\n".to_owned())
     }
 

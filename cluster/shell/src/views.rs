@@ -1,7 +1,7 @@
 //! What the answers look like to a person.
 
 use crate::capabilities::capabilities;
-use crate::protocol::{AgentRow, NodeRow};
+use crate::protocol::{AgentRow, FaultRow, LinkRow, NodeRow};
 use crate::table::{Cell, Style, Table, Tone, one_line, paint};
 use rungs_agent::messages::AgentDescription;
 use rungs_host::supervisor::NodeState;
@@ -61,6 +61,68 @@ pub fn nodes(rows: &[NodeRow], style: Style) -> String {
             Cell::number(report.decision_us_p99.map_or_else(|| "-".to_owned(), millis)),
             Cell::number(bytes(report.resident_bytes)),
             links,
+        ]);
+    }
+    table.render(style)
+}
+
+/// The links, as the nodes at their ends see them.
+pub fn links(rows: &[LinkRow], style: Style) -> String {
+    let mut table = Table::new(&[
+        "node",
+        "peer",
+        "up for",
+        "round trip",
+        "sent",
+        "received",
+        "told",
+        "asked",
+        "delivered",
+        "refused",
+        "waiting",
+        "unacked",
+        "resumed",
+        "repeated",
+    ]);
+    for row in rows {
+        let refused = row.received[1] + row.refused_by_peer;
+        let waiting: u64 = row.queued.iter().sum();
+        let unacked = match row.unacknowledged {
+            [0, _] => "0".to_owned(),
+            [messages, size] => format!("{messages} ({})", bytes(size)),
+        };
+        let warn = |count: u64| if count > 0 { Tone::Warn } else { Tone::Plain };
+        table.row([
+            Cell::text(&row.node),
+            Cell::text(&row.peer),
+            Cell::number(span(row.age_ms)),
+            Cell::number(row.round_trip_us.map_or_else(|| "-".to_owned(), millis)),
+            Cell::number(bytes(row.bytes[0])),
+            Cell::number(bytes(row.bytes[1])),
+            Cell::number(row.sent[0]),
+            Cell::number(row.sent[1]),
+            Cell::number(row.received[0]),
+            Cell::number(refused).tone(warn(refused)),
+            Cell::number(waiting),
+            Cell::number(unacked),
+            Cell::number(row.resumed).tone(warn(row.resumed)),
+            Cell::number(row.repeated_frames.iter().sum::<u64>()),
+        ]);
+    }
+    table.render(style)
+}
+
+/// The faults that are armed or being stalled in.
+pub fn faults(rows: &[FaultRow], style: Style) -> String {
+    if rows.is_empty() {
+        return "no faults\n".to_owned();
+    }
+    let mut table = Table::new(&["node", "actor", "fault"]);
+    for row in rows {
+        table.row([
+            Cell::text(&row.node),
+            Cell::text(&row.target),
+            Cell::text(row.fault.words()).tone(Tone::Warn),
         ]);
     }
     table.render(style)

@@ -69,7 +69,7 @@ const WRONG: [(&str, &str); 39] = [
     ),
     (
         "agents = [{ agent = \"a\", rate = 2.0 }]",
-        "unknown field `rate`, expected one of `agent`, `environment`, `rate_hz`, `seed`, `particles`, `phase_deadline_ms`, `highest`, `cpu_quota`, `group`",
+        "unknown field `rate`, expected one of `agent`, `environment`, `rate_hz`, `seed`, `particles`, `phase_deadline_ms`, `highest`, `cpu_quota`, `group`, `rests_after_s`",
     ),
     // Wrong types.
     ("listen = 7101", "invalid type: integer `7101`, expected a string"),

@@ -1,33 +1,67 @@
 //! What the commands that break, watch and log send.
 
 use super::{Session, ShellError};
-use crate::command::{FaultKind, Inject};
+use crate::command::Inject;
 use crate::event_line::event_line;
-use crate::protocol::{FaultSpec, InjectFault, ListAgents, SetLog};
+use crate::protocol::{ClearFault, FaultRow, InjectFault, LinkRow, ListAgents, ListFaults, ListLinks, SetLog};
+use crate::views;
 use futures::future::join_all;
-use rungs_host::{EventFilter, Refusal, Watched};
+use rungs_host::{EventFilter, Refusal, Watched, Wire};
 use rungs_types::{ErrorCode, NodeName};
 use std::io::Write;
 use std::time::Duration;
 
 impl Session {
     pub(super) async fn inject(&self, inject: Inject, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
-        let fault = match inject.fault {
-            FaultKind::Panic => FaultSpec::Panic,
-            FaultKind::StallAwait => FaultSpec::StallAwait,
-            FaultKind::StallSpin => FaultSpec::StallSpin,
-            FaultKind::Delay => FaultSpec::Delay { ms: inject.ms },
-            FaultKind::Drop => FaultSpec::Drop { count: inject.count },
-        };
-        let owner = self.router.owner(&inject.target).await?;
-        let message = InjectFault {
-            target: inject.target.clone(),
-            fault,
-        };
-        self.ask_node(&owner, &message).await?;
-        self.print_json_or(out, &owner, |owner| {
-            format!("{} on {owner} is broken at its next message\n", inject.target)
-        })
+        if let Some((target, fault)) = inject.fault() {
+            let owner = self.router.owner(target).await?;
+            let target = target.clone();
+            let message = InjectFault { target, fault };
+            self.ask_node(&owner, &message).await?;
+            return self.print_json_or(out, &owner, |owner| {
+                format!("{} on {owner} {}\n", message.target, fault.words())
+            });
+        }
+        match inject {
+            Inject::Clear { target } => {
+                let owner = self.router.owner(&target).await?;
+                let message = ClearFault { target };
+                let cleared = self.ask_node(&owner, &message).await?;
+                self.print_json_or(out, &cleared, |cleared| match cleared {
+                    true => format!("{} on {owner} is as it was\n", message.target),
+                    false => format!("{} on {owner} had no fault\n", message.target),
+                })
+            }
+            Inject::List { node } => {
+                let faults: Vec<FaultRow> = self.of_nodes(node, &ListFaults {}).await?;
+                self.print_json_or(out, &faults, |faults| views::faults(faults, self.options.style))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn links(&self, node: Option<NodeName>, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
+        let links: Vec<LinkRow> = self.of_nodes(node, &ListLinks {}).await?;
+        self.print_json_or(out, &links, |links| views::links(links, self.options.style))
+    }
+
+    /// What all nodes answer, or one; of all, those that do not answer are told.
+    async fn of_nodes<W: Wire<Reply = Vec<R>> + Sync, R>(
+        &self,
+        node: Option<NodeName>,
+        message: &W,
+    ) -> Result<Vec<R>, ShellError> {
+        if let Some(node) = node {
+            return Ok(self.ask_node(&node, message).await?);
+        }
+        let mut all = Vec::new();
+        for (node, answer) in self.ask_all(message).await {
+            match answer {
+                Ok(rows) => all.extend(rows),
+                Err(refusal) => eprintln!("{node} does not answer: {refusal}"),
+            }
+        }
+        Ok(all)
     }
 
     /// An agent that nobody hosts would never say anything: that is an error, and not silence.
