@@ -38,7 +38,7 @@ use rungs_shell::{Admin, NodeControl, admin};
 use rungs_store::cluster::Store;
 use rungs_store::{FileSnapshots, FileTaskLogs, Snapshots, TaskLogs};
 use rungs_store_raft::RaftStore;
-use rungs_types::{AgentSpec, Epoch, NodeId, NodeName, RolePath};
+use rungs_types::{Epoch, NodeId, NodeName, RolePath};
 use std::num::NonZero;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -123,8 +123,6 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
     };
     let stop = watch::Sender::new(false);
     let compute = compute_pool(&faults, &stop)?;
-    let snapshots = Snapshots::new(FileSnapshots::open(&builder.data.join("snapshots"))?);
-    let tasks = TaskLogs::new(FileTaskLogs::open(&builder.data.join("tasks"))?);
     let roles: Vec<String> = identity.roles().iter().map(|role| role.as_str().to_owned()).collect();
     let (transport, mesh) = connect(&mut builder, &name, identity, &clock, &timers, &endpoints, &events).await?;
     let members = members(&builder, &name);
@@ -138,8 +136,8 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         timers: timers.clone(),
         compute: compute.clone(),
         faults: Arc::clone(&faults),
-        snapshots,
-        tasks,
+        snapshots: Snapshots::new(FileSnapshots::open(&builder.data.join("snapshots"))?),
+        tasks: TaskLogs::new(FileTaskLogs::open(&builder.data.join("tasks"))?),
         events: events.clone(),
         endpoints: Arc::clone(&endpoints),
         peers: Arc::new(Post::start(directory.clone())),
@@ -151,18 +149,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
     let store = Arc::new(crate::store::open(&builder.data).await?);
     watch_store(&store, &stop);
     let records = Records::new(Arc::clone(&store) as Arc<dyn Store>);
-    let activation = Activation::new(ActivationParts {
-        node: name.clone(),
-        guests: Arc::new(AgentGuests {
-            hosts: hosts.clone(),
-            records: records.clone(),
-        }),
-        records: records.clone(),
-        endpoints: Arc::clone(&endpoints),
-        timers: timers.clone(),
-        limits: Limits::default(),
-        counts: Counts::default(),
-    });
+    let activation = activation_of(&name, &hosts, &records, &endpoints, &timers);
     directory.set_activation(activation.clone());
     let system = supervisor(&timers, Policy::ONE_FOR_ONE, 1).await?;
     let users = supervisor(&timers, Policy::HOST, 2).await?;
@@ -189,11 +176,30 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         _timers: timers,
     });
     let node = Node::new(Arc::clone(&parts));
-    let agents = builder.agents.into_iter();
-    let owned: Vec<AgentSpec> = agents.filter(|spec| node.owns(&spec.agent)).collect();
-    parts.records.configure(&owned).await?;
+    let owned = builder.agents.into_iter().filter(|spec| node.owns(&spec.agent));
+    parts.records.configure(&owned.collect::<Vec<_>>()).await?;
     start_system(&parts).await?;
     Ok(node)
+}
+
+/// Who starts agents when they are wanted; it runs when the system does.
+fn activation_of(
+    node: &NodeName,
+    hosts: &Hosts,
+    records: &Records,
+    endpoints: &Arc<Endpoints>,
+    timers: &Timers,
+) -> Activation {
+    let (hosts, records) = (hosts.clone(), records.clone());
+    Activation::new(ActivationParts {
+        node: node.clone(),
+        records: records.clone(),
+        guests: Arc::new(AgentGuests { hosts, records }),
+        endpoints: Arc::clone(endpoints),
+        timers: timers.clone(),
+        limits: Limits::default(),
+        counts: Counts::default(),
+    })
 }
 
 /// Level phases have threads of their own: synchronous code that spins cannot take a kernel's.
