@@ -136,3 +136,27 @@ fn the_first_observation_is_known_from_what_persistence_says_of_the_second() {
     anomaly.step(&score);
     assert_eq!((anomaly.count, anomaly.values.nearest(1)), (2, Some(2.0)));
 }
+
+#[test]
+fn a_score_is_told_when_it_is_above_those_of_the_last_hundred() {
+    for (later, told) in [(100, 0.0), (101, 2.0)] {
+        let mut anomaly = Anomaly {
+            count: 1,
+            ..Anomaly::default()
+        };
+        assert_eq!(anomaly.rested(3.0), 3.0);
+        anomaly.count += later;
+        assert_eq!(anomaly.rested(2.0), told, "{later} later");
+    }
+}
+
+#[test]
+fn an_observation_is_known_for_4096_more() {
+    for (between, distance) in [(4_095, 0.0), (4_096, 1000.0)] {
+        let mut values = Anomaly::default().values;
+        values.push(1000.0);
+        (0..between).for_each(|_| values.push(0.0));
+        values.push(1000.0);
+        assert_eq!(values.nearest(1), Some(distance), "{between} between");
+    }
+}

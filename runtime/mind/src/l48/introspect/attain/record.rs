@@ -245,3 +245,15 @@ impl From<Record> for RawRecord {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_holds_seven_quantities_and_three_of_each_dimension() {
+        assert_eq!((width(0), width(2)), (7, 13));
+        assert_eq!(place(Quantity::Uncertainty, true), 6);
+        assert_eq!(place(Quantity::Dimension(1), false), 12, "the last of two dimensions");
+    }
+}
