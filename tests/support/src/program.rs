@@ -30,7 +30,13 @@ fn build(test: &Path) -> Result<PathBuf, String> {
         Some(name) => name,
         None => return Err(format!("{} names no profile", built.display())),
     };
-    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(is_of_this_test) {
+            cargo.env_remove(name);
+        }
+    }
+    let output = cargo
         .args([
             "build",
             "--locked",
@@ -52,6 +58,14 @@ fn build(test: &Path) -> Result<PathBuf, String> {
     Ok(built.join("rungs").with_extension(env::consts::EXE_EXTENSION))
 }
 
+/// Variables that cargo sets for the package whose test runs. Some build scripts (that of ring) ask to run again when one of
+/// them changes: with them, the program would be built anew for each package that tests it, and for the next command again.
+fn is_of_this_test(variable: &str) -> bool {
+    const PREFIXES: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+    PREFIXES.iter().any(|prefix| variable.starts_with(prefix))
+        || ["OUT_DIR", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR"].contains(&variable)
+}
+
 /// `target/debug` for `target/debug/deps/name-hash`, the place of tests, and for `target/debug/examples/name`.
 fn profile_folder(test: &Path) -> Option<PathBuf> {
     let folder = test.parent()?;
@@ -62,6 +76,16 @@ fn profile_folder(test: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cargo_says_of_the_tested_package_is_not_said_of_the_program() {
+        for variable in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "OUT_DIR"] {
+            assert!(is_of_this_test(variable), "{variable}");
+        }
+        for variable in ["CARGO", "CARGO_HOME", "CARGO_INCREMENTAL", "CARGO_TARGET_DIR", "PATH"] {
+            assert!(!is_of_this_test(variable), "{variable}");
+        }
+    }
 
     #[test]
     fn the_profile_folder_is_found_from_each_kind_of_program() {
