@@ -7,6 +7,7 @@
 
 use crate::activation::Index;
 use crate::placement::Shard;
+use futures::future::try_join_all;
 use rungs_host::Refusal;
 use rungs_store::cluster::read::{By, Consistency};
 use rungs_store::cluster::table::{Table, TableError, Typed, delete, put, row_id};
@@ -19,6 +20,9 @@ use std::time::Duration;
 
 /// How long one call of the store may take.
 pub const STORE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Records that are written at the same time.
+const AT_ONCE: usize = 256;
 
 /// Who wanted an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,12 +213,14 @@ impl Records {
         .await?;
         changed.extend(listed.into_values().cloned());
         configured.written = changed.len();
-        for spec in changed {
-            let origin = Origin::Configuration;
-            self.replace(&AgentRecord { spec, origin }).await?;
+        let origin = Origin::Configuration;
+        let records: Vec<AgentRecord> = changed.into_iter().map(|spec| AgentRecord { spec, origin }).collect();
+        // Together, so that the store writes them as few batches: one by one each waits for the disk.
+        for some in records.chunks(AT_ONCE) {
+            try_join_all(some.iter().map(|record| self.replace(record))).await?;
         }
-        for agent in &configured.deleted {
-            self.delete(agent).await?;
+        for some in configured.deleted.chunks(AT_ONCE) {
+            try_join_all(some.iter().map(|agent| self.delete(agent))).await?;
         }
         Ok(configured)
     }

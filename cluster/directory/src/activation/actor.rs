@@ -32,6 +32,7 @@ use tokio::time::Instant;
 pub const ROLE: &str = "activator";
 /// How often it looks for agents that are idle, and for messages that nobody waits for any more.
 const TICK: Duration = Duration::from_secs(1);
+
 /// Why an agent does not start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartError {
