@@ -34,7 +34,7 @@ use rungs_mind::l45::Heartbeat;
 use rungs_mind::l45::guard::MAX_MISSED_BEATS;
 use rungs_mind::ladder::Fault;
 use rungs_mind::report::REPORT_CYCLES;
-use rungs_types::{Authority, EventKind, Level};
+use rungs_types::{Authority, ErrorCode, EventKind, Level};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +48,11 @@ const MAX_MESSAGES: u32 = 64;
 const MAX_BYTES: u64 = 256 * 1024;
 /// How often the agent tells its state, at most.
 const STATUS_PERIOD: Duration = Duration::from_secs(1);
+
+/// Why an agent of a node without a lease takes nothing. Nothing was done.
+fn closed() -> Refusal {
+    Refusal::new(ErrorCode::NodeDown, "the agent's node does not act at present; nothing was done, try again")
+}
 
 /// What the kernel knows, as it goes into a snapshot.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -179,9 +184,13 @@ impl Actor for KernelActor {
         match delivered.message {
             KernelMessage::Tick(due) => {
                 let missed = state.pulse.take();
-                self.cycle(due, missed, state)?;
+                if self.acts() {
+                    self.cycle(due, missed, state)?;
+                }
                 self.tree.kernel_track.done();
             }
+            KernelMessage::Submit(request) if !self.acts() => request.reply.send(Err(closed())),
+            KernelMessage::Cancel(request) if !self.acts() => request.reply.send(Err(closed())),
             KernelMessage::Submit(request) => {
                 let set = goals::submit(&mut state.start.goals, request.message.spec);
                 self.answer(request.reply, set, state);
@@ -248,6 +257,12 @@ impl KernelActor {
         let tick = move |tick: Tick| pulse.beat(tick, &tree.kernel_track, &kernel);
         state.timer = Some(self.tree.runtime.timers.every("cycle", period, period, tick)?);
         Ok(())
+    }
+
+    /// Whether the node may act in the name of its agents. A process that slept through the end of its lease looks here
+    /// before anything else is done.
+    fn acts(&self) -> bool {
+        self.tree.runtime.gate.is_open()
     }
 
     /// One turn, that was due at a moment.

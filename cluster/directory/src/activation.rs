@@ -14,12 +14,15 @@
 
 pub mod action;
 pub mod actor;
+mod arriving;
 mod door;
 mod handle;
 pub mod index;
 pub mod limits;
 pub mod machine;
 pub mod messages;
+mod orders;
+mod shards;
 mod waiting;
 
 pub use action::{Action, Arrival, Failure, Wanted};

@@ -146,6 +146,15 @@ impl Ownership {
         self.shards[shard.index()].as_ref().map(|held| &held.phase)
     }
 
+    /// Whether every shard has an owner, and each of this node's has begun in this lease.
+    pub fn is_settled(&self) -> bool {
+        let mut holdings = self.map.holdings();
+        holdings.all(|(shard, holding)| match holding.owner {
+            Some(owner) => *owner != self.node || self.shards[shard.index()].is_some(),
+            None => false,
+        })
+    }
+
     /// Learns of a map without acting by it: the node has no lease.
     pub fn learn(&mut self, map: &Arc<ShardMap>) {
         debug_assert!(map.version() >= self.map.version());

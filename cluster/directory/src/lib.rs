@@ -15,9 +15,12 @@ pub mod actor;
 pub mod directory;
 pub mod groups;
 pub mod handover;
+mod holding;
+pub mod member;
 pub mod membership;
 pub mod placement;
 pub mod records;
+pub mod routing;
 #[doc = include_str!("scale.md")]
 pub mod scale {}
 pub mod stream;

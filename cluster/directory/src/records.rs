@@ -11,7 +11,7 @@ use futures::future::try_join_all;
 use rungs_host::Refusal;
 use rungs_store::cluster::read::{By, Consistency};
 use rungs_store::cluster::table::{Table, TableError, Typed, delete, put, row_id};
-use rungs_store::cluster::{Commit, CommitError, Outcome, Precondition, Store, TableId, key};
+use rungs_store::cluster::{Commit, CommitError, Fence, Outcome, Precondition, Store, TableId, key};
 use rungs_types::{AgentId, AgentSpec, ErrorCode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -105,6 +105,17 @@ impl From<RecordError> for Refusal {
     }
 }
 
+/// What became of a record that was to be new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inserted {
+    /// It is there.
+    New,
+    /// There is one of this name.
+    WasThere,
+    /// Its shard is another node's now. Nothing was written.
+    Moved,
+}
+
 /// What a configuration changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Configured {
@@ -145,16 +156,30 @@ impl Records {
         Ok(seen.value.map(|entry| entry.value))
     }
 
-    /// Writes a record if there is none of this name; `false` if there is.
+    /// Writes a record if there is none of this name and its shard is still in this epoch: so whoever gets the shard next
+    /// finds it.
     ///
     /// # Errors
     /// If it is not written, or not known whether it is.
-    pub async fn insert(&self, record: &AgentRecord) -> Result<bool, RecordError> {
+    pub async fn insert(&self, record: &AgentRecord, fence: Fence) -> Result<Inserted, RecordError> {
         let agent = &record.spec.agent;
-        let absent = Precondition::Absent(row_id::<AgentTable>(agent));
-        let commit = Commit::new([absent], [put::<AgentTable>(agent, record)]);
-        let outcome = self.store.commit(commit, STORE_DEADLINE).await?;
-        Ok(matches!(outcome, Outcome::Committed(_)))
+        let conditions = [
+            Precondition::FenceIs(fence),
+            Precondition::Absent(row_id::<AgentTable>(agent)),
+        ];
+        let commit = Commit::new(conditions, [put::<AgentTable>(agent, record)]);
+        match self.store.commit(commit, STORE_DEADLINE).await {
+            Ok(Outcome::Committed(_)) => Ok(Inserted::New),
+            Ok(Outcome::Conflict(0)) => Ok(Inserted::Moved),
+            Ok(Outcome::Conflict(_)) => Ok(Inserted::WasThere),
+            // It may have been written: by this call, if it is there as it was to be.
+            Err(CommitError::Unknown) => match self.get(agent).await? {
+                Some(found) if found == *record => Ok(Inserted::New),
+                Some(_) => Ok(Inserted::WasThere),
+                None => Err(CommitError::Unknown.into()),
+            },
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Writes a record, whether or not there is one of this name.
@@ -167,14 +192,15 @@ impl Records {
         Ok(())
     }
 
-    /// Deletes the record of an agent, if there is one.
+    /// Deletes the record of an agent, if there is one; `false` if its shard is in another epoch than this one.
     ///
     /// # Errors
     /// If it is not deleted, or not known whether it is.
-    pub async fn delete(&self, agent: &AgentId) -> Result<(), RecordError> {
-        let commit = Commit::new([], [delete::<AgentTable>(agent)]);
-        self.store.commit(commit, STORE_DEADLINE).await?;
-        Ok(())
+    pub async fn delete(&self, agent: &AgentId, fence: Option<Fence>) -> Result<bool, RecordError> {
+        let fence = fence.map(Precondition::FenceIs);
+        let commit = Commit::new(fence, [delete::<AgentTable>(agent)]);
+        let outcome = self.store.commit(commit, STORE_DEADLINE).await?;
+        Ok(matches!(outcome, Outcome::Committed(_)))
     }
 
     /// All agents that are registered in these shards, each with what is known of one that rests.
@@ -220,7 +246,7 @@ impl Records {
             try_join_all(some.iter().map(|record| self.replace(record))).await?;
         }
         for some in configured.deleted.chunks(AT_ONCE) {
-            try_join_all(some.iter().map(|agent| self.delete(agent))).await?;
+            try_join_all(some.iter().map(|agent| self.delete(agent, None))).await?;
         }
         Ok(configured)
     }
@@ -260,10 +286,33 @@ mod tests {
         }
     }
 
+    /// Shards that were never raised are in epoch 0.
+    async fn insert(records: &Records, record: &AgentRecord) -> Result<Inserted, RecordError> {
+        let shard = Shard::of(&record.spec.agent).number();
+        let epoch = rungs_types::Epoch(0);
+        records.insert(record, Fence { shard, epoch }).await
+    }
+
+    #[tokio::test]
+    async fn a_record_is_not_written_for_a_shard_that_has_moved() {
+        let records = records();
+        let record = ordered("acme/a");
+        let shard = Shard::of(&record.spec.agent).number();
+        let before = Fence { shard, epoch: rungs_types::Epoch(0) };
+        let raise = rungs_store::cluster::Write::Raise(before.next());
+        let commit = Commit::new([Precondition::FenceIs(before)], [raise]);
+        records.store.commit(commit, STORE_DEADLINE).await.expect("raised");
+        assert_eq!(records.insert(&record, before).await, Ok(Inserted::Moved));
+        assert_eq!(records.get(&record.spec.agent).await, Ok(None));
+        assert_eq!(records.insert(&record, before.next()).await, Ok(Inserted::New));
+        assert_eq!(records.delete(&record.spec.agent, Some(before)).await, Ok(false));
+        assert_eq!(records.delete(&record.spec.agent, Some(before.next())).await, Ok(true));
+    }
+
     #[tokio::test]
     async fn a_record_is_written_once_and_read_as_it_was_written() {
         let records = records();
-        assert_eq!(records.insert(&ordered("acme/a")).await, Ok(true));
+        assert_eq!(insert(&records, &ordered("acme/a")).await, Ok(Inserted::New));
         let other = AgentRecord {
             spec: AgentSpec {
                 seed: 7,
@@ -271,13 +320,13 @@ mod tests {
             },
             origin: Origin::Order,
         };
-        assert_eq!(records.insert(&other).await, Ok(false));
+        assert_eq!(insert(&records, &other).await, Ok(Inserted::WasThere));
         assert_eq!(records.get(&spec("acme/a").agent).await, Ok(Some(ordered("acme/a"))));
         assert_eq!(records.get(&spec("a").agent).await, Ok(None), "another tenant's");
         assert_eq!(records.replace(&other).await, Ok(()));
         assert_eq!(records.get(&spec("acme/a").agent).await, Ok(Some(other)));
-        assert_eq!(records.delete(&spec("acme/a").agent).await, Ok(()));
-        assert_eq!(records.delete(&spec("acme/a").agent).await, Ok(()));
+        assert_eq!(records.delete(&spec("acme/a").agent, None).await, Ok(true));
+        assert_eq!(records.delete(&spec("acme/a").agent, None).await, Ok(true));
         assert_eq!(records.get(&spec("acme/a").agent).await, Ok(None));
     }
 
@@ -292,7 +341,7 @@ mod tests {
                 ..spec(name)
             };
             let origin = Origin::Order;
-            assert_eq!(records.insert(&AgentRecord { spec, origin }).await, Ok(true));
+            assert_eq!(insert(&records, &AgentRecord { spec, origin }).await, Ok(Inserted::New));
         }
         let indices = records.index(Shard::all()).await.expect("reads");
         let known: usize = indices.iter().map(|(_, index)| index.len()).sum();
@@ -306,7 +355,7 @@ mod tests {
     #[tokio::test]
     async fn a_configuration_adds_changes_and_takes_away_its_own_records_only() {
         let records = records();
-        assert_eq!(records.insert(&ordered("mine")).await, Ok(true));
+        assert_eq!(insert(&records, &ordered("mine")).await, Ok(Inserted::New));
         let first = records.configure(&[spec("a"), spec("b"), spec("mine")]).await;
         let expected = Configured {
             written: 2,

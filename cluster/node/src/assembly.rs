@@ -2,34 +2,38 @@
 //!
 //! ```text
 //! node
-//! ├─ system    directory · activator · admin  permanent, one for one
+//! ├─ system    directory · activator · membership · admin  permanent, one for one
 //! ├─ mesh      gateways · node server         the transport's own supervisor
 //! ├─ agents    hosts → agents                 see rungs_agent
 //! └─ users     actors of the program          as they were registered
 //! ```
 //!
-//! Start: clock, timers, stores → mesh → directory → hosts of agents, users → activator (which starts agents) → admin (so that
-//! whoever reaches it finds the rest).
-//! Stop: users → agents (state saved) → system → links → timers.
+//! Start: clock, timers, stores → mesh → directory → hosts of agents, users → activator → membership (with whose lease agents
+//! start) → admin (so that whoever reaches it finds the rest).
+//! Stop: membership (shards go to others, if there are any) → users → agents (state saved) → system → links → timers.
 
 use crate::builder::NodeBuilder;
 use crate::control::Control;
 use crate::guests::AgentGuests;
 use crate::lateness::Lateness;
+use crate::membership;
 use crate::node::Node;
 use crate::peers::Post;
 use anyhow::Context as _;
 use rungs_agent::{AgentRuntime, Hosts};
 use rungs_directory::activation::{self, Activation, ActivationParts, Counts, Limits};
 use rungs_directory::records::Records;
-use rungs_directory::{Directory, Member, StaticPlacement, actor::DirectoryActor};
+use rungs_directory::member::{self, MemberHandle, MemberParts};
+use rungs_directory::membership::Notice;
+use rungs_directory::routing::Routes;
+use rungs_directory::{Directory, actor::DirectoryActor};
 use rungs_environments::{Environments, HostSensors, RuntimeProbe, RuntimeReading};
 use rungs_host::clock::Clock;
 use rungs_host::compute::ComputePool;
 use rungs_host::faults::Faults;
 use rungs_host::supervisor::{ChildSpec, Policy, Restart, StartContext, Started, SupervisorHandle, SupervisorSpec};
 use rungs_host::telemetry::Telemetry;
-use rungs_host::{Endpoints, EventHub, Handle, Latencies, Mailbox, Timers};
+use rungs_host::{Endpoints, EventHub, Handle, Latencies, LeaseGate, Mailbox, SteadyClock, Timers};
 use rungs_mesh::cluster::{ClusterConfig, ClusterTransport, Seed};
 use rungs_mesh::{Identity, Mesh, MeshConfig};
 use rungs_shell::protocol::ADMIN_ROLE;
@@ -38,7 +42,7 @@ use rungs_shell::{Admin, NodeControl, admin};
 use rungs_store::cluster::Store;
 use rungs_store::{FileSnapshots, FileTaskLogs, Snapshots, TaskLogs};
 use rungs_store_raft::RaftStore;
-use rungs_types::{Epoch, NodeId, NodeName, RolePath};
+use rungs_types::{NodeId, NodeName, RolePath};
 use std::num::NonZero;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -48,6 +52,10 @@ use tokio::sync::watch;
 const AGENTS_DEADLINE: Duration = Duration::from_secs(10);
 /// How long users' actors and the node's own may take.
 const ACTORS_DEADLINE: Duration = Duration::from_secs(3);
+/// How long a node that is told to stop waits for others to take its shards.
+const LEAVE_DEADLINE: Duration = Duration::from_secs(20);
+/// How long a node that starts waits until it is a member and every shard has an owner.
+const SETTLE_DEADLINE: Duration = Duration::from_secs(30);
 /// Most agents that run on a node at a time.
 const MAX_AGENTS: usize = 10_000;
 
@@ -69,7 +77,7 @@ pub(crate) struct Parts {
     pub(crate) activation: Activation,
     pub(crate) system: SupervisorHandle,
     pub(crate) users: SupervisorHandle,
-    pub(crate) members: Vec<NodeName>,
+    pub(crate) member: MemberHandle,
     pub(crate) roles: Vec<String>,
     store: Arc<RaftStore>,
     stop: watch::Sender<bool>,
@@ -94,6 +102,8 @@ impl Parts {
 
     pub(crate) async fn shut_down(&self) -> crate::Result<()> {
         self.request_stop();
+        // Whatever has not left by then is taken by others when its lease ends.
+        drop(tokio::time::timeout(LEAVE_DEADLINE, self.member.leave()).await);
         let users = self.users.shutdown(ACTORS_DEADLINE).await;
         let agents = self.hosts.shutdown(AGENTS_DEADLINE).await;
         let system = self.system.shutdown(ACTORS_DEADLINE).await;
@@ -124,10 +134,13 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
     let stop = watch::Sender::new(false);
     let compute = compute_pool(&faults, &stop)?;
     let roles: Vec<String> = identity.roles().iter().map(|role| role.as_str().to_owned()).collect();
+    let store = Arc::new(crate::store::open(&builder.data).await?);
+    watch_store(&store, &stop);
+    let certified = identity.roles();
     let (transport, mesh) = connect(&mut builder, &name, identity, &clock, &timers, &endpoints, &events).await?;
-    let members = members(&builder, &name);
-    let placement = StaticPlacement::new(members.clone())?;
-    let directory = Directory::new(mesh.clone(), Arc::new(placement));
+    let gate = LeaseGate::closed(SteadyClock::Machine);
+    let routes = Arc::new(Routes::new(name.clone(), gate.clone()));
+    let directory = Directory::new(mesh.clone(), Arc::clone(&routes) as _);
     let environments = environments(&builder, &endpoints)?;
     let decisions: Arc<Latencies> = Arc::default();
     let runtime = AgentRuntime {
@@ -143,14 +156,27 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         peers: Arc::new(Post::start(directory.clone())),
         environments: Arc::new(move |spec, agent| environments.build(spec, agent)),
         decisions: Arc::clone(&decisions),
+        gate,
         max_agents: MAX_AGENTS,
     };
     let hosts = Hosts::start(Arc::new(runtime), None).await?;
-    let store = Arc::new(crate::store::open(&builder.data).await?);
-    watch_store(&store, &stop);
     let records = Records::new(Arc::clone(&store) as Arc<dyn Store>);
-    let activation = activation_of(&name, &hosts, &records, &endpoints, &timers);
+    let member = MemberHandle::default();
+    directory.set_member(member.clone());
+    let activation = activation_of(&directory, &member, &hosts, &records, &endpoints, &timers);
     directory.set_activation(activation.clone());
+    let around = membership::Around {
+        mesh: mesh.clone(),
+        transport: Arc::clone(&transport),
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        routes: Arc::clone(&routes),
+        timers: timers.clone(),
+        clock: clock.clone(),
+        directory: directory.clone(),
+        activation: activation.clone(),
+    };
+    let membership = Arc::new(membership::parts(&builder, certified, around));
+    watch_member(&member, &stop);
     let system = supervisor(&timers, Policy::ONE_FOR_ONE, 1).await?;
     let users = supervisor(&timers, Policy::HOST, 2).await?;
     let parts = Arc::new(Parts {
@@ -169,37 +195,60 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         activation,
         system,
         users,
-        members: members.into_iter().map(|member| member.node).collect(),
+        member,
         roles,
         store,
         stop,
         _timers: timers,
     });
-    let node = Node::new(Arc::clone(&parts));
-    let owned = builder.agents.into_iter().filter(|spec| node.owns(&spec.agent));
-    parts.records.configure(&owned.collect::<Vec<_>>()).await?;
-    start_system(&parts).await?;
-    Ok(node)
+    parts.records.configure(&builder.agents).await?;
+    start_system(&parts, &routes, &membership).await?;
+    let settled = tokio::time::timeout(SETTLE_DEADLINE, routes.settled()).await;
+    if settled.is_err() {
+        // It goes on trying, and says so when it serves.
+        tracing::warn!("the node is no member of its cluster yet: the store or the other members do not answer");
+    }
+    Ok(Node::new(parts))
 }
 
 /// Who starts agents when they are wanted; it runs when the system does.
 fn activation_of(
-    node: &NodeName,
+    directory: &Directory,
+    member: &MemberHandle,
     hosts: &Hosts,
     records: &Records,
     endpoints: &Arc<Endpoints>,
     timers: &Timers,
 ) -> Activation {
     let (hosts, records) = (hosts.clone(), records.clone());
+    let member = member.clone();
     Activation::new(ActivationParts {
-        node: node.clone(),
+        node: directory.node().clone(),
         records: records.clone(),
         guests: Arc::new(AgentGuests { hosts, records }),
         endpoints: Arc::clone(endpoints),
         timers: timers.clone(),
         limits: Limits::default(),
         counts: Counts::default(),
+        moved: directory.readmitter(),
+        released: Box::new(move |shard| member.released(shard)),
     })
+}
+
+/// A node whose name has been taken by a later start of it will never act again.
+fn watch_member(member: &MemberHandle, stop: &watch::Sender<bool>) {
+    let (member, stop) = (member.clone(), stop.clone());
+    rungs_host::tasks::spawn("watch the membership", async move {
+        let mut stopped = stop.subscribe();
+        let notice = tokio::select! {
+            notice = member.ended() => notice,
+            _ = stopped.wait_for(|stop| *stop) => return,
+        };
+        if notice != Notice::Left {
+            tracing::error!(%notice, "the node stops");
+        }
+        stop.send_replace(true);
+    });
 }
 
 /// Level phases have threads of their own: synchronous code that spins cannot take a kernel's.
@@ -271,25 +320,6 @@ async fn connect(
     Ok((transport, mesh))
 }
 
-/// The configured members, or this node alone.
-fn members(builder: &NodeBuilder, name: &NodeName) -> Vec<Member> {
-    let listed = builder.members.iter();
-    let members: Vec<_> = listed
-        .map(|member| Member {
-            node: member.name.clone(),
-            weight: member.weight,
-        })
-        .collect();
-    if members.is_empty() {
-        vec![Member {
-            node: name.clone(),
-            weight: 1,
-        }]
-    } else {
-        members
-    }
-}
-
 fn environments(builder: &NodeBuilder, endpoints: &Arc<Endpoints>) -> crate::Result<Environments> {
     let (lateness, endpoints) = (Lateness::measure(), Arc::clone(endpoints));
     let probe: RuntimeProbe = Arc::new(move || {
@@ -318,7 +348,11 @@ async fn supervisor(timers: &Timers, policy: Policy, seed: u64) -> crate::Result
     Ok(SupervisorHandle::spawn(spec, None).await?)
 }
 
-async fn start_system(parts: &Arc<Parts>) -> crate::Result<()> {
+async fn start_system(
+    parts: &Arc<Parts>,
+    routes: &Arc<Routes>,
+    membership: &Arc<MemberParts>,
+) -> crate::Result<()> {
     let directory = parts.directory.clone();
     let directory = ChildSpec::new(
         RolePath::new("directory")?,
@@ -333,7 +367,8 @@ async fn start_system(parts: &Arc<Parts>) -> crate::Result<()> {
         },
     );
     parts.system.add(directory, ACTORS_DEADLINE).await?;
-    start_activator(parts).await?;
+    start_activator(parts, routes).await?;
+    start_membership(parts, membership).await?;
     let weak = Arc::downgrade(parts);
     let control = Control::new(Weak::clone(&weak));
     let admin = ChildSpec::new(
@@ -356,20 +391,31 @@ async fn start_system(parts: &Arc<Parts>) -> crate::Result<()> {
     Ok(())
 }
 
-/// The activator, with the shards that are placed here. Their placement does not change, so they stay in one epoch.
-async fn start_activator(parts: &Arc<Parts>) -> crate::Result<()> {
-    let (directory, activation) = (parts.directory.clone(), parts.activation.clone());
+/// The activator, with the shards that are this node's: none at first, and after a restart of the actor those it had.
+async fn start_activator(parts: &Arc<Parts>, routes: &Arc<Routes>) -> crate::Result<()> {
+    let (routes, activation) = (Arc::clone(routes), parts.activation.clone());
     let activator = ChildSpec::new(
         RolePath::new(activation::ROLE)?,
         Restart::Permanent,
         move |context: StartContext| {
-            let (directory, activation) = (directory.clone(), activation.clone());
-            async move {
-                let shards = directory.own_shards().into_iter().map(|shard| (shard, Epoch(1)));
-                Ok(activation.start(shards.collect(), context.supervisor).await?)
-            }
+            let (routes, activation) = (Arc::clone(&routes), activation.clone());
+            async move { Ok(activation.start(routes.owned(), context.supervisor).await?) }
         },
     );
     parts.system.add(activator, ACTORS_DEADLINE).await?;
+    Ok(())
+}
+
+async fn start_membership(parts: &Arc<Parts>, membership: &Arc<MemberParts>) -> crate::Result<()> {
+    let (member, membership) = (parts.member.clone(), Arc::clone(membership));
+    let membership = ChildSpec::new(
+        RolePath::new(member::ROLE)?,
+        Restart::Permanent,
+        move |context: StartContext| {
+            let (member, membership) = (member.clone(), Arc::clone(&membership));
+            async move { Ok(member.start(&membership, context.supervisor).await?) }
+        },
+    );
+    parts.system.add(membership, ACTORS_DEADLINE).await?;
     Ok(())
 }

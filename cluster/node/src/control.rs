@@ -5,7 +5,7 @@ use rungs_agent::AgentHandle;
 use rungs_agent::messages::AgentState;
 use rungs_host::faults::Fault;
 use rungs_host::supervisor::NodeState;
-use rungs_host::{KindDescription, LatencyReading, Refusal, TreeNode};
+use rungs_host::{KindDescription, LatencyReading, Refusal, Router as _, TreeNode};
 use rungs_mesh::LinkMetrics;
 use rungs_shell::NodeControl;
 use rungs_shell::event_line::highest;
@@ -151,7 +151,8 @@ impl Control {
 
     fn peers(parts: &Parts) -> Vec<PeerReport> {
         let metrics = parts.mesh.metrics();
-        let members = parts.members.iter().filter(|name| *name != parts.directory.node());
+        let known = parts.directory.members();
+        let members = known.iter().filter(|name| *name != parts.directory.node());
         let peer = |name: &rungs_types::NodeName| {
             let link = metrics.iter().find(|link| link.node.name == *name);
             PeerReport {

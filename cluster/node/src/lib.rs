@@ -23,6 +23,7 @@ mod control;
 pub mod daemon;
 mod guests;
 mod lateness;
+mod membership;
 mod node;
 mod peers;
 pub mod prelude;

@@ -117,6 +117,7 @@ impl Bench {
             endpoints,
             environments: Arc::new(|_, _| unreachable!("nothing is opened here")),
             decisions: Arc::default(),
+            gate: rungs_host::LeaseGate::always_open(),
             max_agents: 1,
         });
         let spec = AgentSpec::new("ops-1".parse().expect("a name"));

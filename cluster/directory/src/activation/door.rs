@@ -5,7 +5,7 @@ use super::waiting::{Unwanted, Why};
 use rungs_host::endpoints::ReplySender;
 use rungs_host::{Endpoints, Refusal, tasks};
 use rungs_mesh::mesh::not_found;
-use rungs_types::{ErrorCode, NodeName};
+use rungs_types::{AgentId, ErrorCode, NodeName};
 use tokio::sync::oneshot;
 
 /// Puts a letter into the mailbox it is for.
@@ -15,6 +15,7 @@ pub(super) fn deliver(letter: Letter, endpoints: &Endpoints, node: &NodeName) {
         payload,
         context,
         reply,
+        ..
     } = letter;
     let Some(endpoint) = endpoints.get(&to) else {
         return refuse(reply, not_found(&to, node));
@@ -61,6 +62,24 @@ pub(super) fn give_back(unwanted: Unwanted<Letter>, cause: Option<&Refusal>, nod
         ..Refusal::new(why.code(), &text)
     };
     refuse(content.reply, refusal);
+}
+
+/// Nobody waits for it any more: the agents of its shard did not become known in time.
+pub(super) fn refuse_late(letter: Letter) {
+    let text = format!("{} did not start in time; nothing was executed", letter.to);
+    refuse(letter.reply, Refusal::new(ErrorCode::DeadlineExceeded, &text));
+}
+
+/// Too much has come for shards whose agents are not known yet.
+pub(super) fn refuse_full(letter: Letter, agent: &AgentId) {
+    let text = format!("too much waits for {agent} to start");
+    refuse(letter.reply, Refusal::new(ErrorCode::Overloaded, &text));
+}
+
+/// Its agent is being stopped for good.
+pub(super) fn refuse_leaving(letter: Letter, agent: &AgentId) {
+    let text = format!("{agent} is being stopped and forgotten; nothing was executed");
+    refuse(letter.reply, Refusal::new(ErrorCode::Overloaded, &text));
 }
 
 /// Tells the sender, if it waits for an answer; of a `tell` nobody learns.

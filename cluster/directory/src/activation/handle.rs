@@ -3,6 +3,7 @@
 use super::action::Arrival;
 use super::actor::{ActivatorActor, ActivatorMessage, Guests, Letter};
 use super::limits::Limits;
+use crate::handover::ShardAction;
 use crate::placement::Shard;
 use crate::records::{RecordError, Records};
 use ractor::{Actor, ActorCell, SpawnErr};
@@ -12,7 +13,6 @@ use rungs_types::{AgentId, Epoch, ErrorCode, NodeName};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::time::Instant;
 
 /// Messages that its mailbox holds, on their way to what waits.
 const MAX_MESSAGES: u32 = 65_536;
@@ -35,6 +35,10 @@ pub struct ActivationParts {
     pub limits: Limits,
     /// How many agents are known, and how many of them are not passive.
     pub counts: Counts,
+    /// Takes back what came for a shard that is not this node's any more.
+    pub moved: Box<dyn Fn(Letter) + Send + Sync>,
+    /// Told of each shard whose last agent has come to rest, because it was to leave.
+    pub released: Box<dyn Fn(Shard) + Send + Sync>,
 }
 
 /// How many agents are known on a node, and how many of them run, start or come to rest.
@@ -121,7 +125,7 @@ impl Activation {
             known,
             running: running.remove(&shard).unwrap_or_default(),
         });
-        handle.signal(ActivatorMessage::Own(arrivals.collect()));
+        handle.signal(ActivatorMessage::Begin(arrivals.collect()));
         let started = Started::from(&handle);
         *self.actor.write().unwrap_or_else(PoisonError::into_inner) = Some(handle);
         Ok(started)
@@ -133,13 +137,27 @@ impl Activation {
         actor.clone().ok_or_else(|| Refusal::new(ErrorCode::Overloaded, &text))
     }
 
-    /// Gives a message to an agent of this node that has no endpoint, at the latest until a moment.
+    /// Does with shards what the map says, in this order.
+    pub fn change(&self, actions: Vec<ShardAction>) {
+        if let Ok(actor) = self.actor() {
+            actor.signal(ActivatorMessage::Change(actions));
+        }
+    }
+
+    /// Ends all that runs: nothing of it is this node's any more.
+    pub fn stop(&self) {
+        if let Ok(actor) = self.actor() {
+            actor.signal(ActivatorMessage::Stop);
+        }
+    }
+
+    /// Gives a message to an agent of this node that has no endpoint, at the latest until its deadline.
     ///
     /// # Errors
     /// If too much is on its way already. Whatever else goes wrong is the answer to the letter.
-    pub fn want(&self, agent: &AgentId, letter: Letter, until: Instant) -> Result<(), Refusal> {
+    pub fn want(&self, agent: &AgentId, letter: Letter) -> Result<(), Refusal> {
         let bytes = letter.payload.bytes.len() as u64;
-        let message = ActivatorMessage::Wanted(agent.clone(), Box::new(letter), until);
+        let message = ActivatorMessage::Wanted(agent.clone(), Box::new(letter));
         Ok(self.actor()?.tell_with(message, Context::default(), bytes)?)
     }
 

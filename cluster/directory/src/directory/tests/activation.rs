@@ -3,10 +3,10 @@
 use super::*;
 use crate::activation::messages::{Activate, Passivate, Register, Unregister};
 use crate::activation::{ActivationParts, Counts, Guests, Limits, StartError};
-use crate::records::{AgentRecord, Origin, Records};
+use crate::records::{AgentRecord, Inserted, Origin, Records};
 use futures::future::BoxFuture;
 use rungs_host::Timers;
-use rungs_store::cluster::MemoryStore;
+use rungs_store::cluster::{Commit, Fence, MemoryStore, Precondition, Store, Write};
 use rungs_types::{AgentSpec, Epoch};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -100,7 +100,12 @@ async fn activating(node: &Node) -> (AgentId, Arc<Targets>) {
     let agent: AgentId = agent_of(&node.directory, node.directory.node().as_str())
         .parse()
         .expect("a name");
-    let records = Records::new(Arc::new(MemoryStore::new()));
+    let store = Arc::new(MemoryStore::new());
+    let records = Records::new(Arc::clone(&store) as Arc<dyn Store>);
+    let shard = Shard::of(&agent).number();
+    let (before, fence) = (Fence { shard, epoch: Epoch(0) }, Fence { shard, epoch: Epoch(3) });
+    let raise = Commit::new([Precondition::FenceIs(before)], [Write::Raise(fence)]);
+    store.commit(raise, SECOND).await.expect("raised");
     let record = AgentRecord {
         spec: AgentSpec {
             rests_after_s: Some(60),
@@ -108,7 +113,7 @@ async fn activating(node: &Node) -> (AgentId, Arc<Targets>) {
         },
         origin: Origin::Order,
     };
-    assert_eq!(records.insert(&record).await, Ok(true));
+    assert_eq!(records.insert(&record, fence).await, Ok(Inserted::New));
     let activation = Activation::new(ActivationParts {
         node: node.directory.node().clone(),
         guests: Arc::new(Shared(Arc::clone(&targets))),
@@ -117,6 +122,11 @@ async fn activating(node: &Node) -> (AgentId, Arc<Targets>) {
         timers: Timers::start(),
         limits: Limits::default(),
         counts: Counts::default(),
+        moved: Box::new(|letter| {
+            let refusal = Refusal::new(ErrorCode::NodeDown, "not here");
+            drop(letter.reply.expect("a question").send(Err(refusal)));
+        }),
+        released: Box::new(|shard| panic!("nothing moves: {shard}")),
     });
     let shards = vec![(Shard::of(&agent), Epoch(3))];
     activation.start(shards, node.supervisor.clone()).await.expect("starts");
