@@ -51,7 +51,10 @@ const STATUS_PERIOD: Duration = Duration::from_secs(1);
 
 /// Why an agent of a node without a lease takes nothing. Nothing was done.
 fn closed() -> Refusal {
-    Refusal::new(ErrorCode::NodeDown, "the agent's node does not act at present; nothing was done, try again")
+    Refusal::new(
+        ErrorCode::NodeDown,
+        "the agent's node does not act at present; nothing was done, try again",
+    )
 }
 
 /// What the kernel knows, as it goes into a snapshot.

@@ -96,8 +96,8 @@ fn default_weight() -> u32 {
 }
 
 fn default_log() -> String {
-    // A link that ends is told by the mesh; ractor_cluster tells each of its steps once more.
-    "info,ractor_cluster=error".to_owned()
+    // A link that ends is told by the mesh, what becomes of the store by who uses it; these tell each of their steps once more.
+    "info,ractor_cluster=error,hiqlite=warn,openraft=warn".to_owned()
 }
 
 /// An address, with an error that says what one looks like.

@@ -127,7 +127,6 @@ impl Inner {
         &self.mesh.node().name
     }
 
-
     /// Where an address is, as far as it can be said without asking others; `None` for a user's actor that is not here
     /// and not known.
     fn place(&self, to: &Address) -> Result<Option<Place>, Refusal> {

@@ -56,7 +56,10 @@ impl Holding {
         let bytes = letter.payload.bytes.len() as u64;
         let mut waiting = self.lock();
         if waiting.count >= MAX_HELD || waiting.bytes.saturating_add(bytes) > MAX_HELD_BYTES {
-            let text = format!("too much waits for shards that move; nothing of this message for {} was executed", letter.to);
+            let text = format!(
+                "too much waits for shards that move; nothing of this message for {} was executed",
+                letter.to
+            );
             return Err(Refusal {
                 retry_after_ms: Some(RETRY_AFTER.as_millis() as u64),
                 ..Refusal::new(ErrorCode::Overloaded, &text)
@@ -88,7 +91,8 @@ impl Holding {
             *bytes -= letter.payload.bytes.len() as u64;
         };
         for (shard, queue) in &mut *shards {
-            let (over, kept): (VecDeque<Letter>, VecDeque<Letter>) = queue.drain(..).partition(|letter| letter.until <= now);
+            let (over, kept): (VecDeque<Letter>, VecDeque<Letter>) =
+                queue.drain(..).partition(|letter| letter.until <= now);
             *queue = kept;
             for letter in over {
                 out(&letter);
@@ -141,10 +145,20 @@ mod tests {
         }
         assert!(holding.has(shard) && !holding.has(Shard::new(4).expect("a shard")));
         let (mut sent, mut late) = (Vec::new(), Vec::new());
-        holding.look(now, |_, _| Next::Wait, |_, letter| sent.push(letter), |letter| late.push(letter));
+        holding.look(
+            now,
+            |_, _| Next::Wait,
+            |_, letter| sent.push(letter),
+            |letter| late.push(letter),
+        );
         assert!(sent.is_empty() && late.is_empty());
         let later = now + Duration::from_secs(1);
-        holding.look(later, |_, _| Next::Go, |_, letter| sent.push(letter), |letter| late.push(letter));
+        holding.look(
+            later,
+            |_, _| Next::Go,
+            |_, letter| sent.push(letter),
+            |letter| late.push(letter),
+        );
         assert_eq!((numbers(&sent), numbers(&late)), (vec![1, 3], vec![2]));
         assert!(!holding.has(shard));
     }
@@ -157,6 +171,9 @@ mod tests {
             holding.push(shard, letter(0, until)).expect("there is room");
         }
         let refusal = holding.push(shard, letter(0, until)).expect_err("full");
-        assert_eq!((refusal.code, refusal.retry_after_ms), (ErrorCode::Overloaded, Some(200)));
+        assert_eq!(
+            (refusal.code, refusal.retry_after_ms),
+            (ErrorCode::Overloaded, Some(200))
+        );
     }
 }

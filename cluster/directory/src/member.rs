@@ -17,3 +17,6 @@ mod orders;
 mod rows;
 
 pub use actor::{MemberHandle, MemberParts, ROLE, Shards, address};
+
+#[cfg(test)]
+mod tests;

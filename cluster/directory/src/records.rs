@@ -298,7 +298,10 @@ mod tests {
         let records = records();
         let record = ordered("acme/a");
         let shard = Shard::of(&record.spec.agent).number();
-        let before = Fence { shard, epoch: rungs_types::Epoch(0) };
+        let before = Fence {
+            shard,
+            epoch: rungs_types::Epoch(0),
+        };
         let raise = rungs_store::cluster::Write::Raise(before.next());
         let commit = Commit::new([Precondition::FenceIs(before)], [raise]);
         records.store.commit(commit, STORE_DEADLINE).await.expect("raised");

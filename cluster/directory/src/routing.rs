@@ -106,7 +106,8 @@ impl Routes {
     }
 
     pub(crate) fn set_settled(&self, settled: bool) {
-        self.settled.send_if_modified(|before| std::mem::replace(before, settled) != settled);
+        self.settled
+            .send_if_modified(|before| std::mem::replace(before, settled) != settled);
     }
 
     /// Waits until the node acts and every shard has an owner that began.

@@ -22,9 +22,9 @@ use crate::peers::Post;
 use anyhow::Context as _;
 use rungs_agent::{AgentRuntime, Hosts};
 use rungs_directory::activation::{self, Activation, ActivationParts, Counts, Limits};
-use rungs_directory::records::Records;
 use rungs_directory::member::{self, MemberHandle, MemberParts};
 use rungs_directory::membership::Notice;
+use rungs_directory::records::Records;
 use rungs_directory::routing::Routes;
 use rungs_directory::{Directory, actor::DirectoryActor};
 use rungs_environments::{Environments, HostSensors, RuntimeProbe, RuntimeReading};
@@ -348,11 +348,7 @@ async fn supervisor(timers: &Timers, policy: Policy, seed: u64) -> crate::Result
     Ok(SupervisorHandle::spawn(spec, None).await?)
 }
 
-async fn start_system(
-    parts: &Arc<Parts>,
-    routes: &Arc<Routes>,
-    membership: &Arc<MemberParts>,
-) -> crate::Result<()> {
+async fn start_system(parts: &Arc<Parts>, routes: &Arc<Routes>, membership: &Arc<MemberParts>) -> crate::Result<()> {
     let directory = parts.directory.clone();
     let directory = ChildSpec::new(
         RolePath::new("directory")?,

@@ -73,7 +73,11 @@ impl Arriving {
 
     /// A shard comes no more: what has come for it.
     pub(super) fn forget(&mut self, shard: Shard) -> Vec<Letter> {
-        let early = self.shards.remove(&shard).map(|coming| coming.early).unwrap_or_default();
+        let early = self
+            .shards
+            .remove(&shard)
+            .map(|coming| coming.early)
+            .unwrap_or_default();
         self.weigh_off(&early);
         early.into_iter().map(|(_, letter)| letter).collect()
     }

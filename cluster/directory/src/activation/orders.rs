@@ -20,7 +20,10 @@ impl ActivatorActor {
     }
 
     fn elsewhere(&self, agent: &AgentId) -> Refusal {
-        let text = format!("{} does not own the shard of {agent} at present; try again", self.parts.node);
+        let text = format!(
+            "{} does not own the shard of {agent} at present; try again",
+            self.parts.node
+        );
         Refusal::new(ErrorCode::NodeDown, &text)
     }
 
@@ -51,7 +54,12 @@ impl ActivatorActor {
         });
     }
 
-    pub(super) fn registered(&self, record: &AgentRecord, reply: Reply<()>, state: &mut Activating) -> Vec<Action<Letter>> {
+    pub(super) fn registered(
+        &self,
+        record: &AgentRecord,
+        reply: Reply<()>,
+        state: &mut Activating,
+    ) -> Vec<Action<Letter>> {
         let (agent, now) = (&record.spec.agent, state.now());
         if state.machine.epoch(Shard::of(agent)).is_none() {
             // It is registered, and runs where its shard is now.

@@ -168,7 +168,10 @@ impl Inner {
             self.deliver_answering(letter, reply, route);
         };
         let late = |mut letter: Letter| {
-            let text = format!("the shard of {} did not come to rest in time; nothing was executed", letter.to);
+            let text = format!(
+                "the shard of {} did not come to rest in time; nothing was executed",
+                letter.to
+            );
             refuse(letter.reply.take(), Refusal::new(ErrorCode::DeadlineExceeded, &text));
         };
         self.holding.look(Instant::now(), next, go, late);

@@ -225,7 +225,10 @@ async fn a_message_does_not_circle_between_nodes_that_disagree() {
     }
     let lost = one.echo("a-1").await.expect_err("nobody has it");
     assert_eq!(lost.code, ErrorCode::NodeDown);
-    assert!(lost.message.ends_with("is not here by map v1, by which it was sent"), "{lost}");
+    assert!(
+        lost.message.ends_with("is not here by map v1, by which it was sent"),
+        "{lost}"
+    );
     let frames: u64 = three.directory.mesh().metrics().iter().map(|link| link.asked).sum();
     assert_eq!(frames, 0, "n3 asked nobody");
 }

@@ -15,14 +15,15 @@ use super::orders::{Attempt, Orders};
 use super::rows::{Row, RowKey};
 use crate::handover::ShardAction;
 use crate::membership::{
-    Action, Answer, ClockSample, Identity, Input, Membership, MemberState, Notice, Predecessor, Proposal, Skew, Ticket,
+    Action, Answer, ClockSample, Identity, Input, MemberState, Membership, Notice, Predecessor, Proposal, Skew, Ticket,
     Time, Timing,
 };
 use crate::placement::{MapVersion, Shard};
 use crate::routing::{Followed, Routes};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use rungs_host::{
-    Clock, Context, Delivered, EndpointBuilder, Format, Handle, Mailbox, Payload, Refusal, Request, Timer, Timers, tasks,
+    Clock, Context, Delivered, EndpointBuilder, Format, Handle, Mailbox, Payload, Refusal, Request, Timer, Timers,
+    tasks,
 };
 use rungs_mesh::{Mesh, Outbound};
 use rungs_store::cluster::{self as store, Outcome, Store};
@@ -395,7 +396,9 @@ impl MemberActor {
                 (self.parts.introduce)(node, address);
             }
         }
-        state.buried.retain(|id| view.members.get(&id.name).is_some_and(|row| row.identity.node == *id));
+        state
+            .buried
+            .retain(|id| view.members.get(&id.name).is_some_and(|row| row.identity.node == *id));
         self.step(state, Input::Seen(view));
         for attempt in state.orders.due() {
             attempt.make(state, &self.parts.store);
@@ -498,7 +501,10 @@ impl MemberActor {
     fn check_clock(&self, state: &Working) {
         let me = &self.parts.me.node.name;
         let leases = state.machine.view().leases.keys();
-        let Some(peer) = leases.filter(|node| *node != me).find(|node| state.linked.contains(*node)) else {
+        let Some(peer) = leases
+            .filter(|node| *node != me)
+            .find(|node| state.linked.contains(*node))
+        else {
             return;
         };
         let (peer, parts, handle) = (peer.clone(), Arc::clone(&self.parts), state.handle.clone());
@@ -580,7 +586,11 @@ fn shards(machine: &Membership) -> ShardsReport {
         unowned: map.holdings().filter(|(_, holding)| holding.owner.is_none()).count() as u32,
         moves: moving.take(super::messages::MAX_MOVES_LISTED).collect(),
         moving: map.moving() as u32,
-        pinned: view.pins.iter().map(|(shard, node)| (shard.number(), node.clone())).collect(),
+        pinned: view
+            .pins
+            .iter()
+            .map(|(shard, node)| (shard.number(), node.clone()))
+            .collect(),
         owned: map
             .loads()
             .into_iter()

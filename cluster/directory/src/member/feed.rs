@@ -123,7 +123,10 @@ mod tests {
         let row = Row::Lease(LeaseRow { holder, renewal: 1 });
         let commit = |write| Commit::new([], [write]);
         let within = Duration::from_secs(1);
-        store.commit(commit(put::<MembershipTable>(&key, &row)), within).await.expect("applied");
+        store
+            .commit(commit(put::<MembershipTable>(&key, &row)), within)
+            .await
+            .expect("applied");
         let seen = looks.recv().await.expect("a look");
         assert_eq!((seen.head.0, seen.rows.get(&key).map(|(row, _)| row)), (1, Some(&row)));
         // Of other tables it tells nothing by itself.
@@ -132,7 +135,10 @@ mod tests {
         asked.notify_one();
         let seen = looks.recv().await.expect("a look");
         assert_eq!((seen.head.0, seen.rows.len()), (2, 1));
-        store.commit(commit(delete::<MembershipTable>(&key)), within).await.expect("applied");
+        store
+            .commit(commit(delete::<MembershipTable>(&key)), within)
+            .await
+            .expect("applied");
         let mut seen = looks.recv().await.expect("a look");
         while seen.head.0 < 3 {
             seen = looks.recv().await.expect("a look");

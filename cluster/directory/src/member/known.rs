@@ -35,7 +35,10 @@ impl Rows {
                 (RowKey::Member(node), Row::Member(row)) => drop(view.members.insert(node.clone(), row.clone())),
                 (RowKey::Lease(node), Row::Lease(row)) => drop(view.leases.insert(node.clone(), row.clone())),
                 // Whoever wrote that does not speak of membership.
-                _ => tracing::warn!(?key, "a row of membership holds what its key does not say; it is left out"),
+                _ => tracing::warn!(
+                    ?key,
+                    "a row of membership holds what its key does not say; it is left out"
+                ),
             }
         }
         view
@@ -235,21 +238,36 @@ mod tests {
             needs: vec![Need::Map(MapVersion::default())],
             writes: vec![Write::Map(Arc::clone(&first))],
         };
-        assert!(matches!(put_to(&store, &mut known, &proposal).await, Answer::Committed(_)));
-        assert_eq!(put_to(&store, &mut known, &proposal).await, Answer::Conflict, "the same again");
+        assert!(matches!(
+            put_to(&store, &mut known, &proposal).await,
+            Answer::Committed(_)
+        ));
+        assert_eq!(
+            put_to(&store, &mut known, &proposal).await,
+            Answer::Conflict,
+            "the same again"
+        );
         let stale = Commit::new(
-            [Precondition::FenceIs(Fence { shard: 255, epoch: Epoch(0) })],
+            [Precondition::FenceIs(Fence {
+                shard: 255,
+                epoch: Epoch(0),
+            })],
             [store::Write::put(store::RowId::new(store::TableId(99), *b"k"), *b"v")],
         );
         assert_eq!(store.commit(stale, WITHIN).await, Ok(Outcome::Conflict(0)));
         let raised: Vec<MapStep> = (0..256)
-            .map(|shard| MapStep::Raise { shard: Shard::new(shard).expect("a shard") })
+            .map(|shard| MapStep::Raise {
+                shard: Shard::new(shard).expect("a shard"),
+            })
             .collect();
         let second = Proposal {
             needs: vec![Need::Map(first.version())],
             writes: vec![Write::Map(Arc::new(first.apply(&raised).expect("fits")))],
         };
-        assert!(matches!(put_to(&store, &mut known, &second).await, Answer::Committed(_)));
+        assert!(matches!(
+            put_to(&store, &mut known, &second).await,
+            Answer::Committed(_)
+        ));
     }
 
     #[tokio::test]
@@ -265,16 +283,29 @@ mod tests {
             writes: vec![Write::Lease(lease(from + 1))],
         };
         assert!(matches!(put_to(&store, &mut known, &join).await, Answer::Committed(_)));
-        assert!(matches!(put_to(&store, &mut known, &renew(1)).await, Answer::Committed(_)));
+        assert!(matches!(
+            put_to(&store, &mut known, &renew(1)).await,
+            Answer::Committed(_)
+        ));
         // A look from before both, which comes late.
         known.see(&Rows::default());
-        assert!(matches!(put_to(&store, &mut known, &renew(2)).await, Answer::Committed(_)));
+        assert!(matches!(
+            put_to(&store, &mut known, &renew(2)).await,
+            Answer::Committed(_)
+        ));
         assert_eq!(put_to(&store, &mut known, &renew(2)).await, Answer::Conflict);
         let dropped = Proposal {
             needs: vec![Need::Lease(name(), Some(lease(3)))],
             writes: vec![Write::DropLease(name())],
         };
-        assert!(matches!(put_to(&store, &mut known, &dropped).await, Answer::Committed(_)));
-        assert_eq!(put_to(&store, &mut known, &renew(3)).await, Answer::Conflict, "it is gone");
+        assert!(matches!(
+            put_to(&store, &mut known, &dropped).await,
+            Answer::Committed(_)
+        ));
+        assert_eq!(
+            put_to(&store, &mut known, &renew(3)).await,
+            Answer::Conflict,
+            "it is gone"
+        );
     }
 }

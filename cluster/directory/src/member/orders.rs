@@ -91,7 +91,8 @@ fn decide(change: &Change, view: &View) -> Result<(Ordered, Option<Proposal>), R
         };
         Refusal::new(code, &error.to_string())
     };
-    let shard = |number: u16| Shard::try_from(number).map_err(|error| Refusal::new(ErrorCode::Malformed, &error.to_string()));
+    let shard =
+        |number: u16| Shard::try_from(number).map_err(|error| Refusal::new(ErrorCode::Malformed, &error.to_string()));
     let mut ordered = Ordered::by(view.map.version());
     let proposal = match change {
         Change::Drain { node } => Some(operate::drain(view, node).map_err(refused)?),
