@@ -1,5 +1,9 @@
 //! What the answers look like to a person.
 
+mod cluster;
+
+pub use cluster::{members, rebalance, shards};
+
 use crate::capabilities::capabilities;
 use crate::protocol::{AgentRow, FaultRow, LinkRow, NodeRow};
 use crate::table::{Cell, Style, Table, Tone, one_line, paint};
