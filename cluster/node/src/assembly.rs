@@ -225,7 +225,11 @@ fn activation_of(
     Activation::new(ActivationParts {
         node: directory.node().clone(),
         records: records.clone(),
-        guests: Arc::new(AgentGuests { hosts, records }),
+        guests: Arc::new(AgentGuests {
+            node: directory.node().clone(),
+            hosts,
+            records,
+        }),
         endpoints: Arc::clone(endpoints),
         timers: timers.clone(),
         limits: Limits::default(),

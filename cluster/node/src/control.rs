@@ -1,6 +1,7 @@
 //! What a node's operator sees and does: [`NodeControl`] over the node's parts.
 
 use crate::assembly::Parts;
+use crate::guests::absence;
 use rungs_agent::AgentHandle;
 use rungs_agent::messages::AgentState;
 use rungs_host::faults::Fault;
@@ -10,7 +11,7 @@ use rungs_mesh::LinkMetrics;
 use rungs_shell::NodeControl;
 use rungs_shell::event_line::highest;
 use rungs_shell::protocol::{AgentRow, FaultRow, FaultSpec, LinkRow, NodeReport, PeerReport, SetLog};
-use rungs_types::{Address, AgentId, Authority, ErrorCode, Level};
+use rungs_types::{Address, AgentId, ErrorCode};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -315,7 +316,7 @@ impl NodeControl for Control {
     fn inject(&self, target: &Address, fault: FaultSpec) -> Result<(), Refusal> {
         let parts = self.parts()?;
         if parts.endpoints.get(target).is_none() {
-            return Err(absent(&parts, target));
+            return Err(absence(&parts.hosts, parts.directory.node(), target));
         }
         let fault = match fault {
             FaultSpec::Panic => Fault::Panic,
@@ -373,35 +374,6 @@ impl NodeControl for Control {
         if let Ok(parts) = self.parts() {
             parts.request_stop();
         }
-    }
-}
-
-/// Why nobody is at an address: a phase of a level that is frozen does not run, and is nothing unknown.
-fn absent(parts: &Parts, target: &Address) -> Refusal {
-    let node = parts.directory.node();
-    let not_found = || Refusal::new(ErrorCode::NotFound, &format!("{node} has no {target}"));
-    let Address::Agent {
-        agent,
-        role: Some(role),
-    } = target
-    else {
-        return not_found();
-    };
-    let Some(known) = parts.hosts.get(agent) else {
-        return not_found();
-    };
-    // The phases of a level stand below its role, which is its name without the dot.
-    let level = Level::ALL.into_iter().find(|level| {
-        let prefix = level.to_string().to_lowercase().replace('.', "");
-        let below = role.as_str().strip_prefix(&prefix);
-        below.is_some_and(|rest| rest.starts_with('/'))
-    });
-    match level {
-        Some(level) if known.spec().highest >= level && known.authorities()[level.index()] == Authority::Frozen => {
-            let text = format!("{level} of {agent} is frozen, so that {target} does not run; see `agent {agent}`");
-            Refusal::new(ErrorCode::Refused, &text)
-        }
-        _ => not_found(),
     }
 }
 

@@ -11,7 +11,7 @@
 
 use super::action::{Action, Arrival, Failure, Wanted};
 use super::arriving::Arriving;
-use super::door;
+use super::door::{self, Door};
 use super::handle::ActivationParts;
 use super::machine::Activator;
 use super::messages::{Activate, Passivate, Register, Unregister};
@@ -26,7 +26,7 @@ use rungs_host::{
     Context, Delivered, EndpointBuilder, Handle, Mailbox, Payload, Refusal, Reply, Request, Timer, tasks,
 };
 use rungs_mesh::mesh::not_found;
-use rungs_types::{Address, AgentId, Epoch, NodeName, RolePath};
+use rungs_types::{Address, AgentId, Epoch, ErrorCode, NodeName, RolePath};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +36,9 @@ use tokio::time::Instant;
 pub const ROLE: &str = "activator";
 /// How often it looks for agents that are idle, and for messages that nobody waits for any more.
 const TICK: Duration = Duration::from_secs(1);
+
+/// When to try again to reach an agent that is just starting again.
+const RETRY_ABSENT: Duration = Duration::from_millis(500);
 
 /// Why an agent does not start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +62,15 @@ pub trait Guests: Send + Sync + 'static {
 
     /// The agents that run.
     fn running(&self) -> Vec<AgentId>;
+
+    /// Why an agent that runs, or a role of it, is not to be found at this moment.
+    fn absence(&self, of: &Address) -> Refusal {
+        let text = format!("{of} is not there at this moment; its agent may just be starting again");
+        Refusal {
+            retry_after_ms: Some(RETRY_ABSENT.as_millis() as u64),
+            ..Refusal::new(ErrorCode::Overloaded, &text)
+        }
+    }
 }
 
 /// A message on its way to an agent that does not run.
@@ -93,6 +105,8 @@ pub(crate) enum ActivatorMessage {
     Activate(Request<Activate>),
     /// An operator wants an agent to rest.
     Passivate(Request<Passivate>),
+    /// An agent runs and has been given what waited: it is to be found by everyone, so often tried.
+    Open(AgentId, u32),
     /// An agent runs, or does not.
     Started(AgentId, Epoch, Result<(), StartError>),
     /// An agent has ended.
@@ -144,6 +158,7 @@ pub fn address(node: &NodeName) -> Address {
 pub(super) struct ActivatorActor {
     pub(super) parts: Arc<ActivationParts>,
     pub(super) mailbox: Arc<Mailbox>,
+    pub(super) door: Arc<Door>,
 }
 
 /// The state of an [`ActivatorActor`].
@@ -213,12 +228,25 @@ impl Actor for ActivatorActor {
     ) -> Result<(), ActorProcessingErr> {
         let now = state.now();
         let actions = match delivered.message {
-            ActivatorMessage::Wanted(agent, letter) => self.wanted(&agent, *letter, state),
+            ActivatorMessage::Wanted(agent, letter) => {
+                self.door.came(&agent);
+                self.wanted(&agent, *letter, state)
+            }
+            ActivatorMessage::Open(agent, tries) => {
+                if !self.door.open(&agent, tries, &self.parts.endpoints) {
+                    state.handle.signal(ActivatorMessage::Open(agent, tries + 1));
+                }
+                return Ok(());
+            }
             ActivatorMessage::Activate(request) => self.activate(request, state),
             ActivatorMessage::Passivate(request) => self.passivate(request, state),
             ActivatorMessage::Started(agent, epoch, Ok(())) => {
                 state.new.remove(&agent);
                 answer(state.starting.remove(&agent), &Ok(()));
+                if state.machine.epoch(Shard::of(&agent)) == Some(epoch) {
+                    // Behind all that is on its way already.
+                    state.handle.signal(ActivatorMessage::Open(agent.clone(), 0));
+                }
                 state.machine.started(&agent, epoch)
             }
             ActivatorMessage::Started(agent, epoch, Err(error)) => {
@@ -298,6 +326,7 @@ impl ActivatorActor {
             *then = Some(epoch);
             return;
         }
+        self.parts.endpoints.conceal(&agent);
         let (start, done) = (self.parts.guests.start(agent.clone(), epoch), state.handle.clone());
         tasks::spawn("activate", async move {
             let started = start.await;
@@ -311,6 +340,7 @@ impl ActivatorActor {
             StartError::Failed(refusal) => (Failure::Failed, refusal.clone()),
         };
         tracing::warn!(%agent, %refusal, "agent does not start");
+        self.parts.endpoints.reveal(agent);
         answer(state.starting.remove(agent), &Err(refusal.clone()));
         if state.new.remove(agent) {
             return self.withdraw(agent.clone(), state);
@@ -333,9 +363,10 @@ impl ActivatorActor {
                     });
                 }
                 Action::Deliver { contents, .. } => {
+                    let absent = |to: &Address| self.parts.guests.absence(to);
                     contents
                         .into_iter()
-                        .for_each(|letter| door::deliver(letter, &self.parts.endpoints, &self.parts.node));
+                        .for_each(|letter| door::deliver(letter, &self.parts.endpoints, absent));
                 }
                 Action::GiveBack(unwanted) if unwanted.why == Why::Moved => (self.parts.moved)(unwanted.content),
                 Action::GiveBack(unwanted) => door::give_back(unwanted, cause, &self.parts.node),

@@ -2,6 +2,7 @@
 
 use super::action::Arrival;
 use super::actor::{ActivatorActor, ActivatorMessage, Guests, Letter};
+use super::door::Door;
 use super::limits::Limits;
 use crate::handover::ShardAction;
 use crate::placement::Shard;
@@ -81,6 +82,7 @@ pub enum ActivationError {
 pub struct Activation {
     parts: Arc<ActivationParts>,
     actor: Arc<RwLock<Option<Handle<ActivatorMessage>>>>,
+    door: Arc<Door>,
 }
 
 impl std::fmt::Debug for Activation {
@@ -97,6 +99,7 @@ impl Activation {
         Self {
             parts: Arc::new(parts),
             actor: Arc::default(),
+            door: Arc::default(),
         }
     }
 
@@ -107,10 +110,12 @@ impl Activation {
     /// If the records cannot be read, or the actor does not start.
     pub async fn start(&self, shards: Vec<(Shard, Epoch)>, supervisor: ActorCell) -> Result<Started, ActivationError> {
         let indices = self.parts.records.index(shards.iter().map(|(shard, _)| *shard)).await?;
+        self.door.forget();
         let mailbox = Arc::new(Mailbox::bounded(MAX_MESSAGES, MAX_BYTES));
         let actor = ActivatorActor {
             parts: Arc::clone(&self.parts),
             mailbox: Arc::clone(&mailbox),
+            door: Arc::clone(&self.door),
         };
         let (actor, _) = Actor::spawn_linked(None, actor, (), supervisor).await?;
         let handle = Handle::sharing(actor, mailbox);
@@ -156,9 +161,12 @@ impl Activation {
     /// # Errors
     /// If too much is on its way already. Whatever else goes wrong is the answer to the letter.
     pub fn want(&self, agent: &AgentId, letter: Letter) -> Result<(), Refusal> {
-        let bytes = letter.payload.bytes.len() as u64;
-        let message = ActivatorMessage::Wanted(agent.clone(), Box::new(letter));
-        Ok(self.actor()?.tell_with(message, Context::default(), bytes)?)
+        let actor = self.actor()?;
+        self.door.pass(agent, letter, &self.parts.endpoints, |letter| {
+            let bytes = letter.payload.bytes.len() as u64;
+            let message = ActivatorMessage::Wanted(agent.clone(), Box::new(letter));
+            Ok(actor.tell_with(message, Context::default(), bytes)?)
+        })
     }
 
     /// How many agents are known, and how many rest.

@@ -77,7 +77,10 @@ impl ActivatorActor {
     pub(super) fn ended(&self, agent: AgentId, state: &mut Activating) -> Vec<Action<Letter>> {
         match state.ending.remove(&agent).flatten() {
             Some(epoch) => vec![Action::Activate { agent, epoch }],
-            None => Vec::new(),
+            None => {
+                self.parts.endpoints.reveal(&agent);
+                Vec::new()
+            }
         }
     }
 

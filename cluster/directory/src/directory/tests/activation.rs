@@ -5,7 +5,7 @@ use crate::activation::messages::{Activate, Passivate, Register, Unregister};
 use crate::activation::{ActivationParts, Counts, Guests, Limits, StartError};
 use crate::records::{AgentRecord, Inserted, Origin, Records};
 use futures::future::BoxFuture;
-use rungs_host::Timers;
+use rungs_host::{Timers, tasks};
 use rungs_store::cluster::{Commit, Fence, MemoryStore, Precondition, Store, Write};
 use rungs_types::{AgentSpec, Epoch};
 use std::collections::BTreeMap;
@@ -164,6 +164,28 @@ async fn what_an_agent_is_told_waits_in_order_until_it_runs() {
     assert_eq!(targets.starts(), 0, "it takes a while");
     settled().await;
     assert_eq!(targets.counted(&agent), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_when_an_agent_has_just_started_does_not_overtake_what_waited_for_it() {
+    let (_network, [one, _two, _three]) = three().await;
+    let (agent, targets) = activating(&one).await;
+    let mut asked = Vec::new();
+    // Before it starts, while it starts, and when it runs.
+    for _ in 0..60 {
+        let (directory, to) = (one.directory.clone(), Address::from(agent.clone()));
+        asked.push(tasks::spawn("ask", async move {
+            let question = Payload::of(&Count { text: String::new() }, Format::Binary)?;
+            directory.ask(to, question, SECOND).await?.decode::<u64>()
+        }));
+        tokio::time::sleep(Duration::from_micros(500)).await;
+    }
+    let mut counts = Vec::new();
+    for answer in asked {
+        counts.push(answer.await.expect("it ends").expect("answers"));
+    }
+    assert_eq!(counts, (1..=60).collect::<Vec<_>>());
+    assert_eq!(targets.starts(), 1);
 }
 
 #[tokio::test(start_paused = true)]
