@@ -108,6 +108,15 @@ async fn load(tree: &Tree, warnings: &mut Vec<String>) -> Result<Record, AgentEr
     for refused in &latest.refused {
         warnings.push(format!("snapshot {} is refused: {}", refused.sequence, refused.reason));
     }
+    if let Some(missing) = latest.missing {
+        let used = match &latest.snapshot {
+            Some(snapshot) => format!("snapshot {} is used", snapshot.meta.stamp()),
+            None => "the agent starts anew".to_owned(),
+        };
+        warnings.push(format!(
+            "snapshot {missing} is known, but no node that had it answers; {used}"
+        ));
+    }
     let Some(snapshot) = latest.snapshot else {
         return Ok(Record::default());
     };

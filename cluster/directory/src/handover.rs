@@ -136,6 +136,11 @@ impl Ownership {
         }
     }
 
+    /// The node.
+    pub fn node(&self) -> &NodeName {
+        &self.node
+    }
+
     /// The map that it follows.
     pub fn map(&self) -> &Arc<ShardMap> {
         &self.map

@@ -1,6 +1,7 @@
 //! Where messages for agents go: [`Routing`] is what a directory asks, [`Routes`] the answer of a node that follows the map of
 //! its cluster, [`Fixed`] that of one that follows its configuration.
 
+use crate::copies::Holders;
 use crate::handover::{Arrival, Ownership, Phase, Route, RouteError};
 use crate::placement::candidate::copy_holder;
 use crate::placement::{Candidate, MapVersion, Placement, Shard, StaticPlacement};
@@ -72,6 +73,8 @@ pub(crate) struct Followed {
     pub(crate) members: Vec<NodeName>,
     /// Who may own shards.
     pub(crate) candidates: Vec<Candidate>,
+    /// Whether this node is its whole cluster and always was.
+    pub(crate) alone: bool,
 }
 
 /// See the module. Written by the node's membership only, read by everyone without waiting.
@@ -91,6 +94,7 @@ impl Routes {
                 members: vec![node.clone()],
                 ownership: Ownership::new(node),
                 candidates: Vec::new(),
+                alone: false,
             }),
             settled: watch::Sender::new(false),
         }
@@ -123,12 +127,20 @@ impl Routes {
         let epoch = |shard: Shard| (shard, followed.ownership.map().holding(shard).epoch);
         Shard::all().filter(owned).map(epoch).collect()
     }
+}
 
-    /// The node that is to hold copies of the snapshots of a shard that this node owns; none if there is no other.
-    pub fn copy_holder(&self, shard: Shard) -> Option<NodeName> {
+impl Holders for Routes {
+    fn holder(&self, shard: Shard) -> Option<NodeName> {
         let followed = self.followed.load();
-        let owner = followed.ownership.map().holding(shard).owner?;
-        copy_holder(&followed.candidates, shard, owner).cloned()
+        copy_holder(&followed.candidates, shard, followed.ownership.node()).cloned()
+    }
+
+    fn owns(&self, shard: Shard) -> bool {
+        self.followed.load().ownership.phase(shard).is_some()
+    }
+
+    fn alone(&self) -> bool {
+        self.followed.load().alone
     }
 }
 

@@ -2,49 +2,48 @@
 //!
 //! ```text
 //! node
-//! ├─ system    directory · activator · membership · admin  permanent, one for one
+//! ├─ system    directory · copies · activator · membership · admin  permanent, one for one
 //! ├─ mesh      gateways · node server         the transport's own supervisor
 //! ├─ agents    hosts → agents                 see rungs_agent
 //! └─ users     actors of the program          as they were registered
 //! ```
 //!
-//! Start: clock, timers, stores → mesh → directory → hosts of agents, users → activator → membership (with whose lease agents
-//! start) → admin (so that whoever reaches it finds the rest).
-//! Stop: membership (shards go to others, if there are any) → users → agents (state saved) → system → links → timers.
+//! Start: clock, timers, stores → mesh → directory → hosts of agents, users → copies → activator → membership (with whose
+//! lease agents start) → admin (so that whoever reaches it finds the rest).
+//! Stop: membership (shards go to others, if there are any) → users → agents (state saved) → what they saved is copied →
+//! system → links → timers.
 
 use crate::builder::NodeBuilder;
-use crate::control::Control;
 use crate::guests::AgentGuests;
 use crate::lateness::Lateness;
 use crate::membership;
 use crate::node::Node;
 use crate::peers::Post;
+use crate::system;
 use anyhow::Context as _;
 use rungs_agent::{AgentRuntime, Hosts};
-use rungs_directory::activation::{self, Activation, ActivationParts, Counts, Limits};
-use rungs_directory::member::{self, MemberHandle, MemberParts};
+use rungs_directory::Directory;
+use rungs_directory::activation::{Activation, ActivationParts, Counts, Limits};
+use rungs_directory::copies::{Copies, CopiesParts, Outgoing, Shelf, ShelfLimits};
+use rungs_directory::member::MemberHandle;
 use rungs_directory::membership::Notice;
 use rungs_directory::records::Records;
 use rungs_directory::routing::Routes;
-use rungs_directory::{Directory, actor::DirectoryActor};
 use rungs_environments::{Environments, HostSensors, RuntimeProbe, RuntimeReading};
 use rungs_host::clock::Clock;
 use rungs_host::compute::ComputePool;
 use rungs_host::faults::Faults;
-use rungs_host::supervisor::{ChildSpec, Policy, Restart, StartContext, Started, SupervisorHandle, SupervisorSpec};
+use rungs_host::supervisor::{Policy, SupervisorHandle};
 use rungs_host::telemetry::Telemetry;
-use rungs_host::{Endpoints, EventHub, Handle, Latencies, LeaseGate, Mailbox, SteadyClock, Timers};
+use rungs_host::{Endpoints, EventHub, Latencies, LeaseGate, SteadyClock, Timers};
 use rungs_mesh::cluster::{ClusterConfig, ClusterTransport, Seed};
 use rungs_mesh::{Identity, Mesh, MeshConfig};
-use rungs_shell::protocol::ADMIN_ROLE;
-use rungs_shell::session::admin_of;
-use rungs_shell::{Admin, NodeControl, admin};
 use rungs_store::cluster::Store;
 use rungs_store::{FileSnapshots, FileTaskLogs, Snapshots, TaskLogs};
 use rungs_store_raft::RaftStore;
-use rungs_types::{NodeId, NodeName, RolePath};
+use rungs_types::{NodeId, NodeName};
 use std::num::NonZero;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -56,6 +55,8 @@ const ACTORS_DEADLINE: Duration = Duration::from_secs(3);
 const LEAVE_DEADLINE: Duration = Duration::from_secs(20);
 /// How long a node that starts waits until it is a member and every shard has an owner.
 const SETTLE_DEADLINE: Duration = Duration::from_secs(30);
+/// How long the last snapshots may take to be copied to other nodes. What is not copied then is on this node's disk.
+const COPIES_DEADLINE: Duration = Duration::from_secs(3);
 /// Most agents that run on a node at a time.
 const MAX_AGENTS: usize = 10_000;
 
@@ -75,6 +76,7 @@ pub(crate) struct Parts {
     pub(crate) hosts: Hosts,
     pub(crate) records: Records,
     pub(crate) activation: Activation,
+    pub(crate) copies: Copies,
     pub(crate) system: SupervisorHandle,
     pub(crate) users: SupervisorHandle,
     pub(crate) member: MemberHandle,
@@ -106,6 +108,9 @@ impl Parts {
         drop(tokio::time::timeout(LEAVE_DEADLINE, self.member.leave()).await);
         let users = self.users.shutdown(ACTORS_DEADLINE).await;
         let agents = self.hosts.shutdown(AGENTS_DEADLINE).await;
+        if !self.copies.settle(COPIES_DEADLINE).await {
+            tracing::warn!("not every last snapshot was copied to another node; all are on this one's disk");
+        }
         let system = self.system.shutdown(ACTORS_DEADLINE).await;
         self.mesh.stop().await;
         if let Err(error) = self.store.close().await {
@@ -140,6 +145,9 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
     let (transport, mesh) = connect(&mut builder, &name, identity, &clock, &timers, &endpoints, &events).await?;
     let gate = LeaseGate::closed(SteadyClock::Machine);
     let routes = Arc::new(Routes::new(name.clone(), gate.clone()));
+    let outgoing = Outgoing::new(Arc::clone(&routes) as _);
+    let snapshots = Snapshots::new(FileSnapshots::open(&builder.data.join("snapshots"))?);
+    let snapshots = snapshots.followed(Arc::clone(&outgoing) as _);
     let directory = Directory::new(mesh.clone(), Arc::clone(&routes) as _);
     let environments = environments(&builder, &endpoints)?;
     let decisions: Arc<Latencies> = Arc::default();
@@ -149,7 +157,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         timers: timers.clone(),
         compute: compute.clone(),
         faults: Arc::clone(&faults),
-        snapshots: Snapshots::new(FileSnapshots::open(&builder.data.join("snapshots"))?),
+        snapshots: snapshots.clone(),
         tasks: TaskLogs::new(FileTaskLogs::open(&builder.data.join("tasks"))?),
         events: events.clone(),
         endpoints: Arc::clone(&endpoints),
@@ -163,7 +171,21 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
     let records = Records::new(Arc::clone(&store) as Arc<dyn Store>);
     let member = MemberHandle::default();
     directory.set_member(member.clone());
-    let activation = activation_of(&directory, &member, &hosts, &records, &endpoints, &timers);
+    let copies = Copies::new(CopiesParts {
+        node: name.clone(),
+        mesh: mesh.clone(),
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        snapshots,
+        outgoing,
+        shelf: Shelf::open(&builder.data.join("copies"), ShelfLimits::default())?,
+    });
+    let guests = AgentGuests {
+        node: name.clone(),
+        hosts: hosts.clone(),
+        records: records.clone(),
+        copies: copies.clone(),
+    };
+    let activation = activation_of(&directory, &member, guests, &endpoints, &timers);
     directory.set_activation(activation.clone());
     let around = membership::Around {
         mesh: mesh.clone(),
@@ -177,8 +199,8 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
     };
     let membership = Arc::new(membership::parts(&builder, certified, around));
     watch_member(&member, &stop);
-    let system = supervisor(&timers, Policy::ONE_FOR_ONE, 1).await?;
-    let users = supervisor(&timers, Policy::HOST, 2).await?;
+    let system = system::supervisor(&timers, Policy::ONE_FOR_ONE, 1).await?;
+    let users = system::supervisor(&timers, Policy::HOST, 2).await?;
     let parts = Arc::new(Parts {
         clock,
         compute,
@@ -193,6 +215,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         hosts,
         records,
         activation,
+        copies,
         system,
         users,
         member,
@@ -202,7 +225,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         _timers: timers,
     });
     parts.records.configure(&builder.agents).await?;
-    start_system(&parts, &routes, &membership).await?;
+    system::start(&parts, &routes, &membership).await?;
     let settled = tokio::time::timeout(SETTLE_DEADLINE, routes.settled()).await;
     if settled.is_err() {
         // It goes on trying, and says so when it serves.
@@ -215,21 +238,15 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
 fn activation_of(
     directory: &Directory,
     member: &MemberHandle,
-    hosts: &Hosts,
-    records: &Records,
+    guests: AgentGuests,
     endpoints: &Arc<Endpoints>,
     timers: &Timers,
 ) -> Activation {
-    let (hosts, records) = (hosts.clone(), records.clone());
     let member = member.clone();
     Activation::new(ActivationParts {
         node: directory.node().clone(),
-        records: records.clone(),
-        guests: Arc::new(AgentGuests {
-            node: directory.node().clone(),
-            hosts,
-            records,
-        }),
+        records: guests.records.clone(),
+        guests: Arc::new(guests),
         endpoints: Arc::clone(endpoints),
         timers: timers.clone(),
         limits: Limits::default(),
@@ -339,83 +356,4 @@ fn environments(builder: &NodeBuilder, endpoints: &Arc<Endpoints>) -> crate::Res
         environments.register(name, Arc::clone(factory))?;
     }
     Ok(environments)
-}
-
-async fn supervisor(timers: &Timers, policy: Policy, seed: u64) -> crate::Result<SupervisorHandle> {
-    let spec = SupervisorSpec {
-        policy,
-        seed,
-        timers: timers.clone(),
-        children: Vec::new(),
-        observer: None,
-    };
-    Ok(SupervisorHandle::spawn(spec, None).await?)
-}
-
-async fn start_system(parts: &Arc<Parts>, routes: &Arc<Routes>, membership: &Arc<MemberParts>) -> crate::Result<()> {
-    let directory = parts.directory.clone();
-    let directory = ChildSpec::new(
-        RolePath::new("directory")?,
-        Restart::Permanent,
-        move |context: StartContext| {
-            let directory = directory.clone();
-            async move {
-                Ok(Started::from(
-                    &DirectoryActor::start(directory, context.supervisor).await?,
-                ))
-            }
-        },
-    );
-    parts.system.add(directory, ACTORS_DEADLINE).await?;
-    start_activator(parts, routes).await?;
-    start_membership(parts, membership).await?;
-    let weak = Arc::downgrade(parts);
-    let control = Control::new(Weak::clone(&weak));
-    let admin = ChildSpec::new(
-        RolePath::new(ADMIN_ROLE)?,
-        Restart::Permanent,
-        move |context: StartContext| {
-            let (control, weak) = (Arc::clone(&control) as Arc<dyn NodeControl>, Weak::clone(&weak));
-            async move {
-                let (actor, _) = ractor::Actor::spawn_linked(None, Admin, control, context.supervisor).await?;
-                let handle = Handle::new(actor, Mailbox::default());
-                let parts = weak.upgrade().context("the node is stopping")?;
-                parts
-                    .endpoints
-                    .register(admin_of(parts.directory.node()), admin::endpoint(handle.clone()));
-                Ok(Started::from(&handle))
-            }
-        },
-    );
-    parts.system.add(admin, ACTORS_DEADLINE).await?;
-    Ok(())
-}
-
-/// The activator, with the shards that are this node's: none at first, and after a restart of the actor those it had.
-async fn start_activator(parts: &Arc<Parts>, routes: &Arc<Routes>) -> crate::Result<()> {
-    let (routes, activation) = (Arc::clone(routes), parts.activation.clone());
-    let activator = ChildSpec::new(
-        RolePath::new(activation::ROLE)?,
-        Restart::Permanent,
-        move |context: StartContext| {
-            let (routes, activation) = (Arc::clone(&routes), activation.clone());
-            async move { Ok(activation.start(routes.owned(), context.supervisor).await?) }
-        },
-    );
-    parts.system.add(activator, ACTORS_DEADLINE).await?;
-    Ok(())
-}
-
-async fn start_membership(parts: &Arc<Parts>, membership: &Arc<MemberParts>) -> crate::Result<()> {
-    let (member, membership) = (parts.member.clone(), Arc::clone(membership));
-    let membership = ChildSpec::new(
-        RolePath::new(member::ROLE)?,
-        Restart::Permanent,
-        move |context: StartContext| {
-            let (member, membership) = (member.clone(), Arc::clone(&membership));
-            async move { Ok(member.start(&membership, context.supervisor).await?) }
-        },
-    );
-    parts.system.add(membership, ACTORS_DEADLINE).await?;
-    Ok(())
 }

@@ -246,6 +246,7 @@ impl NodeControl for Control {
                 .map(|row| row.cycles_per_s)
                 .fold(0.0, |sum, rate| sum + rate),
             decision_us_p99: self.decision_p99(&parts).map(|p99| p99.as_micros() as u64),
+            copy_age_ms: parts.copies.age().map(|age| age.as_millis() as u64),
             resident_bytes: resident_bytes(),
             abandoned_threads: parts.compute.stats().abandoned as u32,
             faults_allowed: parts.faults_allowed,

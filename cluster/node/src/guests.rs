@@ -3,8 +3,9 @@
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use rungs_agent::messages::AgentState;
-use rungs_agent::{AgentError, Hosts};
+use rungs_agent::{AgentError, Hosts, NEWEST_VERSION};
 use rungs_directory::activation::{Guests, StartError};
+use rungs_directory::copies::Copies;
 use rungs_directory::records::Records;
 use rungs_host::Refusal;
 use rungs_types::{Address, AgentId, Authority, Epoch, ErrorCode, Level, NodeName};
@@ -17,15 +18,22 @@ pub(crate) struct AgentGuests {
     pub(crate) node: NodeName,
     pub(crate) hosts: Hosts,
     pub(crate) records: Records,
+    pub(crate) copies: Copies,
 }
 
 impl Guests for AgentGuests {
-    fn start(&self, agent: AgentId, _: Epoch) -> BoxFuture<'static, Result<(), StartError>> {
-        let (hosts, records) = (self.hosts.clone(), self.records.clone());
+    fn start(&self, agent: AgentId, epoch: Epoch) -> BoxFuture<'static, Result<(), StartError>> {
+        let (hosts, records, copies) = (self.hosts.clone(), self.records.clone(), self.copies.clone());
         async move {
             let failed = |refusal: Refusal| StartError::Failed(refusal);
             let record = records.get(&agent).await.map_err(|error| failed(error.into()))?;
             let spec = record.ok_or(StartError::Unknown)?.spec;
+            copies.enter(&agent, epoch);
+            // One that runs has a later state than any snapshot.
+            if hosts.get(&agent).is_none() {
+                let recalled = copies.recall(&agent, epoch, NEWEST_VERSION).await;
+                recalled.map_err(failed)?;
+            }
             match hosts.spawn(spec).await {
                 Ok(_) => Ok(()),
                 Err(error) => Err(failed(error.into())),
@@ -35,15 +43,21 @@ impl Guests for AgentGuests {
     }
 
     fn rest(&self, agent: AgentId) -> BoxFuture<'static, ()> {
-        let hosts = self.hosts.clone();
+        let (hosts, copies) = (self.hosts.clone(), self.copies.clone());
         async move {
             match hosts.stop(&agent).await {
                 Ok(_) | Err(AgentError::NotHere { .. }) => {}
                 // It is killed then, and goes on from its last snapshot.
                 Err(error) => tracing::warn!(%agent, %error, "agent does not come to rest in order"),
             }
+            copies.rested(&agent);
         }
         .boxed()
+    }
+
+    fn forget(&self, agent: AgentId) -> BoxFuture<'static, ()> {
+        let copies = self.copies.clone();
+        async move { copies.forget(&agent).await }.boxed()
     }
 
     fn idle(&self) -> Vec<AgentId> {

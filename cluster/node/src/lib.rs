@@ -28,6 +28,7 @@ mod node;
 mod peers;
 pub mod prelude;
 mod store;
+mod system;
 mod user;
 
 pub use builder::NodeBuilder;

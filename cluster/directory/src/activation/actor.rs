@@ -57,6 +57,11 @@ pub trait Guests: Send + Sync + 'static {
     /// Lets an agent work off what it has received, save its state and end. Returns when it has ended.
     fn rest(&self, agent: AgentId) -> BoxFuture<'static, ()>;
 
+    /// An agent is registered no more: what was kept of it elsewhere need not be.
+    fn forget(&self, _agent: AgentId) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// The agents that have had nothing to do for as long as their specification says.
     fn idle(&self) -> Vec<AgentId>;
 

@@ -95,6 +95,7 @@ impl ActivatorActor {
         }
         let elsewhere = self.elsewhere(&agent);
         let rest = active.then(|| self.parts.guests.rest(agent.clone()));
+        let forget = self.parts.guests.forget(agent.clone());
         let (records, done) = (self.parts.records.clone(), state.handle.clone());
         tasks::spawn("unregister", async move {
             if let Some(rest) = rest {
@@ -106,6 +107,7 @@ impl ActivatorActor {
                 Err(error) => Err(error.into()),
             };
             if deleted.is_ok() {
+                forget.await;
                 done.signal(ActivatorMessage::Forget(agent));
             } else {
                 // It is still registered, and rests.

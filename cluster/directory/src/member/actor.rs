@@ -483,6 +483,7 @@ impl MemberActor {
             ownership: state.machine.ownership().clone(),
             members,
             candidates: view.candidates(&|_| false),
+            alone: view.members.keys().all(|node| *node == self.parts.me.node.name),
         });
     }
 
