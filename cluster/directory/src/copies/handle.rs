@@ -4,7 +4,8 @@ use super::actor::{CopiesActor, address, mailbox};
 use super::index::Index;
 use super::messages::DropCopies;
 use super::outgoing::Outgoing;
-use super::recall::Arrivals;
+use super::recall::{Arrivals, GET_DEADLINE};
+use super::sender::{self, PUT_DEADLINE};
 use super::shelf::Shelf;
 use crate::placement::Shard;
 use ractor::{Actor, ActorCell, SpawnErr};
@@ -107,7 +108,18 @@ impl Copies {
             return;
         }
         let shard = Shard::of(agent);
-        let known = self.parts.outgoing.forget(agent);
+        let unsent = tokio::time::timeout(PUT_DEADLINE, async {
+            loop {
+                if let Ok(known) = self.parts.outgoing.forget_unsent(agent) {
+                    return known;
+                }
+                tokio::time::sleep(SETTLE_LOOK).await;
+            }
+        });
+        let known = unsent
+            .await
+            .unwrap_or(None)
+            .or_else(|| self.parts.outgoing.forget(agent));
         // One that rests is not followed any more; the index knows who has its copies.
         let indexed = self.index.get(agent).await.ok().flatten();
         let holder = known.as_ref().and_then(|(_, holder)| holder.clone());
@@ -140,11 +152,7 @@ impl Copies {
             context: &Context::default(),
             sent_by: None,
         };
-        self.parts
-            .mesh
-            .ask(holder, message, super::recall::GET_DEADLINE)
-            .await?
-            .decode()
+        self.parts.mesh.ask(holder, message, GET_DEADLINE).await?.decode()
     }
 
     /// Waits until every snapshot whose holder is up has been copied, and the index names what it does not name yet: for a
@@ -155,7 +163,7 @@ impl Copies {
                 // Looked at, not waited for: also a holder that goes down ends this.
                 tokio::time::sleep(SETTLE_LOOK).await;
             }
-            super::sender::index_round(&self.parts, &self.index, 0).await;
+            sender::index_round(&self.parts, &self.index, 0).await;
         };
         tokio::time::timeout(within, settled).await.is_ok()
     }

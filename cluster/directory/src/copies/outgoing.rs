@@ -29,6 +29,10 @@ pub struct Outgoing {
     overflowed: AtomicBool,
 }
 
+/// A copy of an agent is on its way.
+#[derive(Debug)]
+pub(super) struct OnItsWay;
+
 impl std::fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Outgoing").finish_non_exhaustive()
@@ -132,6 +136,16 @@ impl Outgoing {
     pub(super) fn forget(&self, agent: &AgentId) -> Option<(Stamp, Option<NodeName>)> {
         self.missing_table().remove(agent);
         self.queue().forget(agent)
+    }
+
+    /// The same, unless a copy of it is on its way: which would arrive after all.
+    pub(super) fn forget_unsent(&self, agent: &AgentId) -> Result<Option<(Stamp, Option<NodeName>)>, OnItsWay> {
+        let mut queue = self.queue();
+        if queue.is_sending(agent) {
+            Err(OnItsWay)
+        } else {
+            Ok(queue.forget(agent))
+        }
     }
 
     /// A later snapshot of an agent than those on this node is known and could not be had.

@@ -356,6 +356,11 @@ impl Queue {
         Some((line.written, line.confirmed.map(|confirmed| confirmed.holder)))
     }
 
+    /// Whether a copy of an agent is on its way.
+    pub(super) fn is_sending(&self, agent: &AgentId) -> bool {
+        self.lines.get(agent).is_some_and(|line| line.sending.is_some())
+    }
+
     /// Since when the oldest snapshot waits that nobody has confirmed, nor a later one.
     pub(super) fn oldest(&self) -> Option<Duration> {
         self.lines.values().filter_map(|line| line.since).min()
