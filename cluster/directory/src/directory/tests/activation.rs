@@ -65,7 +65,7 @@ impl Guests for Shared {
                 return Err(error);
             }
             let at = Address::from(agent.clone());
-            let target = Target::start(&targets.endpoints, at, Mailbox::bounded(8, 1 << 20)).await;
+            let target = Target::start(&targets.endpoints, at, Mailbox::bounded(64, 1 << 20)).await;
             let mut running = targets.running.lock().expect("not poisoned");
             let before = running.insert(agent.clone(), target.expect("starts"));
             assert!(before.is_none(), "{agent} runs twice");
