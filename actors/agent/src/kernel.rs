@@ -221,6 +221,7 @@ impl Actor for KernelActor {
     async fn post_stop(&self, _: ActorRef<Self::Msg>, state: &mut Cycling) -> Result<(), ActorProcessingErr> {
         state.start.goals.rest();
         self.write_journal(state);
+        state.start.journal.settle().await;
         self.tree.parts().kernel = Some(Box::new(part(state)));
         Ok(())
     }
@@ -296,6 +297,9 @@ impl KernelActor {
         self.perform(step.action, state)?;
         self.tree.runtime.decisions.note(due.elapsed());
         self.write_journal(state);
+        if let Some(error) = state.start.journal.broken() {
+            return Err(error.to_string().into());
+        }
         if state.start.cycle.is_multiple_of(REPORT_CYCLES as u64) {
             self.report(state);
         }
@@ -467,7 +471,7 @@ impl KernelActor {
         });
         if state.told.elapsed() >= STATUS_PERIOD {
             state.told = Instant::now();
-            state.start.journal.retry();
+            state.start.journal.write_out();
             shared.log.emit(cycles, EventKind::Status(shared.status()));
             self.look_at_quota(state);
         }

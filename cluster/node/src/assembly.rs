@@ -14,10 +14,12 @@
 
 use crate::builder::NodeBuilder;
 use crate::control::Control;
+use crate::fences::{self, FIRST_EPOCH};
 use crate::guests::AgentGuests;
 use crate::lateness::Lateness;
 use crate::node::Node;
 use crate::peers::Post;
+use crate::task_logs;
 use anyhow::Context as _;
 use rungs_agent::{AgentRuntime, Hosts};
 use rungs_directory::activation::{self, Activation, ActivationParts, Counts, Limits};
@@ -36,9 +38,9 @@ use rungs_shell::protocol::ADMIN_ROLE;
 use rungs_shell::session::admin_of;
 use rungs_shell::{Admin, NodeControl, admin};
 use rungs_store::cluster::Store;
-use rungs_store::{FileSnapshots, FileTaskLogs, Snapshots, TaskLogs};
+use rungs_store::{FileSnapshots, Snapshots, TaskLogs};
 use rungs_store_raft::RaftStore;
-use rungs_types::{Epoch, NodeId, NodeName, RolePath};
+use rungs_types::{NodeId, NodeName, RolePath};
 use std::num::NonZero;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -128,6 +130,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
     let members = members(&builder, &name);
     let placement = StaticPlacement::new(members.clone())?;
     let directory = Directory::new(mesh.clone(), Arc::new(placement));
+    let (store, tasks) = open_store(&builder, &directory, &stop).await?;
     let environments = environments(&builder, &endpoints)?;
     let decisions: Arc<Latencies> = Arc::default();
     let runtime = AgentRuntime {
@@ -137,7 +140,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         compute: compute.clone(),
         faults: Arc::clone(&faults),
         snapshots: Snapshots::new(FileSnapshots::open(&builder.data.join("snapshots"))?),
-        tasks: TaskLogs::new(FileTaskLogs::open(&builder.data.join("tasks"))?),
+        tasks,
         events: events.clone(),
         endpoints: Arc::clone(&endpoints),
         peers: Arc::new(Post::start(directory.clone())),
@@ -146,8 +149,6 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         max_agents: MAX_AGENTS,
     };
     let hosts = Hosts::start(Arc::new(runtime), None).await?;
-    let store = Arc::new(crate::store::open(&builder.data).await?);
-    watch_store(&store, &stop);
     let records = Records::new(Arc::clone(&store) as Arc<dyn Store>);
     let activation = activation_of(&name, &hosts, &records, &endpoints, &timers);
     directory.set_activation(activation.clone());
@@ -180,6 +181,20 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
     parts.records.configure(&owned.collect::<Vec<_>>()).await?;
     start_system(&parts).await?;
     Ok(node)
+}
+
+/// The store, with the epochs of the shards that are placed here, and the task logs in it.
+async fn open_store(
+    builder: &NodeBuilder,
+    directory: &Directory,
+    stop: &watch::Sender<bool>,
+) -> crate::Result<(Arc<RaftStore>, TaskLogs)> {
+    let store = Arc::new(crate::store::open(&builder.data).await?);
+    watch_store(&store, stop);
+    let shards = directory.own_shards();
+    fences::raise(&*store, &shards, FIRST_EPOCH).await?;
+    let tasks = task_logs::open(&builder.data, Arc::clone(&store) as _, shards, FIRST_EPOCH).await?;
+    Ok((store, tasks))
 }
 
 /// Who starts agents when they are wanted; it runs when the system does.
@@ -365,7 +380,7 @@ async fn start_activator(parts: &Arc<Parts>) -> crate::Result<()> {
         move |context: StartContext| {
             let (directory, activation) = (directory.clone(), activation.clone());
             async move {
-                let shards = directory.own_shards().into_iter().map(|shard| (shard, Epoch(1)));
+                let shards = directory.own_shards().into_iter().map(|shard| (shard, FIRST_EPOCH));
                 Ok(activation.start(shards.collect(), context.supervisor).await?)
             }
         },

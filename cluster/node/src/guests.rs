@@ -15,13 +15,19 @@ pub(crate) struct AgentGuests {
 }
 
 impl Guests for AgentGuests {
-    fn start(&self, agent: AgentId, _: Epoch) -> BoxFuture<'static, Result<(), StartError>> {
+    fn start(&self, agent: AgentId, epoch: Epoch) -> BoxFuture<'static, Result<(), StartError>> {
         let (hosts, records) = (self.hosts.clone(), self.records.clone());
         async move {
             let failed = |refusal: Refusal| StartError::Failed(refusal);
             let record = records.get(&agent).await.map_err(|error| failed(error.into()))?;
             let spec = record.ok_or(StartError::Unknown)?.spec;
-            match hosts.spawn(spec).await {
+            // One that still runs in an epoch that is over could not write what it promises.
+            if hosts.get(&agent).is_some_and(|running| running.epoch() != epoch)
+                && let Err(error) = hosts.stop(&agent).await
+            {
+                return Err(failed(error.into()));
+            }
+            match hosts.spawn_in(spec, epoch).await {
                 Ok(_) | Err(AgentError::RunsAlready { .. }) => Ok(()),
                 Err(error) => Err(failed(error.into())),
             }

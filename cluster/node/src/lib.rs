@@ -21,12 +21,14 @@ mod assembly;
 mod builder;
 mod control;
 pub mod daemon;
+mod fences;
 mod guests;
 mod lateness;
 mod node;
 mod peers;
 pub mod prelude;
 mod store;
+mod task_logs;
 mod user;
 
 pub use builder::NodeBuilder;

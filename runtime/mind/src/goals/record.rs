@@ -187,6 +187,22 @@ impl GoalRecord {
         }
     }
 
+    /// Everything was so many cycles earlier.
+    pub(super) fn put_back(&mut self, cycles: u64) {
+        let back = |cycle: &mut u64| *cycle = cycle.saturating_sub(cycles);
+        back(&mut self.set_at);
+        back(&mut self.progressed_at);
+        let known = [&mut self.approved_at, &mut self.closed_at, &mut self.settled_at];
+        known.into_iter().flatten().for_each(back);
+        for task in &mut self.tasks {
+            task.ready_at.iter_mut().for_each(back);
+            back(&mut task.not_before);
+            if let TaskState::InFlight { since } = &mut task.state {
+                back(since);
+            }
+        }
+    }
+
     /// All goals before it have succeeded.
     pub fn prerequisites_met(&self) -> bool {
         (0..self.spec.after.len()).all(|index| self.met & (1 << index) != 0)
