@@ -18,7 +18,7 @@ pub(crate) use message::KernelMessage;
 use message::Pulse;
 
 use crate::environment::{Command, Environment, EnvironmentError, Observed};
-use crate::goals::{self, CancelGoal, GetGoal, GoalEntry, ListGoals, SubmitGoal};
+use crate::goals::{self, CancelGoal, GetGoal, GoalEntry, ListGoals, SubmitGoal, TakeGoal};
 use crate::guard::GuardMessage;
 use crate::journal::Journal;
 use crate::level45::{Cut, Level45Message};
@@ -135,6 +135,7 @@ impl Actor for KernelActor {
         let endpoint = EndpointBuilder::new(handle.clone())
             .receives::<GetRoleState>()
             .receives::<SubmitGoal>()
+            .receives::<TakeGoal>()
             .receives::<CancelGoal>()
             .receives::<ListGoals>()
             .receives::<GetGoal>()
@@ -185,6 +186,10 @@ impl Actor for KernelActor {
             KernelMessage::Submit(request) => {
                 let set = goals::submit(&mut state.start.goals, request.message.spec);
                 self.answer(request.reply, set, state);
+            }
+            KernelMessage::Take(request) => {
+                let taken = goals::take(&mut state.start.goals, request.message);
+                self.answer(request.reply, taken, state);
             }
             KernelMessage::Cancel(request) => {
                 let cancelled = goals::cancel(&mut state.start.goals, &request.message.goal);

@@ -6,7 +6,7 @@
 //! [`placement::planner`], which are pure: what they say is carried out by others.
 //!
 //! Start reading at [`placement`] (agent → shard → node), then [`directory`] (the router), [`activation`] (which agents run),
-//! [`records`] (which there are), [`users`] (actors found by name), [`groups`] (agents found by their group) and [`stream`]
+//! [`records`] (which there are), [`inbox`] (goals that wait for them), [`users`] (actors found by name), [`groups`] (agents found by their group) and [`stream`]
 //! (events of the whole cluster). Of what is to come:
 //! [`membership`] (who is there), [`handover`] (how a shard goes from one to the other), [`scale`] (how far that goes).
 
@@ -15,6 +15,7 @@ pub mod actor;
 pub mod directory;
 pub mod groups;
 pub mod handover;
+pub mod inbox;
 pub mod membership;
 pub mod placement;
 pub mod records;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! node
-//! ├─ system    directory · activator · admin  permanent, one for one
+//! ├─ system    directory · activator · goals · admin  permanent, one for one
 //! ├─ mesh      gateways · node server         the transport's own supervisor
 //! ├─ agents    hosts → agents                 see rungs_agent
 //! └─ users     actors of the program          as they were registered
@@ -15,14 +15,17 @@
 use crate::builder::NodeBuilder;
 use crate::control::Control;
 use crate::fences::{self, FIRST_EPOCH};
+use crate::goals::{Goals, GoalsActor};
 use crate::guests::AgentGuests;
 use crate::lateness::Lateness;
 use crate::node::Node;
 use crate::peers::Post;
 use crate::task_logs;
 use anyhow::Context as _;
+use rungs_agent::goals::ACCEPTOR_ROLE;
 use rungs_agent::{AgentRuntime, Hosts};
 use rungs_directory::activation::{self, Activation, ActivationParts, Counts, Limits};
+use rungs_directory::inbox::GoalInbox;
 use rungs_directory::records::Records;
 use rungs_directory::{Directory, Member, StaticPlacement, actor::DirectoryActor};
 use rungs_environments::{Environments, HostSensors, RuntimeProbe, RuntimeReading};
@@ -75,8 +78,8 @@ pub(crate) struct Parts {
     pub(crate) roles: Vec<String>,
     store: Arc<RaftStore>,
     stop: watch::Sender<bool>,
-    /// Kept: the timer wheel stops with its last owner.
-    _timers: Timers,
+    /// The timer wheel stops with its last owner.
+    timers: Timers,
 }
 
 impl Parts {
@@ -174,7 +177,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         roles,
         store,
         stop,
-        _timers: timers,
+        timers,
     });
     let node = Node::new(Arc::clone(&parts));
     let owned = builder.agents.into_iter().filter(|spec| node.owns(&spec.agent));
@@ -349,6 +352,7 @@ async fn start_system(parts: &Arc<Parts>) -> crate::Result<()> {
     );
     parts.system.add(directory, ACTORS_DEADLINE).await?;
     start_activator(parts).await?;
+    start_goals(parts).await?;
     let weak = Arc::downgrade(parts);
     let control = Control::new(Weak::clone(&weak));
     let admin = ChildSpec::new(
@@ -368,6 +372,30 @@ async fn start_system(parts: &Arc<Parts>) -> crate::Result<()> {
         },
     );
     parts.system.add(admin, ACTORS_DEADLINE).await?;
+    Ok(())
+}
+
+/// Who accepts goals for all agents, and offers those that wait to the agents of this node.
+async fn start_goals(parts: &Arc<Parts>) -> crate::Result<()> {
+    let goals = Goals {
+        directory: parts.directory.clone(),
+        records: parts.records.clone(),
+        inbox: GoalInbox::new(Arc::clone(&parts.store) as _),
+    };
+    let timers = parts.timers.clone();
+    let goals = ChildSpec::new(
+        RolePath::new(ACCEPTOR_ROLE)?,
+        Restart::Permanent,
+        move |context: StartContext| {
+            let (goals, timers) = (goals.clone(), timers.clone());
+            async move {
+                Ok(Started::from(
+                    &GoalsActor::start(goals, &timers, context.supervisor).await?,
+                ))
+            }
+        },
+    );
+    parts.system.add(goals, ACTORS_DEADLINE).await?;
     Ok(())
 }
 

@@ -22,6 +22,7 @@ mod builder;
 mod control;
 pub mod daemon;
 mod fences;
+mod goals;
 mod guests;
 mod lateness;
 mod node;

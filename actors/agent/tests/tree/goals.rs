@@ -172,3 +172,26 @@ async fn a_kernel_that_dies_goes_on_with_what_its_task_log_has() {
     assert_eq!(list(&node).await[0].tasks_done, 1);
     assert_eq!(list(&node).await[0].actions, 1, "what is done is not done again");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_goal_that_was_accepted_is_set_once_under_its_number() {
+    let node = Node::paused().await;
+    let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+    cycle(&agent, 52).await;
+    let take = async |number: u64| {
+        let spec = NEVER.strip_suffix('}').expect("an object");
+        let message = format!(r#"{spec}, "number": {number}}}"#);
+        let text = call(&node, "ops-1#kernel", "goal.take", &message)
+            .await
+            .expect("answers");
+        serde_json::from_str::<GoalEntry>(&text).expect("a goal").state
+    };
+    assert_eq!(take(7).await, "waiting");
+    assert_eq!(take(7).await, "waiting", "it is there");
+    call(&node, "ops-1#kernel", "goal.cancel", r#"{"goal":"never"}"#)
+        .await
+        .expect("answers");
+    assert_eq!(take(7).await, "abandoned: cancelled", "offered again after a crash");
+    assert_eq!(list(&node).await.len(), 1);
+    assert_eq!(take(9).await, "waiting", "submitted again");
+}

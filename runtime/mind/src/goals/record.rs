@@ -143,7 +143,7 @@ pub struct GoalRecord {
     pub spec: Arc<GoalSpec>,
     /// Counts goals; no two have the same.
     pub number: u64,
-    /// The verified state of the level that set it; 0 for a user's.
+    /// The verified state of the level that set it; for a user's the number under which the cluster accepted it, 0 without.
     pub checkpoint: CheckpointId,
     /// Where it stands.
     pub state: GoalState,
