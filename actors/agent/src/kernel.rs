@@ -18,7 +18,7 @@ pub(crate) use message::KernelMessage;
 use message::Pulse;
 
 use crate::environment::{Command, Environment, EnvironmentError, Observed};
-use crate::goals::{self, CancelGoal, GetGoal, GoalEntry, ListGoals, SubmitGoal};
+use crate::goals::{self, CancelGoal, GetGoal, GoalEntry, ListGoals, SubmitGoal, TakeGoal};
 use crate::guard::GuardMessage;
 use crate::journal::Journal;
 use crate::level45::{Cut, Level45Message};
@@ -143,6 +143,7 @@ impl Actor for KernelActor {
         let endpoint = EndpointBuilder::new(handle.clone())
             .receives::<GetRoleState>()
             .receives::<SubmitGoal>()
+            .receives::<TakeGoal>()
             .receives::<CancelGoal>()
             .receives::<ListGoals>()
             .receives::<GetGoal>()
@@ -198,6 +199,10 @@ impl Actor for KernelActor {
                 let set = goals::submit(&mut state.start.goals, request.message.spec);
                 self.answer(request.reply, set, state);
             }
+            KernelMessage::Take(request) => {
+                let taken = goals::take(&mut state.start.goals, request.message);
+                self.answer(request.reply, taken, state);
+            }
             KernelMessage::Cancel(request) => {
                 let cancelled = goals::cancel(&mut state.start.goals, &request.message.goal);
                 self.answer(request.reply, cancelled, state);
@@ -233,6 +238,7 @@ impl Actor for KernelActor {
     async fn post_stop(&self, _: ActorRef<Self::Msg>, state: &mut Cycling) -> Result<(), ActorProcessingErr> {
         state.start.goals.rest();
         self.write_journal(state);
+        state.start.journal.settle().await;
         self.tree.parts().kernel = Some(Box::new(part(state)));
         Ok(())
     }
@@ -314,6 +320,9 @@ impl KernelActor {
         self.perform(step.action, state)?;
         self.tree.runtime.decisions.note(due.elapsed());
         self.write_journal(state);
+        if let Some(error) = state.start.journal.broken() {
+            return Err(error.to_string().into());
+        }
         if state.start.cycle.is_multiple_of(REPORT_CYCLES as u64) {
             self.report(state);
         }
@@ -485,7 +494,7 @@ impl KernelActor {
         });
         if state.told.elapsed() >= STATUS_PERIOD {
             state.told = Instant::now();
-            state.start.journal.retry();
+            state.start.journal.write_out();
             shared.log.emit(cycles, EventKind::Status(shared.status()));
             self.look_at_quota(state);
         }

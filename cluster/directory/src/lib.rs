@@ -6,10 +6,10 @@
 //! It never decides by a clock of another node, starts no agent without a lease, and knows no kind of agent.
 //!
 //! Start reading at [`placement`] (agent → shard → node), then [`directory`] (the router), [`activation`] (which agents run),
-//! [`records`] (which there are), [`copies`] (how what they know follows them), [`users`] (actors found by name), [`groups`]
-//! (agents found by their group) and [`stream`] (events of the whole cluster). What moves shards: [`membership`] (who is
-//! there; pure), [`handover`] (how a shard goes from one to the other; pure), [`member`] (carries both out), [`routing`] (what
-//! a message is sent by), [`scale`] (how far that goes).
+//! [`records`] (which there are), [`inbox`] (goals that wait for them), [`copies`] (how what they know follows them), [`users`]
+//! (actors found by name), [`groups`] (agents found by their group) and [`stream`] (events of the whole cluster). What moves
+//! shards: [`membership`] (who is there; pure), [`handover`] (how a shard goes from one to the other; pure), [`member`]
+//! (carries both out), [`routing`] (what a message is sent by), [`scale`] (how far that goes).
 
 pub mod activation;
 pub mod actor;
@@ -18,6 +18,7 @@ pub mod directory;
 pub mod groups;
 pub mod handover;
 mod holding;
+pub mod inbox;
 pub mod member;
 pub mod membership;
 pub mod placement;

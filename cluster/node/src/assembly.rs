@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! node
-//! ├─ system    directory · copies · activator · membership · admin  permanent, one for one
+//! ├─ system    directory · copies · activator · goals · membership · admin  permanent, one for one
 //! ├─ mesh      gateways · node server         the transport's own supervisor
 //! ├─ agents    hosts → agents                 see rungs_agent
 //! └─ users     actors of the program          as they were registered
@@ -20,6 +20,7 @@ use crate::membership;
 use crate::node::Node;
 use crate::peers::Post;
 use crate::system;
+use crate::task_logs;
 use anyhow::Context as _;
 use rungs_agent::{AgentRuntime, Hosts};
 use rungs_directory::Directory;
@@ -39,7 +40,7 @@ use rungs_host::{Endpoints, EventHub, Latencies, LeaseGate, SteadyClock, Timers}
 use rungs_mesh::cluster::{ClusterConfig, ClusterTransport, Seed};
 use rungs_mesh::{Identity, Mesh, MeshConfig};
 use rungs_store::cluster::Store;
-use rungs_store::{FileSnapshots, FileTaskLogs, Snapshots, TaskLogs};
+use rungs_store::{FileSnapshots, Snapshots};
 use rungs_store_raft::RaftStore;
 use rungs_types::{NodeId, NodeName};
 use std::num::NonZero;
@@ -81,10 +82,10 @@ pub(crate) struct Parts {
     pub(crate) users: SupervisorHandle,
     pub(crate) member: MemberHandle,
     pub(crate) roles: Vec<String>,
-    store: Arc<RaftStore>,
+    pub(crate) store: Arc<RaftStore>,
     stop: watch::Sender<bool>,
-    /// Kept: the timer wheel stops with its last owner.
-    _timers: Timers,
+    /// The timer wheel stops with its last owner.
+    pub(crate) timers: Timers,
 }
 
 impl Parts {
@@ -141,6 +142,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
     let roles: Vec<String> = identity.roles().iter().map(|role| role.as_str().to_owned()).collect();
     let store = Arc::new(crate::store::open(&builder.data).await?);
     watch_store(&store, &stop);
+    let tasks = task_logs::open(&builder.data, Arc::clone(&store) as _).await?;
     let certified = identity.roles();
     let (transport, mesh) = connect(&mut builder, &name, identity, &clock, &timers, &endpoints, &events).await?;
     let gate = LeaseGate::closed(SteadyClock::Machine);
@@ -158,7 +160,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         compute: compute.clone(),
         faults: Arc::clone(&faults),
         snapshots: snapshots.clone(),
-        tasks: TaskLogs::new(FileTaskLogs::open(&builder.data.join("tasks"))?),
+        tasks,
         events: events.clone(),
         endpoints: Arc::clone(&endpoints),
         peers: Arc::new(Post::start(directory.clone())),
@@ -222,7 +224,7 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         roles,
         store,
         stop,
-        _timers: timers,
+        timers,
     });
     parts.records.configure(&builder.agents).await?;
     system::start(&parts, &routes, &membership).await?;

@@ -29,12 +29,18 @@ impl Guests for AgentGuests {
             let record = records.get(&agent).await.map_err(|error| failed(error.into()))?;
             let spec = record.ok_or(StartError::Unknown)?.spec;
             copies.enter(&agent, epoch);
+            // One that still runs in an epoch that is over could not write what it promises.
+            if hosts.get(&agent).is_some_and(|running| running.epoch() != epoch)
+                && let Err(error) = hosts.stop(&agent).await
+            {
+                return Err(failed(error.into()));
+            }
             // One that runs has a later state than any snapshot.
             if hosts.get(&agent).is_none() {
                 let recalled = copies.recall(&agent, epoch, NEWEST_VERSION).await;
                 recalled.map_err(failed)?;
             }
-            match hosts.spawn(spec).await {
+            match hosts.spawn_in(spec, epoch).await {
                 Ok(_) => Ok(()),
                 Err(error) => Err(failed(error.into())),
             }

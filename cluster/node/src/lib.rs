@@ -21,6 +21,7 @@ mod assembly;
 mod builder;
 mod control;
 pub mod daemon;
+mod goals;
 mod guests;
 mod lateness;
 mod membership;
@@ -29,6 +30,7 @@ mod peers;
 pub mod prelude;
 mod store;
 mod system;
+mod task_logs;
 mod user;
 
 pub use builder::NodeBuilder;

@@ -2,8 +2,11 @@
 
 use crate::assembly::Parts;
 use crate::control::Control;
+use crate::goals::{Goals, GoalsActor};
 use anyhow::Context as _;
+use rungs_agent::goals::ACCEPTOR_ROLE;
 use rungs_directory::actor::DirectoryActor;
+use rungs_directory::inbox::GoalInbox;
 use rungs_directory::member::{self, MemberParts};
 use rungs_directory::routing::Routes;
 use rungs_directory::{activation, copies};
@@ -53,6 +56,7 @@ pub(crate) async fn start(
     parts.system.add(directory, START_DEADLINE).await?;
     start_copies(parts).await?;
     start_activator(parts, routes).await?;
+    start_goals(parts).await?;
     start_membership(parts, membership).await?;
     let weak = Arc::downgrade(parts);
     let control = Control::new(Weak::clone(&weak));
@@ -88,6 +92,30 @@ async fn start_copies(parts: &Arc<Parts>) -> crate::Result<()> {
         },
     );
     parts.system.add(child, START_DEADLINE).await?;
+    Ok(())
+}
+
+/// Who accepts goals for all agents, and offers those that wait to the agents of this node.
+async fn start_goals(parts: &Arc<Parts>) -> crate::Result<()> {
+    let goals = Goals {
+        directory: parts.directory.clone(),
+        records: parts.records.clone(),
+        inbox: GoalInbox::new(Arc::clone(&parts.store) as _),
+    };
+    let timers = parts.timers.clone();
+    let goals = ChildSpec::new(
+        RolePath::new(ACCEPTOR_ROLE)?,
+        Restart::Permanent,
+        move |context: StartContext| {
+            let (goals, timers) = (goals.clone(), timers.clone());
+            async move {
+                Ok(Started::from(
+                    &GoalsActor::start(goals, &timers, context.supervisor).await?,
+                ))
+            }
+        },
+    );
+    parts.system.add(goals, START_DEADLINE).await?;
     Ok(())
 }
 

@@ -25,4 +25,6 @@ pub use offload::{Follower, Snapshots};
 pub use snapshot::{
     Latest, MAX_SNAPSHOT_BYTES, Reason, Refused, Snapshot, SnapshotMeta, SnapshotStore, Stamp, StoreError, content_hash,
 };
-pub use task_log::{FileTaskLogs, LogEntry, MemoryTaskLogs, Tail, TaskLog, TaskLogStore, TaskLogs};
+pub use task_log::{
+    Base, FileTaskLogs, LogEntry, MemoryTaskLogs, StoreTaskLogs, Tail, TaskLog, TaskLogStore, TaskLogs,
+};

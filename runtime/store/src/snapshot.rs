@@ -9,6 +9,8 @@
 //! 4. An agent's name can lead nowhere but to its own snapshots.
 //! 5. Of two snapshots, that of the later epoch is the later one, whatever their numbers: see [`Stamp`].
 
+use crate::cluster::CommitError;
+use crate::cluster::table::TableError;
 use rungs_types::{AgentId, Epoch};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -155,6 +157,41 @@ pub enum StoreError {
         /// Where.
         at: u64,
     },
+    /// The state of an agent's goals has more than [`crate::task_log::MAX_BASE_BYTES`]; nothing was written.
+    #[error(
+        "the goals of an agent take {bytes} bytes; expected at most {}",
+        crate::task_log::MAX_BASE_BYTES
+    )]
+    BaseTooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// The agent's shard is in another epoch than when it was started: whatever it does is not its to do any more.
+    #[error("agent {agent} is another node's now: {epoch} of its shard, in which it was started here, is over")]
+    Moved {
+        /// The agent.
+        agent: AgentId,
+        /// The epoch that is over.
+        epoch: Epoch,
+    },
+    /// An earlier start of the agent has written after this one had read: it must start again, from what is there.
+    #[error("the task log of {agent} has entries of an earlier start that came late; the agent must start again")]
+    Changed {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// A base is referred to and is not there as a whole: what has happened to goals is not known any more.
+    #[error("the goals of {agent} in the store are not whole; restore the store from a backup, or remove the agent")]
+    BaseMissing {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// The cluster's store did not write, or it is not known whether it did.
+    #[error("the store of the cluster: {0}")]
+    Commit(#[from] CommitError),
+    /// The cluster's store does not give what was asked for.
+    #[error("the store of the cluster: {0}")]
+    Table(#[from] TableError),
     /// No room on the disk, or in the quota; the last snapshot is what it was.
     #[error("no room at {}", path.display())]
     Full {

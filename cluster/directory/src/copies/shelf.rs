@@ -134,7 +134,7 @@ impl Shelf {
             for Held { agent, last, bytes, .. } in held {
                 table.put(&agent, last, bytes, 0);
             }
-            Ok(Mutex::new(table))
+            Ok::<_, StoreError>(Mutex::new(table))
         };
         self.table.get_or_try_init(look).await?;
         self.make_room().await;
