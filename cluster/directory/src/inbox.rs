@@ -8,8 +8,9 @@
 
 use crate::placement::Shard;
 use rungs_store::cluster::key::{Key, Parts};
+use rungs_store::cluster::limits::MAX_PAGE_ROWS;
 use rungs_store::cluster::read::{By, Consistency};
-use rungs_store::cluster::table::{Entry, Table, TableError, Typed, delete, entry, put, row_id};
+use rungs_store::cluster::table::{Entry, Table, TableError, delete, entry, put, row_id};
 use rungs_store::cluster::{
     Commit, CommitError, Inserted, Precondition, ReadError, Revision, Scan, Store, TableId, insert_if_absent,
 };
@@ -220,14 +221,20 @@ impl GoalInbox {
     /// # Errors
     /// If the store does not answer. Rows that cannot be read are left out and told.
     pub async fn waiting(&self, wanted: impl Fn(&AgentId) -> bool) -> Result<Vec<Accepted>, InboxError> {
-        let table = Typed::<GoalInboxTable>::of(Arc::clone(&self.store));
         let (mut found, mut after) = (Vec::new(), None);
         loop {
-            let page = table
-                .page(BY_AGENT, &[], after, Consistency::Local, STORE_WITHIN)
-                .await?;
-            let own = page.entries.into_iter().filter(|entry| wanted(&entry.value.agent));
-            found.extend(own.map(Accepted::from));
+            let scan = Scan {
+                after,
+                ..Scan::prefix(GoalInboxTable::ID, BY_AGENT, &[], MAX_PAGE_ROWS)
+            };
+            let page = self.store.scan(scan, Consistency::Local, STORE_WITHIN).await?;
+            for row in &page.rows {
+                match entry::<GoalInboxTable>(row) {
+                    Ok(entry) if wanted(&entry.value.agent) => found.push(Accepted::from(entry)),
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(%error, "a goal that waits is left out"),
+                }
+            }
             after = page.next.filter(|_| found.len() < MAX_OFFERED);
             if after.is_none() {
                 found.truncate(MAX_OFFERED);
