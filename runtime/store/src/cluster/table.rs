@@ -12,7 +12,7 @@
 //! | shard map | part of 64 shards → owner and epoch of each: 1 KiB | | a move: the part with its revision, and a fence raised |
 //! | agents | tenant, name → specification: 1 KiB | shard | spawn, stop: 1 row, fenced by its shard |
 //! | goal inbox | tenant, idempotency key → goal: 1 to 4 KiB | shard and time | 1 row if absent, not fenced |
-//! | snapshots | shard, agent → epoch, sequence, hash, who has it: 60 bytes | | up to 512 rows, a fence for each of up to 64 shards |
+//! | snapshots | shard, agent → epoch, sequence, hash, who has it: 60 bytes | | up to 512 rows, a fence for each of up to 400 shards |
 //! | timers | shard, due, agent, number → what: 200 bytes | | fired: fence, row deleted, its effect put |
 
 use crate::cluster::commit::{Revision, RowId, TableId, Write};
