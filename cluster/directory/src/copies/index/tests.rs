@@ -77,7 +77,7 @@ fn commits_have_few_enough_fences_and_rows() {
         let mut by_shard = Rows::new();
         for name in &names {
             by_shard
-                .entry(Shard::of(&agent(name)))
+                .entry((Shard::of(&agent(name)), Epoch(1)))
                 .or_default()
                 .push(named(name, 1));
         }
