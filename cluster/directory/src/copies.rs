@@ -24,13 +24,14 @@
 //! 4. Nothing here is needed for an agent to go on writing snapshots on its own node.
 //!
 //! ## Why the index has a row for each agent, and not one for each shard
-//! Say 10,000 agents of a cluster are dirty, and look every 5 s. A commit carries at most 64 fences, so it speaks for at
-//! most 64 shards either way; the 10,000 agents are in 3,740 of the 4,096 shards, hence 59 commits a round.
+//! Say 10,000 agents of a cluster are dirty, and look every 5 s: they are in 3,740 of the 4,096 shards. Each row is a step of
+//! a commit, and so is each fence, of which there is one for each shard either way; a commit has at most 400 fences and 512
+//! rows.
 //!
-//! | a row for each | rows a round | with fences | bytes, 10,000 agents known | bytes, 1,000,000 known |
+//! | a row for each | steps a round | commits | bytes, 10,000 agents known | bytes, 1,000,000 known |
 //! | --- | --- | --- | --- | --- |
-//! | shard | 3,740 | 7,500 steps | 0.6 MB | 55 MB: 11 MB/s |
-//! | agent | 10,000 | 13,700 steps | 1 MB | 1 MB: 0.2 MB/s |
+//! | shard | 7,500 | 10 | 0.6 MB | 55 MB: 11 MB/s |
+//! | agent | 13,700 | 20 | 1 MB | 1 MB: 0.2 MB/s |
 //!
 //! Three replicas write some 4,500 rows of 4 KiB, 18 MB, in a second. A row for each shard names all its agents, also those
 //! that rest, so its bytes grow with what is known and not with what changes; and its writer would have to keep the list of

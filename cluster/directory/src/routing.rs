@@ -135,8 +135,10 @@ impl Holders for Routes {
         copy_holder(&followed.candidates, shard, followed.ownership.node()).cloned()
     }
 
-    fn owns(&self, shard: Shard) -> bool {
-        self.followed.load().ownership.phase(shard).is_some()
+    fn owned(&self, shard: Shard) -> Option<Epoch> {
+        let followed = self.followed.load();
+        let owned = followed.ownership.phase(shard).is_some();
+        owned.then(|| followed.ownership.map().holding(shard).epoch)
     }
 
     fn alone(&self) -> bool {

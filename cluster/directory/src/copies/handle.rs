@@ -127,7 +127,9 @@ impl Copies {
         let last = known
             .map(|(stamp, _)| stamp)
             .max(indexed.map(|indexed| indexed.stamp()));
-        let deleted = self.index.delete(agent, self.parts.outgoing.epoch_of(shard)).await;
+        let outgoing = &self.parts.outgoing;
+        let epoch = outgoing.holders.owned(shard).unwrap_or_else(|| outgoing.entered(shard));
+        let deleted = self.index.delete(agent, epoch).await;
         if let Err(error) = deleted {
             tracing::warn!(%agent, %error, "the index still names a snapshot of an agent that is no more");
         }
@@ -176,6 +178,6 @@ impl Copies {
 
     /// The epoch in which agents of a shard were started here last.
     pub fn epoch(&self, shard: Shard) -> Epoch {
-        self.parts.outgoing.epoch_of(shard)
+        self.parts.outgoing.entered(shard)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::placement::candidate::copy_holder;
 use crate::placement::{Candidate, Member, Placement, Shard, Standing, Zone};
-use rungs_types::NodeName;
+use rungs_types::{Epoch, NodeName};
 use std::sync::Arc;
 
 /// Says where the copies of this node's shards go. Asked at each snapshot: it must be quick and must not wait.
@@ -10,8 +10,8 @@ pub trait Holders: Send + Sync + 'static {
     /// The node that should hold copies of a shard that this node owns; none while there is no other.
     fn holder(&self, shard: Shard) -> Option<NodeName>;
 
-    /// Whether this node owns a shard.
-    fn owns(&self, shard: Shard) -> bool;
+    /// The epoch in which this node owns a shard; none if it does not.
+    fn owned(&self, shard: Shard) -> Option<Epoch>;
 
     /// Whether this node is its whole cluster and always was, so that nothing of its agents is anywhere else.
     fn alone(&self) -> bool;
@@ -47,8 +47,8 @@ impl Holders for ConfiguredHolders {
         copy_holder(&self.candidates, shard, &self.node).cloned()
     }
 
-    fn owns(&self, shard: Shard) -> bool {
-        self.placement.owner(shard) == Some(&self.node)
+    fn owned(&self, shard: Shard) -> Option<Epoch> {
+        (self.placement.owner(shard) == Some(&self.node)).then_some(Epoch(1))
     }
 
     fn alone(&self) -> bool {
@@ -83,12 +83,12 @@ mod tests {
         };
         assert_eq!(count(0), 0);
         assert!(count(1) > 1_800 && count(2) > 1_800, "{} and {}", count(1), count(2));
-        let owned = Shard::all().filter(|shard| of_n1.owns(*shard)).count();
+        let owned = Shard::all().filter(|shard| of_n1.owned(*shard).is_some()).count();
         assert!((1_200..1_500).contains(&owned) && !of_n1.alone(), "{owned}");
         let one = holders(&three[..1]);
         assert!(
             one.alone()
-                && one.owns(Shard::of(&"a".parse().expect("an agent")))
+                && one.owned(Shard::of(&"a".parse().expect("an agent"))).is_some()
                 && one.holder(Shard::of(&"a".parse().expect("an agent"))).is_none()
         );
     }

@@ -96,8 +96,8 @@ pub(super) struct Index {
 
 /// Shards whose fence has been raised, with its epoch.
 type Raised = BTreeMap<u16, Epoch>;
-/// Rows of one commit, by shard.
-type Rows = BTreeMap<Shard, Vec<Named>>;
+/// Rows of one commit, by the fences that they carry.
+type Rows = BTreeMap<(Shard, Epoch), Vec<Named>>;
 
 impl Index {
     pub(super) fn new(node: NodeName, store: Arc<dyn Store>) -> Self {
@@ -136,33 +136,30 @@ impl Index {
         Ok(seen.value.map(|entry| entry.value))
     }
 
-    /// Writes rows, each shard's in its epoch; calls `done` with those that are written or are not this node's to write any
-    /// more. Those of a commit that fails are told of by nobody, and are due again.
-    pub(super) async fn write(
-        &self,
-        rows: Vec<Named>,
-        epoch: impl Fn(Shard) -> Epoch,
-        mut done: impl FnMut(Vec<Named>),
-    ) {
-        let mut by_shard = Rows::new();
+    /// Writes rows, each if its shard is in the epoch in which it may be said; calls `done` with those that are written, and
+    /// with those that are not this node's to write any more. Of those of a commit that fails it is not told: they are due
+    /// again.
+    pub(super) async fn write(&self, rows: Vec<Named>, mut done: impl FnMut(Vec<Named>)) {
+        let mut by_fence = Rows::new();
         for named in rows {
-            by_shard.entry(Shard::of(&named.agent)).or_default().push(named);
+            let fence = (Shard::of(&named.agent), named.epoch);
+            by_fence.entry(fence).or_default().push(named);
         }
-        for some in commits(by_shard) {
-            match self.write_some(some, &epoch).await {
+        for some in commits(by_fence) {
+            match self.write_some(some).await {
                 Ok(written) => done(written),
                 Err(error) => tracing::warn!(%error, "the index of snapshots is not written; it is tried again"),
             }
         }
     }
 
-    /// Writes the rows of one commit. A shard whose fence does not hold is left out, and the rest tried again.
-    async fn write_some(&self, mut rows: Rows, epoch: &impl Fn(Shard) -> Epoch) -> Result<Vec<Named>, RecordError> {
+    /// Writes the rows of one commit. Those of a shard whose fence does not hold are left out, and the rest tried again.
+    async fn write_some(&self, mut rows: Rows) -> Result<Vec<Named>, RecordError> {
         let (mut finished, mut fresh) = (Vec::new(), false);
         while !rows.is_empty() {
             let raised = self.raised(fresh).await?;
-            let shards: Vec<Shard> = rows.keys().copied().collect();
-            let fences = shards.iter().map(|shard| fence_of(&raised, *shard, epoch(*shard)));
+            let places: Vec<(Shard, Epoch)> = rows.keys().copied().collect();
+            let fences = places.iter().map(|(shard, epoch)| fence_of(&raised, *shard, *epoch));
             let writes = rows.values().flatten().map(|named| self.row(named));
             let commit = Commit::new(fences.map(Precondition::FenceIs), writes);
             match self.store.commit(commit, STORE_DEADLINE).await? {
@@ -172,8 +169,8 @@ impl Index {
                 // Perhaps it was raised since the fences were looked at.
                 Outcome::Conflict(_) if !fresh => fresh = true,
                 Outcome::Conflict(place) => {
-                    let stale = shards[place.min(shards.len() - 1)];
-                    tracing::warn!(%stale, epoch = %epoch(stale), "no longer this node's shard: its snapshots are not indexed");
+                    let stale = places[place.min(places.len() - 1)];
+                    tracing::info!(shard = %stale.0, epoch = %stale.1, "no longer this node's: its snapshots are not indexed");
                     finished.extend(rows.remove(&stale).into_iter().flatten());
                 }
             }
@@ -250,10 +247,10 @@ async fn read_fences(store: &dyn Store) -> Result<Raised, ReadError> {
     }
 }
 
-/// Parts of the rows that are one commit each: few enough shards, and few enough rows.
+/// Parts of the rows that are one commit each: few enough fences, and few enough rows.
 fn commits(rows: Rows) -> Vec<Rows> {
     let (mut commits, mut last, mut count) = (Vec::new(), Rows::new(), 0);
-    for (shard, named) in rows {
+    for (fence, named) in rows {
         for some in named.chunks(MAX_WRITES) {
             let full = last.len() == MAX_PRECONDITIONS || count + some.len() > MAX_WRITES;
             if full {
@@ -261,7 +258,7 @@ fn commits(rows: Rows) -> Vec<Rows> {
                 count = 0;
             }
             count += some.len();
-            last.entry(shard).or_default().extend_from_slice(some);
+            last.entry(fence).or_default().extend_from_slice(some);
         }
     }
     if !last.is_empty() {

@@ -71,7 +71,7 @@ impl Outgoing {
         self.epochs[shard.index()].fetch_max(epoch.0, Ordering::AcqRel);
     }
 
-    pub(super) fn epoch_of(&self, shard: Shard) -> Epoch {
+    pub(super) fn entered(&self, shard: Shard) -> Epoch {
         Epoch(self.epochs[shard.index()].load(Ordering::Acquire))
     }
 
@@ -178,7 +178,7 @@ impl Outgoing {
 
 impl Follower for Outgoing {
     fn epoch(&self, agent: &AgentId) -> Epoch {
-        self.epoch_of(Shard::of(agent))
+        self.entered(Shard::of(agent))
     }
 
     fn written(&self, agent: &AgentId, meta: SnapshotMeta, bytes: usize) {

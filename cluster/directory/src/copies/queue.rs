@@ -16,7 +16,7 @@
 use super::index::REPEAT_EVERY;
 use super::messages::{MAX_BATCH_BYTES, MAX_BATCH_COPIES};
 use rungs_store::Stamp;
-use rungs_types::{AgentId, NodeName};
+use rungs_types::{AgentId, Epoch, NodeName};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
@@ -47,6 +47,9 @@ pub(super) struct Confirmed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Named {
     pub(super) agent: AgentId,
+    /// The epoch of its shard in which this may be said: that in which the snapshot was written, or, where it is said again,
+    /// that in which the shard is owned. Whoever has lost a shard and got it again must not take back what was said between.
+    pub(super) epoch: Epoch,
     /// Its last snapshot.
     pub(super) stamp: Stamp,
     /// Who has a copy of it or of one before it.
@@ -71,6 +74,8 @@ struct Sending {
 
 #[derive(Debug)]
 struct Line {
+    /// The epoch in which the index may be told, see [`Named`].
+    epoch: Epoch,
     /// The last snapshot and its size.
     written: Stamp,
     bytes: usize,
@@ -139,6 +144,7 @@ impl Queue {
             return false;
         }
         let line = self.lines.entry(agent.clone()).or_insert(Line {
+            epoch: stamp.epoch,
             written: stamp,
             bytes,
             since: None,
@@ -152,6 +158,7 @@ impl Queue {
         // Two writers of an agent's snapshots may tell of them in either order.
         if stamp >= line.written {
             (line.written, line.bytes) = (stamp, bytes);
+            line.epoch = line.epoch.max(stamp.epoch);
         }
         line.resting = false;
         if let Some(sending) = &mut line.sending {
@@ -168,6 +175,7 @@ impl Queue {
     pub(super) fn repair(&mut self, said: Named, now: Duration) -> bool {
         let Named {
             agent,
+            epoch,
             stamp,
             holder,
             hash,
@@ -184,6 +192,7 @@ impl Queue {
             hash: hash.unwrap_or_default(),
         });
         let line = Line {
+            epoch,
             written: stamp,
             bytes: MAX_BATCH_BYTES / MAX_BATCH_COPIES,
             since: Some(now),
@@ -315,6 +324,7 @@ impl Queue {
         let due = self.lines.iter().filter(|(_, line)| line.is_due(round, now));
         let named = due.map(|(agent, line)| Named {
             agent: agent.clone(),
+            epoch: line.epoch,
             stamp: line.written,
             holder: line.holder().cloned(),
             hash: line

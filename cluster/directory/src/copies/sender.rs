@@ -12,7 +12,7 @@ use futures::stream::FuturesUnordered;
 use rungs_host::{Context, Format, Payload, Refusal};
 use rungs_mesh::Outbound;
 use rungs_store::Stamp;
-use rungs_types::{AgentId, ErrorCode, NodeName};
+use rungs_types::{AgentId, Epoch, ErrorCode, NodeName};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
@@ -180,10 +180,7 @@ async fn write_index(parts: &CopiesParts, index: &Index) {
 pub(super) async fn index_round(parts: &CopiesParts, index: &Index, round: u64) {
     let rows = parts.outgoing.to_index(round);
     if !rows.is_empty() {
-        let epoch = |shard| parts.outgoing.epoch_of(shard);
-        index
-            .write(rows, epoch, |written| parts.outgoing.indexed(&written))
-            .await;
+        index.write(rows, |written| parts.outgoing.indexed(&written)).await;
     }
 }
 
@@ -198,17 +195,18 @@ async fn repair(parts: &CopiesParts, index: &Index) {
         if holders.alone() {
             continue;
         }
-        for shard in Shard::all().filter(|shard| holders.owns(*shard)) {
-            if let Some(holder) = holders.holder(shard).filter(|holder| parts.is_up(holder)) {
+        for shard in Shard::all() {
+            let holder = holders.holder(shard).filter(|holder| parts.is_up(holder));
+            if let (Some(epoch), Some(holder)) = (holders.owned(shard), holder) {
                 looks.tick().await;
-                repair_shard(parts, index, shard, &holder).await;
+                repair_shard(parts, index, (shard, epoch), &holder).await;
             }
         }
     }
 }
 
 /// Has the agents of a shard copied that rest and are not copied to their holder.
-pub(super) async fn repair_shard(parts: &CopiesParts, index: &Index, shard: Shard, holder: &NodeName) {
+async fn repair_shard(parts: &CopiesParts, index: &Index, (shard, epoch): (Shard, Epoch), holder: &NodeName) {
     let rows = match index.known_here(shard).await {
         Ok(rows) => rows,
         Err(error) => return tracing::warn!(%shard, %error, "the index of snapshots cannot be read"),
@@ -220,6 +218,7 @@ pub(super) async fn repair_shard(parts: &CopiesParts, index: &Index, shard: Shar
         }
         let said = Named {
             agent,
+            epoch,
             stamp: row.stamp(),
             holder: row.holder,
             hash: row.hash,

@@ -59,8 +59,8 @@ impl Holders for OneHolder {
         self.holder.lock().expect("not poisoned").clone()
     }
 
-    fn owns(&self, _: Shard) -> bool {
-        self.owns.load(Ordering::Relaxed)
+    fn owned(&self, _: Shard) -> Option<Epoch> {
+        self.owns.load(Ordering::Relaxed).then_some(Epoch(1))
     }
 
     fn alone(&self) -> bool {

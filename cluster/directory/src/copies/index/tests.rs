@@ -13,6 +13,7 @@ fn named(text: &str, sequence: u64) -> Named {
     let epoch = Epoch(1);
     Named {
         agent: agent(text),
+        epoch,
         stamp: Stamp { epoch, sequence },
         holder: Some(node("n2")),
         hash: Some([7; 32]),
@@ -23,15 +24,12 @@ fn index(store: &Arc<MemoryStore>) -> Index {
     Index::new(node("n1"), Arc::clone(store) as Arc<dyn Store>)
 }
 
-/// Writes, and says which agents need not be written again.
+/// Writes in an epoch, and says which agents need not be written again.
 async fn write(index: &Index, rows: Vec<Named>, epoch: Epoch) -> Vec<AgentId> {
+    let rows = rows.into_iter().map(|named| Named { epoch, ..named });
     let mut done = Vec::new();
-    let write = index.write(
-        rows,
-        |_| epoch,
-        |written| done.extend(written.into_iter().map(|named| named.agent)),
-    );
-    write.await;
+    let told = |written: Vec<Named>| done.extend(written.into_iter().map(|named| named.agent));
+    index.write(rows.collect(), told).await;
     done.sort();
     done
 }
@@ -79,7 +77,7 @@ fn commits_have_few_enough_fences_and_rows() {
         let mut by_shard = Rows::new();
         for name in &names {
             by_shard
-                .entry(Shard::of(&agent(name)))
+                .entry((Shard::of(&agent(name)), Epoch(1)))
                 .or_default()
                 .push(named(name, 1));
         }
@@ -91,7 +89,7 @@ fn commits_have_few_enough_fences_and_rows() {
     assert!(parts.iter().all(|part| part.len() <= MAX_PRECONDITIONS));
     assert_eq!(parts.iter().map(Rows::len).sum::<usize>(), shards);
     assert_eq!(parts.iter().flat_map(Rows::values).map(Vec::len).sum::<usize>(), total);
-    let shard = Shard::of(&agent("a"));
+    let shard = (Shard::of(&agent("a")), Epoch(1));
     let crowded = Rows::from([(shard, vec![named("a", 1); MAX_WRITES * 2 + 1])]);
     let sizes: Vec<usize> = commits(crowded).iter().map(|part| part[&shard].len()).collect();
     assert_eq!(sizes, [MAX_WRITES, MAX_WRITES, 1]);

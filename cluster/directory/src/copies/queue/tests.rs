@@ -187,6 +187,7 @@ fn who_rests_is_copied_again_without_the_index_forgetting_who_has_its_copy() {
     let mut queue = Queue::bounded(4);
     let said = |name: &str, hash| Named {
         agent: agent(name),
+        epoch: Epoch(3),
         stamp: stamp(2, 5),
         holder: Some(node("n3")),
         hash,
@@ -196,10 +197,8 @@ fn who_rests_is_copied_again_without_the_index_forgetting_who_has_its_copy() {
     assert_eq!(taken(&mut queue, MS), [agent("a")]);
     queue.done(&agent("a"), confirmed("n2", stamp(2, 5)), MS);
     let named = queue.to_index(1, MS);
-    assert_eq!(
-        named.iter().map(|named| named.holder.clone()).collect::<Vec<_>>(),
-        [Some(node("n2"))]
-    );
+    let told: Vec<_> = named.iter().map(|named| (named.epoch, named.holder.clone())).collect();
+    assert_eq!(told, [(Epoch(3), Some(node("n2")))], "in the epoch of now");
     named.iter().for_each(|named| queue.indexed(named));
     assert!(queue.lines.is_empty(), "and it is over");
     assert!(queue.repair(said("a", None), MS) && queue.repair(said("b", None), MS));
@@ -310,8 +309,15 @@ proptest! {
                 Step::Rested(at) => queue.rested(&names[at]),
                 Step::Repair(at) => {
                     let (agent, stamp) = (names[at].clone(), stamp(1, model.written[at]));
-                    let (holder, hash) = (Some(node("n3")), None);
-                    queue.repair(Named { agent, stamp, holder, hash }, now);
+                    let (epoch, holder, hash) = (Epoch(1), Some(node("n3")), None);
+                    let said = Named {
+                        agent,
+                        epoch,
+                        stamp,
+                        holder,
+                        hash,
+                    };
+                    queue.repair(said, now);
                 }
                 Step::Forget(at) => {
                     model.sending[at] = None;
