@@ -15,6 +15,7 @@
 pub mod action;
 pub mod actor;
 mod door;
+mod follow;
 mod handle;
 pub mod index;
 pub mod limits;

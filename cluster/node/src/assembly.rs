@@ -8,8 +8,8 @@
 //! └─ users     actors of the program          as they were registered
 //! ```
 //!
-//! Start: clock, timers, stores → mesh → directory → hosts of agents, users → activator (which starts agents) → admin (so that
-//! whoever reaches it finds the rest).
+//! Start: clock, timers → store and mesh, neither of which waits for the other → directory → hosts of agents, users →
+//! activator (which starts agents) → admin (so that whoever reaches it finds the rest).
 //! Stop: users → agents (state saved) → system → links → timers.
 
 use crate::builder::NodeBuilder;
@@ -18,6 +18,7 @@ use crate::guests::AgentGuests;
 use crate::lateness::Lateness;
 use crate::node::Node;
 use crate::peers::Post;
+use crate::store::OpenStore;
 use anyhow::Context as _;
 use rungs_agent::{AgentRuntime, Hosts};
 use rungs_directory::activation::{self, Activation, ActivationParts, Counts, Limits};
@@ -37,10 +38,11 @@ use rungs_shell::session::admin_of;
 use rungs_shell::{Admin, NodeControl, admin};
 use rungs_store::cluster::Store;
 use rungs_store::{FileSnapshots, FileTaskLogs, Snapshots, TaskLogs};
-use rungs_store_raft::RaftStore;
+use rungs_store_raft::{Ended, RaftStore};
 use rungs_types::{Epoch, NodeId, NodeName, RolePath};
+use std::fs::File;
 use std::num::NonZero;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -71,10 +73,14 @@ pub(crate) struct Parts {
     pub(crate) users: SupervisorHandle,
     pub(crate) members: Vec<NodeName>,
     pub(crate) roles: Vec<String>,
-    store: Arc<RaftStore>,
+    store: OpenStore,
+    /// Why the node stops by itself.
+    failed: Arc<OnceLock<Ended>>,
     stop: watch::Sender<bool>,
     /// Kept: the timer wheel stops with its last owner.
     _timers: Timers,
+    /// Kept: the lock on the data folder.
+    _lock: File,
 }
 
 impl Parts {
@@ -98,33 +104,35 @@ impl Parts {
         let agents = self.hosts.shutdown(AGENTS_DEADLINE).await;
         let system = self.system.shutdown(ACTORS_DEADLINE).await;
         self.mesh.stop().await;
-        if let Err(error) = self.store.close().await {
-            // Nothing is lost: the next start reads the log.
-            tracing::warn!(%error, "the store was not closed in order");
-        }
+        self.store.close().await;
         anyhow::ensure!(
             users && agents && system,
             "not everything stopped in time; what did not was ended by force"
         );
-        Ok(())
+        // Not in order: whoever keeps the node running starts it again.
+        match self.failed.get() {
+            Some(ended) => anyhow::bail!("{ended}"),
+            None => Ok(()),
+        }
     }
 }
 
 /// Starts everything.
-pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Identity) -> crate::Result<Node> {
-    let clock = Clock::system();
-    let timers = Timers::start();
-    let endpoints = Arc::new(Endpoints::new());
-    let events = EventHub::default();
-    let faults = if builder.allow_faults {
-        Faults::allowed()
-    } else {
-        Faults::off()
-    };
+pub(crate) async fn start(
+    mut builder: NodeBuilder,
+    name: NodeName,
+    identity: Identity,
+    lock: File,
+) -> crate::Result<Node> {
+    let (clock, timers) = (Clock::system(), Timers::start());
+    let (endpoints, events) = (Arc::new(Endpoints::new()), EventHub::default());
+    let faults = faults(&builder);
     let stop = watch::Sender::new(false);
     let compute = compute_pool(&faults, &stop)?;
     let roles: Vec<String> = identity.roles().iter().map(|role| role.as_str().to_owned()).collect();
-    let (transport, mesh) = connect(&mut builder, &name, identity, &clock, &timers, &endpoints, &events).await?;
+    let opening = crate::store::open(name.clone(), builder.data.clone(), builder.store.take());
+    let connecting = connect(&mut builder, &name, identity, &clock, &timers, &endpoints, &events);
+    let (store, (transport, mesh)) = tokio::try_join!(opening, connecting)?;
     let members = members(&builder, &name);
     let placement = StaticPlacement::new(members.clone())?;
     let directory = Directory::new(mesh.clone(), Arc::new(placement));
@@ -146,9 +154,8 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         max_agents: MAX_AGENTS,
     };
     let hosts = Hosts::start(Arc::new(runtime), None).await?;
-    let store = Arc::new(crate::store::open(&builder.data).await?);
-    watch_store(&store, &stop);
-    let records = Records::new(Arc::clone(&store) as Arc<dyn Store>);
+    let failed = watch_store(&store.store, &stop);
+    let records = Records::new(Arc::clone(&store.store) as Arc<dyn Store>);
     let activation = activation_of(&name, &hosts, &records, &endpoints, &timers);
     directory.set_activation(activation.clone());
     let system = supervisor(&timers, Policy::ONE_FOR_ONE, 1).await?;
@@ -172,14 +179,21 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         members: members.into_iter().map(|member| member.node).collect(),
         roles,
         store,
+        failed,
         stop,
         _timers: timers,
+        _lock: lock,
     });
-    let node = Node::new(Arc::clone(&parts));
-    let owned = builder.agents.into_iter().filter(|spec| node.owns(&spec.agent));
-    parts.records.configure(&owned.collect::<Vec<_>>()).await?;
+    parts.records.configure(&name, &builder.agents).await?;
     start_system(&parts).await?;
-    Ok(node)
+    Ok(Node::new(parts))
+}
+
+fn faults(builder: &NodeBuilder) -> Arc<Faults> {
+    match builder.allow_faults {
+        true => Faults::allowed(),
+        false => Faults::off(),
+    }
 }
 
 /// Who starts agents when they are wanted; it runs when the system does.
@@ -217,8 +231,9 @@ fn compute_pool(faults: &Arc<Faults>, stop: &watch::Sender<bool>) -> crate::Resu
 }
 
 /// A node without its store can promise nothing: it stops, and whoever keeps it running starts it anew.
-fn watch_store(store: &Arc<RaftStore>, stop: &watch::Sender<bool>) {
-    let (store, stop) = (Arc::clone(store), stop.clone());
+fn watch_store(store: &Arc<RaftStore>, stop: &watch::Sender<bool>) -> Arc<OnceLock<Ended>> {
+    let failed: Arc<OnceLock<Ended>> = Arc::default();
+    let (store, stop, told) = (Arc::clone(store), stop.clone(), Arc::clone(&failed));
     rungs_host::tasks::spawn("watch the store", async move {
         let mut stopped = stop.subscribe();
         let ended = tokio::select! {
@@ -226,8 +241,11 @@ fn watch_store(store: &Arc<RaftStore>, stop: &watch::Sender<bool>) {
             _ = stopped.wait_for(|stop| *stop) => return,
         };
         tracing::error!(%ended, "the node stops");
+        // Nobody else tells.
+        drop(told.set(ended));
         stop.send_replace(true);
     });
+    failed
 }
 
 async fn connect(

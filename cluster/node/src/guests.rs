@@ -6,7 +6,7 @@ use rungs_agent::{AgentError, Hosts};
 use rungs_directory::activation::{Guests, StartError};
 use rungs_directory::records::Records;
 use rungs_host::Refusal;
-use rungs_types::{AgentId, Epoch};
+use rungs_types::{AgentId, AgentSpec, Epoch};
 
 /// See the module.
 pub(crate) struct AgentGuests {
@@ -47,5 +47,9 @@ impl Guests for AgentGuests {
 
     fn running(&self) -> Vec<AgentId> {
         self.hosts.list().into_iter().map(|entry| entry.agent).collect()
+    }
+
+    fn spec(&self, agent: &AgentId) -> Option<AgentSpec> {
+        Some(self.hosts.get(agent)?.spec().clone())
     }
 }

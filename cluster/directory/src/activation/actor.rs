@@ -9,6 +9,7 @@
 
 use super::action::{Action, Arrival, Failure, Wanted};
 use super::door;
+use super::follow::{Followed, Follower};
 use super::handle::ActivationParts;
 use super::machine::Activator;
 use super::messages::{Activate, Passivate, Register, Unregister};
@@ -22,7 +23,8 @@ use rungs_host::{
     Context, Delivered, EndpointBuilder, Handle, Mailbox, Payload, Refusal, Reply, Request, Timer, tasks,
 };
 use rungs_mesh::mesh::not_found;
-use rungs_types::{Address, AgentId, Epoch, ErrorCode, NodeName, RolePath};
+use rungs_store::cluster::Since;
+use rungs_types::{Address, AgentId, AgentSpec, Epoch, ErrorCode, NodeName, RolePath};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +57,9 @@ pub trait Guests: Send + Sync + 'static {
 
     /// The agents that run.
     fn running(&self) -> Vec<AgentId>;
+
+    /// What an agent that runs was started as.
+    fn spec(&self, agent: &AgentId) -> Option<AgentSpec>;
 }
 
 /// A message on its way to an agent that does not run.
@@ -93,6 +98,8 @@ pub(crate) enum ActivatorMessage {
     Own(Vec<Arrival>),
     /// An agent has ended for good, its record is deleted.
     Forget(AgentId),
+    /// Something was heard of records.
+    Records(Followed),
     /// Time has passed.
     Tick,
 }
@@ -126,23 +133,28 @@ pub fn address(node: &NodeName) -> Address {
 pub(super) struct ActivatorActor {
     pub(super) parts: Arc<ActivationParts>,
     pub(super) mailbox: Arc<Mailbox>,
+    /// From where on it follows the records.
+    pub(super) since: Since,
 }
 
 /// The state of an [`ActivatorActor`].
 pub(super) struct Activating {
-    handle: Handle<ActivatorMessage>,
-    machine: Activator<Letter>,
+    pub(super) handle: Handle<ActivatorMessage>,
+    pub(super) machine: Activator<Letter>,
     began: Instant,
     /// Who waits for an agent to run, and who for one to rest.
     starting: BTreeMap<AgentId, Vec<Reply<()>>>,
     resting: BTreeMap<AgentId, Vec<Reply<()>>>,
     /// Agents that have been registered and have not run yet.
     new: BTreeSet<AgentId>,
+    /// Records that changed while their agents started or came to rest.
+    pub(super) put_off: BTreeMap<AgentId, Option<AgentRecord>>,
     _tick: Timer,
+    _follower: Follower,
 }
 
 impl Activating {
-    fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Duration {
         self.began.elapsed()
     }
 }
@@ -167,6 +179,7 @@ impl Actor for ActivatorActor {
             .parts
             .timers
             .every("activator", TICK, TICK, move |_| ticked.signal(ActivatorMessage::Tick))?;
+        let follower = Follower::start(self.parts.records.clone(), self.since.clone(), handle.clone());
         Ok(Activating {
             handle,
             machine: Activator::new(self.parts.limits),
@@ -174,7 +187,9 @@ impl Actor for ActivatorActor {
             starting: BTreeMap::new(),
             resting: BTreeMap::new(),
             new: BTreeSet::new(),
+            put_off: BTreeMap::new(),
             _tick: tick,
+            _follower: follower,
         })
     }
 
@@ -223,12 +238,8 @@ impl Actor for ActivatorActor {
                 Vec::new()
             }
             ActivatorMessage::Forget(agent) => state.machine.forget(&agent),
-            ActivatorMessage::Tick => {
-                let mut actions = state.machine.sweep(now);
-                let idle = self.parts.guests.idle();
-                actions.extend(idle.iter().flat_map(|agent| state.machine.idle(agent)));
-                actions
-            }
+            ActivatorMessage::Records(followed) => self.followed(followed, state)?,
+            ActivatorMessage::Tick => self.tick(now, state),
         };
         self.carry_out(actions, None, state);
         self.parts.counts.set(state.machine.counts());
@@ -237,6 +248,15 @@ impl Actor for ActivatorActor {
 }
 
 impl ActivatorActor {
+    fn tick(&self, now: Duration, state: &mut Activating) -> Vec<Action<Letter>> {
+        let mut actions = state.machine.sweep(now);
+        let idle = self.parts.guests.idle();
+        actions.extend(idle.iter().flat_map(|agent| state.machine.idle(agent)));
+        let put_off = std::mem::take(&mut state.put_off);
+        actions.extend(put_off.into_iter().flat_map(|changed| self.compare(changed, state)));
+        actions
+    }
+
     /// Writes the record first: what was answered as registered is there after a crash.
     fn register(&self, request: Request<Register>, state: &Activating) {
         let Request { message, reply } = request;
@@ -267,6 +287,11 @@ impl ActivatorActor {
         let (agent, now) = (&record.spec.agent, state.now());
         let (_, mut actions) = state.machine.register(agent, record.is_resident());
         actions.extend(state.machine.wanted(agent, Wanted::ToRun, now));
+        if state.machine.is_active(agent) {
+            // Who follows the records was faster.
+            reply.send(Ok(()));
+            return actions;
+        }
         state.new.insert(agent.clone());
         state.starting.entry(agent.clone()).or_default().push(reply);
         actions
