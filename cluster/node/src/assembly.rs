@@ -242,7 +242,7 @@ fn watch_store(store: &Arc<RaftStore>, stop: &watch::Sender<bool>) -> Arc<OnceLo
         };
         tracing::error!(%ended, "the node stops");
         // Nobody else tells.
-        drop(told.set(ended));
+        let _ = told.set(ended);
         stop.send_replace(true);
     });
     failed

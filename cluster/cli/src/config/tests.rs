@@ -243,7 +243,7 @@ fn each_wrong_value_in_a_file_is_told_with_its_place_and_what_was_expected() {
         let error = refused(&format!("{MINIMAL}{line}\n"), &[]);
         let key = line.split([' ', '=']).next().expect("a key");
         if expected.starts_with("node.toml") {
-            assert_eq!(error, expected, "{line}");
+            assert_eq!(error, *expected, "{line}");
         } else {
             // File and line first, then the line itself, then what is wrong with it.
             assert!(

@@ -103,7 +103,7 @@ impl ActivatorActor {
                     .flat_map(|changed| self.compare(changed, state))
                     .collect();
                 // Who follows the records may have ended.
-                drop(done.send(()));
+                let _ = done.send(());
                 actions
             }
             Followed::Certain(changed) => self.make_so(changed, state),

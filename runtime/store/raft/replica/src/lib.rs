@@ -35,7 +35,7 @@ pub struct Replica {
 enum Place {
     Here(Client),
     /// The others, over links that end with the runtime.
-    Elsewhere(Client, Links),
+    Elsewhere { client: Client, _links: Links },
 }
 
 /// What a way to others runs on: its tasks have no other end.
@@ -86,7 +86,7 @@ pub fn connect(addresses: Vec<String>, tls: bool, secret: String) -> Answer<'sta
         let connecting = runtime.spawn(Client::remote(addresses, tls, false, secret, false, None));
         let client = connecting.await;
         let client = client.map_err(|panic| Error::Error(Cow::Owned(panic.to_string())))??;
-        Ok(Replica::at(Place::Elsewhere(client, links)))
+        Ok(Replica::at(Place::Elsewhere { client, _links: links }))
     })
 }
 
@@ -99,7 +99,7 @@ impl Replica {
     fn client(&self) -> (Client, bool) {
         match &*self.place.read().unwrap_or_else(PoisonError::into_inner) {
             Place::Here(client) => (client.clone(), true),
-            Place::Elsewhere(client, _) => (client.clone(), false),
+            Place::Elsewhere { client, .. } => (client.clone(), false),
         }
     }
 
