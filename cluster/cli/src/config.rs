@@ -117,8 +117,9 @@ fn default_weight() -> u32 {
 }
 
 fn default_log() -> String {
-    // A link that ends is told by the mesh; ractor_cluster tells each of its steps once more.
-    "info,ractor_cluster=error".to_owned()
+    // A link that ends is told by the mesh; ractor_cluster tells each of its steps once more. What the store cannot do is told
+    // by whoever needs it; hiqlite calls errors what is so at each first start, when voters do not know each other yet.
+    "info,ractor_cluster=error,openraft=error,hiqlite=error,hiqlite::client=off,hiqlite::init=off".to_owned()
 }
 
 /// An address, with an error that says what one looks like.

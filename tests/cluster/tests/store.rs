@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Names of which each of four nodes has some.
+/// Numbers of names of which each of four nodes has some: where a name belongs never changes.
 const NAMES: std::ops::RangeInclusive<u32> = 1..=12;
 
 /// The records of a cluster, read as any of its clients does.
@@ -49,7 +49,7 @@ async fn takes_part(dir: &Path, node: &str) {
 async fn spawn(cluster: &Cluster, prefix: &str) -> BTreeMap<String, Option<String>> {
     let mut placed = BTreeMap::new();
     for number in NAMES {
-        let name = format!("{prefix}-{number}");
+        let name = format!("{prefix}{number}");
         let output = cluster.exec(&format!("spawn {name} --env sim:8:7 --rate 10")).await;
         let node = serde_json::from_slice::<Value>(&output.stdout).ok();
         let node = node.filter(|_| output.status.success());
@@ -66,7 +66,7 @@ fn nodes(placed: &BTreeMap<String, Option<String>>) -> BTreeSet<&str> {
 async fn four_nodes_have_one_store_and_go_on_without_the_voter_that_led() {
     let cluster = Cluster::start("store", &["--nodes", "4", "--agents", "4", "--rate", "10"]).await;
     let records = records(cluster.dir()).await;
-    let placed = spawn(&cluster, "before").await;
+    let placed = spawn(&cluster, "before-z").await;
     assert_eq!(nodes(&placed), BTreeSet::from(["n1", "n2", "n3", "n4"]), "{placed:?}");
     for name in placed.keys() {
         let origin = record(&records, name).await.map(|record| record.origin);
@@ -81,7 +81,7 @@ async fn four_nodes_have_one_store_and_go_on_without_the_voter_that_led() {
     let config = cluster.dir().join("n1/node.toml");
     std::fs::rename(&config, config.with_extension("away")).expect("it is there");
     cluster.kill("n1").await;
-    let placed = spawn(&cluster, "after").await;
+    let placed = spawn(&cluster, "after-z").await;
     assert_eq!(nodes(&placed), BTreeSet::from(["n2", "n3", "n4"]), "{placed:?}");
     for (name, node) in placed {
         assert_eq!(record(&records, &name).await.is_some(), node.is_some(), "{name}");
@@ -92,7 +92,7 @@ async fn four_nodes_have_one_store_and_go_on_without_the_voter_that_led() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_registered_is_there_when_all_voters_come_back() {
     let cluster = Cluster::start("again", &["--nodes", "3", "--agents", "3", "--rate", "10"]).await;
-    let placed = spawn(&cluster, "keeps").await;
+    let placed = spawn(&cluster, "keeps-").await;
     for node in ["n1", "n2", "n3"] {
         takes_part(cluster.dir(), node).await;
     }
