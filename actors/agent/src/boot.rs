@@ -7,7 +7,7 @@
 use crate::environment::{Description, Environment, EnvironmentError};
 use crate::error::AgentError;
 use crate::guard::GuardState;
-use crate::journal::{self, Journal};
+use crate::journal::{self, GoalsAt, Journal, Told};
 use crate::kernel::KernelStart;
 use crate::level45::Level45Start;
 use crate::level48::{Level48Cell, Level48Part};
@@ -15,13 +15,14 @@ use crate::level49::{Level49Cell, Level49Part};
 use crate::snapshot::{NEWEST_VERSION, Record};
 use crate::tree::Tree;
 use rungs_mind::body::Body;
-use rungs_mind::goals::{Entry, Runner, RunnerState};
+use rungs_mind::goals::Runner;
 use rungs_mind::l3;
 use rungs_mind::l45::{Level45, Level45Config, Level45Error};
 use rungs_mind::l48::Orchestrator;
 use rungs_mind::l49::{Bundle as Bundle49, Orchestrator as Orchestrator49};
 use rungs_mind::qualify::{Audit48, Audit49};
 use rungs_mind::setup;
+use rungs_store::Base;
 use rungs_types::{Epoch, EventKind, Level};
 use std::fmt::Display;
 use std::sync::Arc;
@@ -62,7 +63,11 @@ pub(crate) async fn boot(tree: &Tree) -> Result<Boot, AgentError> {
         description: &description,
         groups: description.dimensions.iter().map(|dimension| dimension.group).collect(),
     };
-    let kernel = builder.kernel(environment, &record, journal, &mut warnings)?;
+    let (kernel, untold) = builder.kernel(environment, &record, journal, &mut warnings)?;
+    if let Some(base) = untold {
+        // Before anybody is told anything about these goals: what the snapshot alone has is lost with it.
+        journal::keep(tree, base).await?;
+    }
     let floor = builder.floor(&record, &mut warnings)?;
     let level48 = match tree.shared.spec.highest >= Level::L48 {
         true => Some(builder.level48(&record, &mut warnings)?),
@@ -108,6 +113,15 @@ async fn load(tree: &Tree, warnings: &mut Vec<String>) -> Result<Record, AgentEr
     for refused in &latest.refused {
         warnings.push(format!("snapshot {} is refused: {}", refused.sequence, refused.reason));
     }
+    if let Some(missing) = latest.missing {
+        let used = match &latest.snapshot {
+            Some(snapshot) => format!("snapshot {} is used", snapshot.meta.stamp()),
+            None => "the agent starts anew".to_owned(),
+        };
+        warnings.push(format!(
+            "snapshot {missing} is known, but no node that had it answers; {used}"
+        ));
+    }
     let Some(snapshot) = latest.snapshot else {
         return Ok(Record::default());
     };
@@ -150,9 +164,9 @@ impl Builder<'_> {
         &self,
         environment: Box<dyn Environment>,
         record: &Record,
-        (journal, kept): (Journal, Vec<Entry>),
+        (journal, mut told): (Journal, Told),
         warnings: &mut Vec<String>,
-    ) -> Result<KernelStart, AgentError> {
+    ) -> Result<(KernelStart, Option<Base>), AgentError> {
         let spec = &self.tree.shared.spec;
         let config = setup::kernel(spec, Arc::clone(&self.groups));
         let body = Body::new(spec.agent.tenant.clone(), &self.description.surroundings());
@@ -163,12 +177,19 @@ impl Builder<'_> {
             let kernel = l3::Kernel::restore(config.clone(), part.kernel.clone());
             usable(kernel.map(|kernel| Some((part, kernel))), "kernel", warnings)
         });
-        Ok(match restored {
+        let (from, untold) = told.go_on(restored.as_ref().map(|(part, _)| GoalsAt {
+            cycle: part.cycle,
+            goals: part.goals.clone(),
+        }));
+        let base = untold.then(|| journal::base(from.cycle, &from.goals)).flatten();
+        let journal = journal.after(from.goals.seq);
+        let goals = Runner::resumed(from.goals, told.kept, dimensions, groups, from.cycle);
+        let start = match restored {
             Some((part, kernel)) => KernelStart {
                 kernel: Box::new(kernel),
                 body: body.restored(part.body),
-                journal: journal.after(part.goals.seq),
-                goals: Runner::resumed(part.goals, kept, dimensions, groups, part.cycle),
+                journal,
+                goals,
                 environment,
                 cycle: part.cycle,
                 late_cycles: part.late_cycles,
@@ -177,14 +198,15 @@ impl Builder<'_> {
             None => KernelStart {
                 kernel: Box::new(l3::Kernel::new(config).map_err(|error| self.not_started(error))?),
                 body,
-                goals: Runner::resumed(RunnerState::default(), kept, dimensions, groups, 0),
+                goals,
                 journal,
                 environment,
                 cycle: 0,
                 late_cycles: 0,
                 elapsed: Duration::ZERO,
             },
-        })
+        };
+        Ok((start, base))
     }
 
     fn floor(&self, record: &Record, warnings: &mut Vec<String>) -> Result<Level45Start, AgentError> {

@@ -6,7 +6,7 @@ use rungs_mind::goals::{GoalRecord, GoalView, Runner, SubmitError};
 use rungs_types::goal::{
     Comparison, Condition, GoalBudget, Origin, Quantity, Reward, Success, TaskAction, TaskSpec, Tier,
 };
-use rungs_types::{CheckpointId, ErrorCode, GoalId, GoalSpec, TaskName};
+use rungs_types::{Address, AgentId, CheckpointId, ErrorCode, GoalId, GoalSpec, NodeName, TaskName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,6 +19,31 @@ use std::sync::Arc;
 pub struct SubmitGoal {
     /// The goal.
     pub spec: GoalSpec,
+}
+
+/// Sets a goal, whichever node its agent is on; sent to `@node/goals` of any node. It is answered when the goal is durable:
+/// with what the agent says, or as `accepted` when the agent has yet to take it. The same goal twice is one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptGoal {
+    /// Whose goal it is to be.
+    pub agent: AgentId,
+    /// The goal.
+    pub spec: GoalSpec,
+    /// What tells a submission that is repeated from another one, within the tenant; without it the names of agent and goal.
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+/// Sets a goal that the cluster has accepted; sent to `<agent>#kernel` by whoever keeps it until then. A goal that was set
+/// under its number is not set again, also when it is closed by now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TakeGoal {
+    /// The goal.
+    pub spec: GoalSpec,
+    /// Its number, from 1; no other goal that was accepted has it.
+    pub number: u64,
 }
 
 /// Cancels a goal that a user has set; sent to `<agent>#kernel`.
@@ -103,6 +128,42 @@ pub struct TaskDetail {
     pub deadline_at: Option<u64>,
 }
 
+/// The role of the actor of each node that accepts goals.
+pub const ACCEPTOR_ROLE: &str = "goals";
+
+/// Where a node accepts goals.
+pub fn acceptor_of(node: &NodeName) -> Address {
+    Address::Node {
+        node: node.clone(),
+        role: crate::tree::role(ACCEPTOR_ROLE),
+    }
+}
+
+/// Who has an agent's goals.
+pub fn kernel_of(agent: &AgentId) -> Address {
+    Address::Agent {
+        agent: agent.clone(),
+        role: Some(crate::tree::role(crate::kernel::ROLE)),
+    }
+}
+
+impl GoalEntry {
+    /// A goal that is durable, and that its agent has yet to take.
+    pub fn accepted(spec: &GoalSpec) -> Self {
+        Self {
+            goal: spec.goal.clone(),
+            intent: spec.intent.clone(),
+            origin: spec.origin.to_string(),
+            tier: spec.tier.to_string(),
+            state: "accepted".to_owned(),
+            tasks_done: 0,
+            tasks: u32::try_from(spec.tasks.len()).unwrap_or(u32::MAX),
+            actions: 0,
+            after: spec.after.clone(),
+        }
+    }
+}
+
 impl From<&GoalRecord> for GoalDetail {
     fn from(record: &GoalRecord) -> Self {
         let by = |from: Option<u64>, cycles: Option<u64>| Some(from?.saturating_add(cycles?));
@@ -154,6 +215,31 @@ impl Wire for SubmitGoal {
 
     fn example() -> Self {
         Self { spec: example() }
+    }
+}
+
+impl Wire for AcceptGoal {
+    const KIND: &'static str = "goal.accept";
+    type Reply = GoalEntry;
+
+    fn example() -> Self {
+        Self {
+            agent: "ops-1".parse().expect("invariant: a valid name"),
+            spec: example(),
+            key: None,
+        }
+    }
+}
+
+impl Wire for TakeGoal {
+    const KIND: &'static str = "goal.take";
+    type Reply = GoalEntry;
+
+    fn example() -> Self {
+        Self {
+            spec: example(),
+            number: 1,
+        }
     }
 }
 
@@ -217,14 +303,29 @@ fn example() -> GoalSpec {
     }
 }
 
+/// Sets a user's goal that was accepted under a number, unless it was set under it before.
+pub(crate) fn take(goals: &mut Runner, taken: TakeGoal) -> Result<GoalEntry, Refusal> {
+    let TakeGoal { spec, number } = taken;
+    let number = CheckpointId(number);
+    let known = |record: &GoalRecord| record.spec.origin == Origin::User && record.checkpoint == number;
+    if goals.goal(&spec.goal).is_some_and(known) {
+        return entry(goals, &spec.goal);
+    }
+    set(goals, spec, number)
+}
+
 /// Sets a user's goal.
 pub(crate) fn submit(goals: &mut Runner, spec: GoalSpec) -> Result<GoalEntry, Refusal> {
+    set(goals, spec, CheckpointId::default())
+}
+
+fn set(goals: &mut Runner, spec: GoalSpec, number: CheckpointId) -> Result<GoalEntry, Refusal> {
     let goal = spec.goal.clone();
     let spec = GoalSpec {
         origin: Origin::User,
         ..spec
     };
-    let set = goals.submit(&Arc::new(spec), CheckpointId::default(), true);
+    let set = goals.submit(&Arc::new(spec), number, true);
     set.map_err(|error| Refusal::new(code_of(&error), &error.to_string()))?;
     entry(goals, &goal)
 }

@@ -14,7 +14,7 @@ use crate::shared::Shared;
 use rungs_host::{Handle, Request, Watched, Wire};
 use rungs_mind::ladder::Order;
 use rungs_mind::report::Advice;
-use rungs_types::{AgentId, AgentSpec, AgentStatus, Authority, Event, Level};
+use rungs_types::{AgentId, AgentSpec, AgentStatus, Authority, Epoch, Event, Level};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -55,6 +55,11 @@ impl AgentHandle {
     /// What it was asked to be.
     pub fn spec(&self) -> &AgentSpec {
         &self.shared.spec
+    }
+
+    /// The epoch of its shard in which it was started.
+    pub fn epoch(&self) -> Epoch {
+        self.shared.epoch
     }
 
     /// What its host does with it.

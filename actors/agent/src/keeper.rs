@@ -4,6 +4,8 @@
 //! not written: who needs it to be durable gets the error.
 
 use crate::error::AgentError;
+use crate::journal;
+use crate::kernel::KernelPart;
 use crate::level45::Cut;
 use crate::level48::Level48Cell;
 use crate::level49::Level49Cell;
@@ -11,7 +13,7 @@ use crate::messages::SnapshotTaken;
 use crate::snapshot::{NEWEST_VERSION, Record};
 use crate::tree::Tree;
 use rungs_host::codec::CodecError;
-use rungs_store::StoreError;
+use rungs_store::{Base, StoreError};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -27,8 +29,10 @@ pub(crate) struct Keeper {
     /// Floor and guard as they were last written: what is late for a cut is written as it was.
     floor: Option<Vec<u8>>,
     guard: Option<Vec<u8>>,
-    /// The last change of goals that is in the cut before; the snapshot before the last may be needed.
-    goals_before: u64,
+    /// The goals of the cut before; the snapshot before the last may be needed.
+    goals_before: Option<Base>,
+    /// The last change of goals that the task log need not have any more.
+    trimmed: u64,
 }
 
 impl Keeper {
@@ -46,7 +50,8 @@ impl Keeper {
             last: None,
             floor: record.floor.clone(),
             guard: record.guard.clone(),
-            goals_before: 0,
+            goals_before: None,
+            trimmed: 0,
         }
     }
 
@@ -69,18 +74,24 @@ impl Keeper {
         self.floor.clone_from(&record.floor);
         self.guard.clone_from(&record.guard);
         let taken = self.write(record).await?;
-        self.trim_log(cut.kernel.goals.seq).await;
+        self.trim_log(&cut.kernel).await;
         Ok(taken)
     }
 
-    /// Lets the task log forget what both snapshots have.
-    async fn trim_log(&mut self, goals_now: u64) {
-        let up_to = std::mem::replace(&mut self.goals_before, goals_now);
-        let tasks = &self.tree.runtime.tasks;
-        let trim = tasks.trim(self.tree.shared.agent().clone(), up_to);
-        if let Err(error) = self.in_time(trim).await {
+    /// Lets the task log forget what both snapshots have; where snapshots may be lost without it, it keeps the goals that
+    /// this has led to.
+    async fn trim_log(&mut self, kernel: &KernelPart) {
+        let now = journal::base(kernel.cycle, &kernel.goals);
+        let before = std::mem::replace(&mut self.goals_before, now);
+        let Some(base) = before.filter(|base| base.seq > self.trimmed) else {
+            return;
+        };
+        let (shared, seq) = (&self.tree.shared, base.seq);
+        let trim = self.tree.runtime.tasks.trim(shared.agent().clone(), shared.epoch, base);
+        match self.in_time(trim).await {
+            Ok(()) => self.trimmed = seq,
             // It only stays longer; a log that cannot be written the kernel tells of.
-            tracing::warn!(%error, "a task log was not made shorter");
+            Err(error) => tracing::warn!(%error, "a task log was not made shorter"),
         }
     }
 

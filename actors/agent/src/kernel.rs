@@ -18,7 +18,7 @@ pub(crate) use message::KernelMessage;
 use message::Pulse;
 
 use crate::environment::{Command, Environment, EnvironmentError, Observed};
-use crate::goals::{self, CancelGoal, GetGoal, GoalEntry, ListGoals, SubmitGoal};
+use crate::goals::{self, CancelGoal, GetGoal, GoalEntry, ListGoals, SubmitGoal, TakeGoal};
 use crate::guard::GuardMessage;
 use crate::journal::Journal;
 use crate::level45::{Cut, Level45Message};
@@ -34,7 +34,7 @@ use rungs_mind::l45::Heartbeat;
 use rungs_mind::l45::guard::MAX_MISSED_BEATS;
 use rungs_mind::ladder::Fault;
 use rungs_mind::report::REPORT_CYCLES;
-use rungs_types::{Authority, EventKind, Level};
+use rungs_types::{Authority, ErrorCode, EventKind, Level};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +48,14 @@ const MAX_MESSAGES: u32 = 64;
 const MAX_BYTES: u64 = 256 * 1024;
 /// How often the agent tells its state, at most.
 const STATUS_PERIOD: Duration = Duration::from_secs(1);
+
+/// Why an agent of a node without a lease takes nothing. Nothing was done.
+fn closed() -> Refusal {
+    Refusal::new(
+        ErrorCode::NodeDown,
+        "the agent's node does not act at present; nothing was done, try again",
+    )
+}
 
 /// What the kernel knows, as it goes into a snapshot.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -135,6 +143,7 @@ impl Actor for KernelActor {
         let endpoint = EndpointBuilder::new(handle.clone())
             .receives::<GetRoleState>()
             .receives::<SubmitGoal>()
+            .receives::<TakeGoal>()
             .receives::<CancelGoal>()
             .receives::<ListGoals>()
             .receives::<GetGoal>()
@@ -179,12 +188,20 @@ impl Actor for KernelActor {
         match delivered.message {
             KernelMessage::Tick(due) => {
                 let missed = state.pulse.take();
-                self.cycle(due, missed, state)?;
+                if self.acts() {
+                    self.cycle(due, missed, state)?;
+                }
                 self.tree.kernel_track.done();
             }
+            KernelMessage::Submit(request) if !self.acts() => request.reply.send(Err(closed())),
+            KernelMessage::Cancel(request) if !self.acts() => request.reply.send(Err(closed())),
             KernelMessage::Submit(request) => {
                 let set = goals::submit(&mut state.start.goals, request.message.spec);
                 self.answer(request.reply, set, state);
+            }
+            KernelMessage::Take(request) => {
+                let taken = goals::take(&mut state.start.goals, request.message);
+                self.answer(request.reply, taken, state);
             }
             KernelMessage::Cancel(request) => {
                 let cancelled = goals::cancel(&mut state.start.goals, &request.message.goal);
@@ -221,6 +238,7 @@ impl Actor for KernelActor {
     async fn post_stop(&self, _: ActorRef<Self::Msg>, state: &mut Cycling) -> Result<(), ActorProcessingErr> {
         state.start.goals.rest();
         self.write_journal(state);
+        state.start.journal.settle().await;
         self.tree.parts().kernel = Some(Box::new(part(state)));
         Ok(())
     }
@@ -248,6 +266,12 @@ impl KernelActor {
         let tick = move |tick: Tick| pulse.beat(tick, &tree.kernel_track, &kernel);
         state.timer = Some(self.tree.runtime.timers.every("cycle", period, period, tick)?);
         Ok(())
+    }
+
+    /// Whether the node may act in the name of its agents. A process that slept through the end of its lease looks here
+    /// before anything else is done.
+    fn acts(&self) -> bool {
+        self.tree.runtime.gate.is_open()
     }
 
     /// One turn, that was due at a moment.
@@ -296,6 +320,9 @@ impl KernelActor {
         self.perform(step.action, state)?;
         self.tree.runtime.decisions.note(due.elapsed());
         self.write_journal(state);
+        if let Some(error) = state.start.journal.broken() {
+            return Err(error.to_string().into());
+        }
         if state.start.cycle.is_multiple_of(REPORT_CYCLES as u64) {
             self.report(state);
         }
@@ -467,7 +494,7 @@ impl KernelActor {
         });
         if state.told.elapsed() >= STATUS_PERIOD {
             state.told = Instant::now();
-            state.start.journal.retry();
+            state.start.journal.write_out();
             shared.log.emit(cycles, EventKind::Status(shared.status()));
             self.look_at_quota(state);
         }

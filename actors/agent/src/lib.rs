@@ -82,3 +82,4 @@ pub use handle::{AgentEvents, AgentHandle};
 pub use hosts::Hosts;
 pub use ports::{Asked, Letter, LocalPeers, Peers, Question, Recipients, Whom};
 pub use runtime::{AgentRuntime, OpenEnvironment};
+pub use snapshot::NEWEST_VERSION;

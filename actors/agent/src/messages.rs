@@ -167,8 +167,11 @@ wire!(GetRoleState, "role.state" => RoleState, Self {});
 pub struct SpawnAgent {
     /// What it is to be.
     pub spec: AgentSpec,
+    /// The epoch of its shard in which it is started: whatever it writes for others to see carries it.
+    #[serde(default)]
+    pub epoch: Epoch,
 }
-wire!(SpawnAgent, "agents.spawn" => AgentEntry, Self { spec: AgentSpec::new(example_agent()) });
+wire!(SpawnAgent, "agents.spawn" => AgentEntry, Self { spec: AgentSpec::new(example_agent()), epoch: Epoch(1) });
 
 /// Stops an agent of this node in order, with a last snapshot. Not received by name either.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

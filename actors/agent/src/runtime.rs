@@ -5,7 +5,7 @@ use crate::ports::Peers;
 use rungs_host::clock::Clock;
 use rungs_host::compute::ComputePool;
 use rungs_host::faults::Faults;
-use rungs_host::{Endpoints, EventHub, Latencies, Timers};
+use rungs_host::{Endpoints, EventHub, Latencies, LeaseGate, Timers};
 use rungs_mind::ladder::At;
 use rungs_store::{Snapshots, TaskLogs};
 use rungs_types::{AgentId, EnvironmentSpec, NodeName};
@@ -43,6 +43,8 @@ pub struct AgentRuntime {
     pub environments: OpenEnvironment,
     /// How long after a cycle was due what it decided was done.
     pub decisions: Arc<Latencies>,
+    /// Whether the node may act: an agent does nothing while it may not.
+    pub gate: LeaseGate,
     /// Most agents that may run at a time.
     pub max_agents: usize,
 }

@@ -15,7 +15,7 @@ use rungs_mind::l48::{IntrospectOutput, L48Output};
 use rungs_mind::l49::L49Output;
 use rungs_mind::qualify::Report;
 use rungs_mind::report::Advice;
-use rungs_types::{AgentId, AgentSpec, AgentStatus, Cause};
+use rungs_types::{AgentId, AgentSpec, AgentStatus, Cause, Epoch};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,6 +26,8 @@ use tokio::sync::watch;
 pub(crate) struct Shared {
     /// What the agent was asked to be.
     pub(crate) spec: AgentSpec,
+    /// The epoch of its shard in which it was started.
+    pub(crate) epoch: Epoch,
     /// Decides about authority.
     pub(crate) governor: Governor,
     /// Tells what happens.
@@ -82,9 +84,10 @@ enum Place {
 
 impl Shared {
     /// An agent that has not been started.
-    pub(crate) fn new(spec: AgentSpec, governor: Governor, log: EventLog) -> Self {
+    pub(crate) fn new(spec: AgentSpec, epoch: Epoch, governor: Governor, log: EventLog) -> Self {
         Self {
             spec,
+            epoch,
             governor,
             log,
             meter: Arc::default(),

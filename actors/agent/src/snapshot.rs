@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The version that is written, and the newest that is read.
-pub(crate) const NEWEST_VERSION: u16 = 1;
+pub const NEWEST_VERSION: u16 = 1;
 
 /// A record as it is stored.
 #[derive(Debug, Serialize, Deserialize)]

@@ -165,6 +165,7 @@ async fn work(folder: &Path) {
         endpoints,
         environments: Arc::new(move |_, _| Ok(Box::new(Witness::open(&place)))),
         decisions: Arc::default(),
+        gate: rungs_host::LeaseGate::always_open(),
         max_agents: 1,
     });
     let hosts = Hosts::start(Arc::clone(&runtime), None).await.expect("starts");

@@ -2,6 +2,7 @@
 
 use crate::local::{LocalCluster, LocalError};
 use anyhow::Context as _;
+use rungs_directory::routing::Fixed;
 use rungs_directory::{Directory, Member, StaticPlacement};
 use rungs_host::clock::Clock;
 use rungs_host::{Endpoints, EventHub, Router, Timers};
@@ -106,7 +107,9 @@ pub async fn join(dir: &Path, connect: Option<SocketAddr>, wait: bool) -> anyhow
             weight: 1,
         }));
     }
-    let directory = Directory::new(mesh.clone(), Arc::new(StaticPlacement::new(members)?));
+    let node = mesh.node().name.clone();
+    let placement = StaticPlacement::new(members)?;
+    let directory = Directory::new(mesh.clone(), Arc::new(Fixed { node, placement }));
     Ok(Joined {
         router: Arc::new(directory),
         mesh,

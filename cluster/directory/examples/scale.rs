@@ -71,6 +71,7 @@ fn look(map: &ShardMap, nodes: usize) -> Duration {
         role: Role::Member,
         zone: Zone::default(),
         weight: 1,
+        address: None,
     };
     let row = |index: usize| {
         let state = MemberState::Live;

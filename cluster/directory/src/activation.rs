@@ -14,6 +14,7 @@
 
 pub mod action;
 pub mod actor;
+mod arriving;
 mod door;
 mod follow;
 mod handle;
@@ -21,6 +22,8 @@ pub mod index;
 pub mod limits;
 pub mod machine;
 pub mod messages;
+mod orders;
+mod shards;
 mod waiting;
 
 pub use action::{Action, Arrival, Failure, Wanted};

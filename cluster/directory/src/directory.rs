@@ -1,25 +1,32 @@
 //! [`Directory`]: sends by address.
 //!
-//! A message goes to the endpoint on this node, or to the node that owns the address. What arrives here for an agent of
-//! another node is sent on once; a second time it is refused with `not_found`, so that no message can circle.
+//! A message goes to the endpoint on this node, or to the node that owns the address. What is for an agent and cannot go to
+//! either now is the business of [`agents`]: it waits, is sent on, or starts its agent.
 //!
 //! Errors, each with what the caller can do: `not_found` (no such actor; check the name), `overloaded` (the mailbox or
-//! the link is full; retry later), `node_down` (the owner, which is named, is not reachable; nothing was sent),
+//! the link is full; retry later), `node_down` (the owner, which is named, is not reachable or does not serve; nothing was
+//! executed; of a question to an agent this is the answer only when its deadline is over),
 //! `target_ended` and `deadline_exceeded` (it may have been executed), `malformed` (it does not decode).
+
+mod agents;
 
 use crate::activation::{Activation, Letter};
 use crate::actor::{self, Locate};
 use crate::groups::Known;
-use crate::placement::{Placement, Shard};
+use crate::handover::{Arrival, Route};
+use crate::holding::Holding;
+use crate::member::MemberHandle;
+use crate::placement::{MapVersion, Shard};
+use crate::routing::Routing;
 use crate::stream;
 use crate::users::Users;
 use futures::future::BoxFuture;
 use rungs_host::endpoints::ReplySender;
-use rungs_host::{Context, EventFilter, EventStream, Format, Payload, Refusal, Router, tasks};
+use rungs_host::{Context, EventFilter, EventStream, Format, Payload, Refusal, Router};
 use rungs_mesh::mesh::not_found;
-use rungs_mesh::{Forward, Mesh, Misdirected, Outbound};
+use rungs_mesh::{Mesh, Outbound};
 use rungs_types::{Address, ErrorCode, MAX_DEADLINE, NodeName, UserName};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
@@ -37,10 +44,10 @@ const GROUP_ANSWERS_NOTHING: &str = "a group answers nothing; tell it, or ask on
 /// Where a message goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
-    /// To an endpoint on this node, if there is one.
+    /// To an endpoint on this node, or whatever this node does for an agent without one.
     Here,
-    /// To another node.
-    Node(NodeName),
+    /// To another node, by a map if that has to do with it.
+    Node(NodeName, Option<MapVersion>),
 }
 
 /// The directory of a node; cheap to clone.
@@ -51,12 +58,16 @@ pub struct Directory {
 
 pub(crate) struct Inner {
     pub(crate) mesh: Mesh,
-    pub(crate) placement: Arc<dyn Placement>,
+    pub(crate) routing: Arc<dyn Routing>,
     users: Users,
     pub(crate) known: Known,
     forwarded: Arc<Semaphore>,
     /// Starts agents that do not run, if this node does so.
     activation: OnceLock<Activation>,
+    /// What waits for a shard or a map.
+    holding: Holding,
+    /// Told of maps that this node has not read, if it follows one.
+    member: OnceLock<MemberHandle>,
 }
 
 impl std::fmt::Debug for Directory {
@@ -69,16 +80,18 @@ impl std::fmt::Debug for Directory {
 
 impl Directory {
     /// The directory over a mesh. From now on it also decides on what arrives for addresses that are not here.
-    pub fn new(mesh: Mesh, placement: Arc<dyn Placement>) -> Self {
+    pub fn new(mesh: Mesh, routing: Arc<dyn Routing>) -> Self {
         let inner = Arc::new(Inner {
             mesh: mesh.clone(),
-            placement,
+            routing,
             users: Users::default(),
             known: Known::default(),
             forwarded: Arc::new(Semaphore::new(MAX_FORWARDED)),
             activation: OnceLock::new(),
+            holding: Holding::default(),
+            member: OnceLock::new(),
         });
-        mesh.set_forward(Arc::new(Forwarding(Arc::downgrade(&inner))));
+        mesh.set_forward(Arc::new(agents::Forwarding(Arc::downgrade(&inner))));
         Self { inner }
     }
 
@@ -86,6 +99,11 @@ impl Directory {
     /// for them is refused with `not_found`.
     pub fn set_activation(&self, activation: Activation) {
         drop(self.inner.activation.set(activation));
+    }
+
+    /// Says who is to be told of maps that this node has not read. Only the first call counts.
+    pub fn set_member(&self, member: MemberHandle) {
+        drop(self.inner.member.set(member));
     }
 
     /// This node.
@@ -98,29 +116,15 @@ impl Directory {
         &self.inner.mesh
     }
 
-    /// The shards that are placed on this node.
-    pub fn own_shards(&self) -> Vec<Shard> {
-        let own = |shard: &Shard| self.inner.placement.owner(*shard) == Some(self.node());
-        Shard::all().filter(own).collect()
-    }
-
     /// The node that owns an agent's shard.
     pub fn owner_of(&self, agent: &rungs_types::AgentId) -> Option<NodeName> {
-        self.inner.placement.owner(Shard::of(agent)).cloned()
+        self.inner.routing.owner(Shard::of(agent))
     }
 }
 
 impl Inner {
     pub(crate) fn node(&self) -> &NodeName {
         &self.mesh.node().name
-    }
-
-    fn of_node(&self, node: &NodeName) -> Place {
-        if node == self.node() {
-            Place::Here
-        } else {
-            Place::Node(node.clone())
-        }
     }
 
     /// Where an address is, as far as it can be said without asking others; `None` for a user's actor that is not here
@@ -131,11 +135,16 @@ impl Inner {
         }
         Ok(match to {
             Address::Agent { agent, .. } => {
-                let nobody = || Refusal::new(ErrorCode::NodeDown, &format!("no node owns the shard of {agent}"));
-                Some(self.of_node(self.placement.owner(Shard::of(agent)).ok_or_else(nobody)?))
+                let (shard, sent_by) = (Shard::of(agent), None);
+                Some(match self.routing.route(Arrival { shard, sent_by }) {
+                    Route::Here(_) | Route::Hold | Route::ReadFirst(_) => Place::Here,
+                    Route::Forward { to, version } => self.reachable(to, version),
+                    Route::Refuse(error) => return Err(agents::refusal(error)),
+                })
             }
-            Address::Node { node, .. } => Some(self.of_node(node)),
-            Address::User(name) => self.users.get(name).map(Place::Node),
+            Address::Node { node, .. } if node == self.node() => Some(Place::Here),
+            Address::Node { node, .. } => Some(Place::Node(node.clone(), None)),
+            Address::User(name) => self.users.get(name).map(|node| Place::Node(node, None)),
             Address::Group(_) => return Err(Refusal::new(ErrorCode::Refused, GROUP_ANSWERS_NOTHING)),
         })
     }
@@ -143,7 +152,7 @@ impl Inner {
     async fn find(&self, to: &Address) -> Result<Place, Refusal> {
         match (self.place(to)?, to) {
             (Some(place), _) => Ok(place),
-            (None, Address::User(name)) => self.find_user(name).await.map(Place::Node),
+            (None, Address::User(name)) => self.find_user(name).await.map(|node| Place::Node(node, None)),
             (None, _) => Err(not_found(to, self.node())),
         }
     }
@@ -168,7 +177,7 @@ impl Inner {
                     to: &to,
                     payload: question,
                     context: &Context::default(),
-                    forwarded: false,
+                    sent_by: None,
                 };
                 let answer = self.mesh.ask(node, message, LOCATE_DEADLINE).await?;
                 let here: bool = answer.decode()?;
@@ -184,46 +193,15 @@ impl Inner {
         found.ok_or_else(missing)
     }
 
-    /// Puts a letter into the mailbox it is for, or lets its agent be started, at the latest within `wait`.
-    fn deliver(&self, letter: Letter, wait: Duration) -> Result<(), Refusal> {
-        if let Some(endpoint) = self.mesh.endpoints().get(&letter.to) {
-            return endpoint.deliver(letter.payload, letter.context, letter.reply);
-        }
-        match (&letter.to, self.activation.get()) {
-            (Address::Agent { agent, .. }, Some(activation)) => {
-                let agent = agent.clone();
-                activation.want(&agent, letter, Instant::now() + wait)
-            }
-            _ => Err(not_found(&letter.to, self.node())),
-        }
-    }
-
-    /// What a peer has sent for an agent of this node that has no endpoint.
-    fn deliver_from_peer(&self, message: Misdirected) -> Result<(), Refusal> {
-        let wait = if message.reply.is_some() {
-            message.deadline
-        } else {
-            TELL_WAIT
-        };
-        let letter = Letter {
-            to: message.to,
-            payload: message.payload,
-            context: message.context,
-            reply: message.reply,
-        };
-        self.deliver(letter, wait)
-    }
-
     pub(crate) async fn tell(&self, to: Address, payload: Payload) -> Result<(), Refusal> {
         if let Address::Group(group) = &to {
             return self.tell_group(group, None, &payload).await.map(|_| ());
         }
         match self.find(&to).await? {
-            Place::Here => self.deliver(letter(to, payload, None), TELL_WAIT),
-            Place::Node(node) => {
-                let told = self
-                    .mesh
-                    .tell(&node, outbound(&to, &payload, &Context::default(), false));
+            Place::Here => self.admit(letter(to, payload, None, TELL_WAIT)),
+            Place::Node(node, version) => {
+                let context = Context::default();
+                let told = self.mesh.tell(&node, outbound(&to, &payload, &context, version));
                 self.forget_if_wrong(&to, told)
             }
         }
@@ -231,22 +209,27 @@ impl Inner {
 
     async fn ask(&self, to: Address, payload: Payload, deadline: Duration) -> Result<Payload, Refusal> {
         let deadline = deadline.min(MAX_DEADLINE);
-        match self.find(&to).await? {
-            Place::Here => self.ask_here(&to, payload, deadline).await,
-            Place::Node(node) => {
+        match to {
+            Address::Agent { .. } => self.ask_agent(&to, payload, deadline).await,
+            _ => self.ask_once(&to, payload, deadline).await,
+        }
+    }
+
+    async fn ask_once(&self, to: &Address, payload: Payload, deadline: Duration) -> Result<Payload, Refusal> {
+        match self.find(to).await? {
+            Place::Here => self.ask_here(to, payload, deadline).await,
+            Place::Node(node, version) => {
                 let context = Context::default();
-                let answer = self
-                    .mesh
-                    .ask(&node, outbound(&to, &payload, &context, false), deadline)
-                    .await;
-                self.forget_if_wrong(&to, answer)
+                let question = outbound(to, &payload, &context, version);
+                let answer = self.mesh.ask(&node, question, deadline).await;
+                self.forget_if_wrong(to, answer)
             }
         }
     }
 
     async fn ask_here(&self, to: &Address, payload: Payload, deadline: Duration) -> Result<Payload, Refusal> {
         let (sender, answer) = oneshot::channel();
-        self.deliver(letter(to.clone(), payload, Some(sender)), deadline)?;
+        self.admit(letter(to.clone(), payload, Some(sender), deadline))?;
         match tokio::time::timeout(deadline, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => {
@@ -275,21 +258,28 @@ impl Inner {
     }
 }
 
-fn letter(to: Address, payload: Payload, reply: ReplySender) -> Letter {
+fn letter(to: Address, payload: Payload, reply: ReplySender, wait: Duration) -> Letter {
     Letter {
         to,
         payload,
         context: Context::default(),
         reply,
+        until: Instant::now() + wait,
+        sent_by: None,
     }
 }
 
-fn outbound<'a>(to: &'a Address, payload: &'a Payload, context: &'a Context, forwarded: bool) -> Outbound<'a> {
+fn outbound<'a>(
+    to: &'a Address,
+    payload: &'a Payload,
+    context: &'a Context,
+    sent_by: Option<MapVersion>,
+) -> Outbound<'a> {
     Outbound {
         to,
         payload,
         context,
-        forwarded,
+        sent_by: sent_by.map(|version| version.0),
     }
 }
 
@@ -303,65 +293,23 @@ impl Router for Directory {
     }
 
     fn members(&self) -> Vec<NodeName> {
-        self.inner.placement.members().to_vec()
+        self.inner.routing.members()
     }
 
     fn owner<'a>(&'a self, of: &'a Address) -> BoxFuture<'a, Result<NodeName, Refusal>> {
         Box::pin(async move {
             Ok(match self.inner.find(of).await? {
                 Place::Here => self.node().clone(),
-                Place::Node(node) => node,
+                Place::Node(node, None) => node,
+                // By no map, so only a guess: the node that is asked knows.
+                Place::Node(node, Some(MapVersion(0))) => self.inner.ask_owner(&node, of).await?,
+                Place::Node(node, Some(_)) => node,
             })
         })
     }
 
     fn subscribe(&self, filter: EventFilter) -> BoxFuture<'_, Result<EventStream, Refusal>> {
         Box::pin(async move { Ok(stream::merged(self.inner.mesh.clone(), filter)) })
-    }
-}
-
-/// What the mesh asks when a message is for nobody here.
-struct Forwarding(Weak<Inner>);
-
-impl Forward for Forwarding {
-    fn forward(&self, message: Misdirected) -> Result<(), Refusal> {
-        let stopped = || Refusal::new(ErrorCode::NodeDown, "the directory has stopped");
-        let inner = self.0.upgrade().ok_or_else(stopped)?;
-        let owner = match &message.to {
-            Address::Agent { agent, .. } => inner.placement.owner(Shard::of(agent)),
-            // Who has a user's actor or another node's is the sender's to find out.
-            Address::Node { .. } | Address::User(_) | Address::Group(_) => None,
-        };
-        if owner == Some(inner.node()) {
-            return inner.deliver_from_peer(message);
-        }
-        let elsewhere = owner.filter(|owner| **owner != message.from.name);
-        let Some(owner) = elsewhere.filter(|_| !message.forwarded).cloned() else {
-            return Err(not_found(&message.to, inner.node()));
-        };
-        let Misdirected {
-            to,
-            payload,
-            context,
-            reply,
-            deadline,
-            ..
-        } = message;
-        let Some(reply) = reply else {
-            return inner.mesh.tell(&owner, outbound(&to, &payload, &context, true));
-        };
-        let full = || Refusal::new(ErrorCode::Overloaded, "too many questions are being sent on");
-        let place = Arc::clone(&inner.forwarded).try_acquire_owned().map_err(|_| full())?;
-        let mesh = inner.mesh.clone();
-        tasks::spawn("directory forward", async move {
-            let answer = mesh
-                .ask(&owner, outbound(&to, &payload, &context, true), deadline)
-                .await;
-            // An asker that no longer waits is no error.
-            drop(reply.send(answer));
-            drop(place);
-        });
-        Ok(())
     }
 }
 

@@ -116,7 +116,8 @@ impl Inner {
             return known;
         }
         let linked = self.mesh.peers();
-        let nodes = self.placement.members().iter().filter(|node| linked.contains_key(node));
+        let members = self.routing.members();
+        let nodes = members.iter().filter(|node| linked.contains_key(*node));
         let asked = nodes.map(|node| self.members_on(node, group));
         let answers = futures::future::join_all(asked).await;
         let members = Arc::new(answers.into_iter().flatten().flatten().collect());
@@ -130,7 +131,7 @@ impl Inner {
             to: &actor::address(node),
             payload: &Payload::of(&question, Format::Binary)?,
             context: &Context::default(),
-            forwarded: false,
+            sent_by: None,
         };
         let members: Vec<AgentId> = self.mesh.ask(node, message, LOCATE_DEADLINE).await?.decode()?;
         // What another node says is taken as far as a node may say it.

@@ -136,6 +136,11 @@ impl Ownership {
         }
     }
 
+    /// The node.
+    pub fn node(&self) -> &NodeName {
+        &self.node
+    }
+
     /// The map that it follows.
     pub fn map(&self) -> &Arc<ShardMap> {
         &self.map
@@ -144,6 +149,15 @@ impl Ownership {
     /// How far a shard is, if it is here.
     pub fn phase(&self, shard: Shard) -> Option<&Phase> {
         self.shards[shard.index()].as_ref().map(|held| &held.phase)
+    }
+
+    /// Whether every shard has an owner, and each of this node's has begun in this lease.
+    pub fn is_settled(&self) -> bool {
+        let mut holdings = self.map.holdings();
+        holdings.all(|(shard, holding)| match holding.owner {
+            Some(owner) => *owner != self.node || self.shards[shard.index()].is_some(),
+            None => false,
+        })
     }
 
     /// Learns of a map without acting by it: the node has no lease.

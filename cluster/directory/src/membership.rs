@@ -27,7 +27,7 @@ pub use skew::{ClockSample, Skew};
 pub use timing::{Time, Timing, TimingError};
 
 use crate::handover::{Arrival, Ownership, Route, ShardAction};
-use crate::placement::{MapVersion, Shard};
+use crate::placement::{Candidate, MapVersion, Shard};
 use lease::{Lease, Watch};
 use rungs_types::{NodeId, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -263,6 +263,25 @@ impl Membership {
     /// Whether this node may act in the name of what it owns.
     pub fn acts(&self, now: Time) -> bool {
         matches!(&self.state, State::Member(lease) if now < lease.ends_at(&self.timing))
+    }
+
+    /// Until when this node may act, unless it renews its lease; none if it may not.
+    pub fn acts_until(&self) -> Option<Time> {
+        match &self.state {
+            State::Member(lease) => Some(lease.ends_at(&self.timing)),
+            State::Outside | State::Over => None,
+        }
+    }
+
+    /// Whether it was told to leave.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
+    /// Whether there is anybody else who could take a shard.
+    pub fn can_hand_over(&self) -> bool {
+        let others = self.view.candidates(&|node| *node == self.me.node.name);
+        others.iter().any(Candidate::receives)
     }
 
     /// Whether it will never act again.

@@ -33,7 +33,7 @@ pub const MAX_WEIGHT: u32 = 1 << 16;
 pub const MAX_MEMBERS: usize = 1024;
 
 /// One of [`SHARDS`] parts of all agents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
 pub struct Shard(u16);
 

@@ -18,7 +18,7 @@ use futures::future::try_join_all;
 use rungs_host::Refusal;
 use rungs_store::cluster::read::{By, Consistency, ReadError};
 use rungs_store::cluster::table::{Entry, Table, TableError, Typed, delete, entry, put, row_id};
-use rungs_store::cluster::{Commit, CommitError, Outcome, Precondition, RowId, Since, Store, TableId, key};
+use rungs_store::cluster::{Commit, CommitError, Fence, Outcome, Precondition, RowId, Since, Store, TableId, key};
 use rungs_types::{AgentId, AgentSpec, ErrorCode, NodeName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -169,6 +169,17 @@ impl From<RecordError> for Refusal {
     }
 }
 
+/// What became of a record that was to be new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inserted {
+    /// It is there.
+    New,
+    /// There is one of this name.
+    WasThere,
+    /// Its shard is another node's now. Nothing was written.
+    Moved,
+}
+
 /// What came of records that were brought into another store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Brought {
@@ -209,16 +220,30 @@ impl Records {
         Ok(seen.value.map(|entry| entry.value))
     }
 
-    /// Writes a record if there is none of this name; `false` if there is.
+    /// Writes a record if there is none of this name and its shard is still in this epoch: so whoever gets the shard next
+    /// finds it.
     ///
     /// # Errors
     /// If it is not written, or not known whether it is.
-    pub async fn insert(&self, record: &AgentRecord) -> Result<bool, RecordError> {
+    pub async fn insert(&self, record: &AgentRecord, fence: Fence) -> Result<Inserted, RecordError> {
         let agent = &record.spec.agent;
-        let absent = Precondition::Absent(row_id::<AgentTable>(agent));
-        let commit = Commit::new([absent], [put::<AgentTable>(agent, record)]);
-        let outcome = self.store.commit(commit, STORE_DEADLINE).await?;
-        Ok(matches!(outcome, Outcome::Committed(_)))
+        let conditions = [
+            Precondition::FenceIs(fence),
+            Precondition::Absent(row_id::<AgentTable>(agent)),
+        ];
+        let commit = Commit::new(conditions, [put::<AgentTable>(agent, record)]);
+        match self.store.commit(commit, STORE_DEADLINE).await {
+            Ok(Outcome::Committed(_)) => Ok(Inserted::New),
+            Ok(Outcome::Conflict(0)) => Ok(Inserted::Moved),
+            Ok(Outcome::Conflict(_)) => Ok(Inserted::WasThere),
+            // It may have been written: by this call, if it is there as it was to be.
+            Err(CommitError::Unknown) => match self.get(agent).await? {
+                Some(found) if found == *record => Ok(Inserted::New),
+                Some(_) => Ok(Inserted::WasThere),
+                None => Err(CommitError::Unknown.into()),
+            },
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Writes a record, whether or not there is one of this name.
@@ -231,14 +256,15 @@ impl Records {
         Ok(())
     }
 
-    /// Deletes the record of an agent, if there is one.
+    /// Deletes the record of an agent, if there is one; `false` if its shard is in another epoch than this one.
     ///
     /// # Errors
     /// If it is not deleted, or not known whether it is.
-    pub async fn delete(&self, agent: &AgentId) -> Result<(), RecordError> {
-        let commit = Commit::new([], [delete::<AgentTable>(agent)]);
-        self.store.commit(commit, STORE_DEADLINE).await?;
-        Ok(())
+    pub async fn delete(&self, agent: &AgentId, fence: Option<Fence>) -> Result<bool, RecordError> {
+        let fence = fence.map(Precondition::FenceIs);
+        let commit = Commit::new(fence, [delete::<AgentTable>(agent)]);
+        let outcome = self.store.commit(commit, STORE_DEADLINE).await?;
+        Ok(matches!(outcome, Outcome::Committed(_)))
     }
 
     /// All agents that are registered in these shards, each with what is known of one that rests.
@@ -314,7 +340,7 @@ impl Records {
         .await?;
         let mut brought = Brought::default();
         for some in ordered.chunks(AT_ONCE) {
-            let inserted = try_join_all(some.iter().map(|record| to.insert(record))).await?;
+            let inserted = try_join_all(some.iter().map(|record| to.add(record))).await?;
             for (record, is_new) in some.iter().zip(inserted) {
                 if is_new {
                     brought.written += 1;
@@ -324,6 +350,15 @@ impl Records {
             }
         }
         Ok(brought)
+    }
+
+    /// Writes a record if there is none of this name, whoever has its shard.
+    async fn add(&self, record: &AgentRecord) -> Result<bool, RecordError> {
+        let agent = &record.spec.agent;
+        let absent = Precondition::Absent(row_id::<AgentTable>(agent));
+        let commit = Commit::new([absent], [put::<AgentTable>(agent, record)]);
+        let outcome = self.store.commit(commit, STORE_DEADLINE).await?;
+        Ok(matches!(outcome, Outcome::Committed(_)))
     }
 
     async fn all(&self, prefix: &[u8]) -> Result<Vec<Entry<AgentId, AgentRecord>>, RecordError> {
@@ -373,10 +408,36 @@ mod tests {
         }
     }
 
+    /// Shards that were never raised are in epoch 0.
+    async fn insert(records: &Records, record: &AgentRecord) -> Result<Inserted, RecordError> {
+        let shard = Shard::of(&record.spec.agent).number();
+        let epoch = rungs_types::Epoch(0);
+        records.insert(record, Fence { shard, epoch }).await
+    }
+
+    #[tokio::test]
+    async fn a_record_is_not_written_for_a_shard_that_has_moved() {
+        let records = records();
+        let record = ordered("acme/a");
+        let shard = Shard::of(&record.spec.agent).number();
+        let before = Fence {
+            shard,
+            epoch: rungs_types::Epoch(0),
+        };
+        let raise = rungs_store::cluster::Write::Raise(before.next());
+        let commit = Commit::new([Precondition::FenceIs(before)], [raise]);
+        records.store.commit(commit, STORE_DEADLINE).await.expect("raised");
+        assert_eq!(records.insert(&record, before).await, Ok(Inserted::Moved));
+        assert_eq!(records.get(&record.spec.agent).await, Ok(None));
+        assert_eq!(records.insert(&record, before.next()).await, Ok(Inserted::New));
+        assert_eq!(records.delete(&record.spec.agent, Some(before)).await, Ok(false));
+        assert_eq!(records.delete(&record.spec.agent, Some(before.next())).await, Ok(true));
+    }
+
     #[tokio::test]
     async fn a_record_is_written_once_and_read_as_it_was_written() {
         let records = records();
-        assert_eq!(records.insert(&ordered("acme/a")).await, Ok(true));
+        assert_eq!(insert(&records, &ordered("acme/a")).await, Ok(Inserted::New));
         let other = AgentRecord {
             spec: AgentSpec {
                 seed: 7,
@@ -384,13 +445,13 @@ mod tests {
             },
             origin: Origin::Order,
         };
-        assert_eq!(records.insert(&other).await, Ok(false));
+        assert_eq!(insert(&records, &other).await, Ok(Inserted::WasThere));
         assert_eq!(records.get(&spec("acme/a").agent).await, Ok(Some(ordered("acme/a"))));
         assert_eq!(records.get(&spec("a").agent).await, Ok(None), "another tenant's");
         assert_eq!(records.replace(&other).await, Ok(()));
         assert_eq!(records.get(&spec("acme/a").agent).await, Ok(Some(other)));
-        assert_eq!(records.delete(&spec("acme/a").agent).await, Ok(()));
-        assert_eq!(records.delete(&spec("acme/a").agent).await, Ok(()));
+        assert_eq!(records.delete(&spec("acme/a").agent, None).await, Ok(true));
+        assert_eq!(records.delete(&spec("acme/a").agent, None).await, Ok(true));
         assert_eq!(records.get(&spec("acme/a").agent).await, Ok(None));
     }
 
@@ -405,7 +466,7 @@ mod tests {
                 ..spec(name)
             };
             let origin = Origin::Order;
-            assert_eq!(records.insert(&AgentRecord { spec, origin }).await, Ok(true));
+            assert_eq!(insert(&records, &AgentRecord { spec, origin }).await, Ok(Inserted::New));
         }
         let indices = records.index(Shard::all()).await.expect("reads");
         let known: usize = indices.iter().map(|(_, index)| index.len()).sum();
@@ -420,7 +481,7 @@ mod tests {
     async fn a_few_shards_are_read_alone() {
         let records = records();
         for number in 0..500 {
-            assert_eq!(records.insert(&ordered(&format!("a-{number}"))).await, Ok(true));
+            assert_eq!(records.add(&ordered(&format!("a-{number}"))).await, Ok(true));
         }
         let all = records.index(Shard::all()).await.expect("reads");
         for few in [1, 17, MAX_PREFIXES, MAX_PREFIXES + 1] {
@@ -457,13 +518,13 @@ mod tests {
         let node = NodeName::new("n2").expect("a name");
         assert!(from.configure(&node, &[spec("listed")]).await.is_ok());
         for name in ["a", "b", "c"] {
-            assert_eq!(from.insert(&ordered(name)).await, Ok(true));
+            assert_eq!(from.add(&ordered(name)).await, Ok(true));
         }
         let other = AgentRecord {
             spec: AgentSpec { seed: 7, ..spec("b") },
             origin: Origin::Order,
         };
-        assert_eq!(to.insert(&other).await, Ok(true));
+        assert_eq!(to.add(&other).await, Ok(true));
         let left = vec![other.spec.agent.clone()];
         for written in [2, 0] {
             let left = left.clone();

@@ -7,6 +7,7 @@
 //! ```text
 //! u8 class · u16 fields · u64 sequence
 //!   [DEADLINE  u32 milliseconds left]       [TRACE u128 trace, u64 span]   [MESSAGE_ID u128]
+//!   [MAP       u64 version]
 //!   [FROM      u16 length, address]         [TO    u16 length, address]
 //!   [PAYLOAD   u8 length, kind, u16 schema version, the rest of the envelope]
 //! ```
@@ -26,7 +27,7 @@ pub const MAX_ADDRESS_BYTES: usize = 63 + 1 + 63 + 1 + 127;
 /// Longest message kind, in bytes.
 pub const MAX_KIND_BYTES: usize = 127;
 /// Most bytes of an envelope beside its payload.
-pub const MAX_HEADER_BYTES: usize = 11 + 4 + 24 + 16 + 2 * (2 + MAX_ADDRESS_BYTES) + 1 + MAX_KIND_BYTES + 2;
+pub const MAX_HEADER_BYTES: usize = 11 + 4 + 24 + 16 + 8 + 2 * (2 + MAX_ADDRESS_BYTES) + 1 + MAX_KIND_BYTES + 2;
 
 /// What an envelope is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,8 +106,8 @@ mod field {
     pub(super) const PAYLOAD: u16 = 1 << 5;
     /// The payload is JSON.
     pub(super) const JSON: u16 = 1 << 6;
-    /// The message has been sent on once by a node that is not its owner.
-    pub(super) const FORWARDED: u16 = 1 << 7;
+    /// The version of the map of shards that the sender went by.
+    pub(super) const MAP: u16 = 1 << 7;
     pub(super) const KNOWN: u16 = (1 << 8) - 1;
 }
 
@@ -140,8 +141,8 @@ pub struct Envelope<'a, A = &'a str> {
     pub from: Option<A>,
     /// For whom.
     pub to: Option<A>,
-    /// Whether it has been sent on once.
-    pub forwarded: bool,
+    /// The version of the map of shards by which it was sent.
+    pub map: Option<u64>,
     /// What.
     pub body: Option<Body<'a>>,
 }
@@ -194,7 +195,7 @@ impl<'a, A> Envelope<'a, A> {
             message_id: None,
             from: None,
             to: None,
-            forwarded: false,
+            map: None,
             body: None,
         }
     }
@@ -221,7 +222,7 @@ impl<'a, A> Envelope<'a, A> {
             (self.to.is_some(), field::TO),
             (self.body.is_some(), field::PAYLOAD),
             (json, field::JSON),
-            (self.forwarded, field::FORWARDED),
+            (self.map.is_some(), field::MAP),
         ]
         .into_iter()
         .fold(0, |fields, (present, bit)| if present { fields | bit } else { fields })
@@ -244,6 +245,9 @@ impl<A: Display> Envelope<'_, A> {
         }
         if let Some(MessageId(id)) = self.message_id {
             out.extend_from_slice(&id.as_u128().to_le_bytes());
+        }
+        if let Some(version) = self.map {
+            out.extend_from_slice(&version.to_le_bytes());
         }
         for address in [&self.from, &self.to].into_iter().flatten() {
             put_text(out, address);
@@ -308,7 +312,6 @@ impl<'a> Envelope<'a, &'a str> {
         }
         let has = |bit| fields & bit != 0;
         let mut envelope = Self::new(class, u64::from_le_bytes(reader.array("sequence")?));
-        envelope.forwarded = has(field::FORWARDED);
         if has(field::DEADLINE) {
             let ms = u32::from_le_bytes(reader.array("deadline")?);
             envelope.deadline = Some(Duration::from_millis(ms.into()));
@@ -320,6 +323,9 @@ impl<'a> Envelope<'a, &'a str> {
         if has(field::MESSAGE_ID) {
             let id = u128::from_le_bytes(reader.array("message id")?);
             envelope.message_id = Some(MessageId(uuid::Uuid::from_u128(id)));
+        }
+        if has(field::MAP) {
+            envelope.map = Some(u64::from_le_bytes(reader.array("map version")?));
         }
         if has(field::FROM) {
             envelope.from = Some(reader.address("sender")?);

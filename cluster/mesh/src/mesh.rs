@@ -50,8 +50,8 @@ pub struct Misdirected {
     pub reply: ReplySender,
     /// Time left to answer.
     pub deadline: Duration,
-    /// Whether it has been sent on once already; it must not be again.
-    pub forwarded: bool,
+    /// The version of the map of shards by which it was sent here; none if its sender follows no map.
+    pub sent_by: Option<u64>,
 }
 
 /// Decides on messages for addresses without an endpoint here: the directory, which knows the owners.
@@ -69,8 +69,8 @@ pub struct Outbound<'a> {
     pub payload: &'a Payload,
     /// Trace and sender.
     pub context: &'a Context,
-    /// Whether this node only sends on what it got from another one.
-    pub forwarded: bool,
+    /// The version of the map of shards by which it is sent; none if that has nothing to do with it.
+    pub sent_by: Option<u64>,
 }
 
 /// A peer whose link is up.
@@ -346,6 +346,14 @@ impl Mesh {
         self.local.lock_refusals().clone()
     }
 
+    /// Ends the conversation with this start of a node, if there is one: questions that wait for it are over at once.
+    pub fn end(&self, node: &NodeId, reason: &str) {
+        let peer = self.local.peers.get(&node.name).map(|peer| Arc::clone(&peer));
+        if let Some(peer) = peer.filter(|peer| peer.identity().node.incarnation <= node.incarnation) {
+            peer.end(reason);
+        }
+    }
+
     fn peer(&self, node: &NodeName) -> Result<Arc<Peer>, Refusal> {
         let down = || Refusal::new(ErrorCode::NodeDown, &format!("node {node} is not reachable"));
         self.local
@@ -439,7 +447,7 @@ impl<'a> Outbound<'a> {
         envelope.from = self.context.from.as_ref();
         envelope.trace = self.context.trace;
         envelope.message_id = self.context.message_id;
-        envelope.forwarded = self.forwarded;
+        envelope.map = self.sent_by;
         envelope
     }
 }

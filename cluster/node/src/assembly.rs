@@ -2,47 +2,51 @@
 //!
 //! ```text
 //! node
-//! ├─ system    directory · activator · admin  permanent, one for one
+//! ├─ system    directory · copies · activator · goals · membership · admin  permanent, one for one
 //! ├─ mesh      gateways · node server         the transport's own supervisor
 //! ├─ agents    hosts → agents                 see rungs_agent
 //! └─ users     actors of the program          as they were registered
 //! ```
 //!
 //! Start: clock, timers → store and mesh, neither of which waits for the other → directory → hosts of agents, users →
-//! activator (which starts agents) → admin (so that whoever reaches it finds the rest).
-//! Stop: users → agents (state saved) → system → links → timers.
+//! copies → activator → membership (with whose lease agents start) → admin (so that whoever reaches it finds the rest).
+//! Stop: membership (shards go to others, if there are any) → users → agents (state saved) → what they saved is copied →
+//! system → links → timers.
 
 use crate::builder::NodeBuilder;
-use crate::control::Control;
 use crate::guests::AgentGuests;
 use crate::lateness::Lateness;
+use crate::membership;
 use crate::node::Node;
 use crate::peers::Post;
 use crate::store::OpenStore;
+use crate::system;
+use crate::task_logs;
 use anyhow::Context as _;
 use rungs_agent::{AgentRuntime, Hosts};
-use rungs_directory::activation::{self, Activation, ActivationParts, Counts, Limits};
+use rungs_directory::Directory;
+use rungs_directory::activation::{Activation, ActivationParts, Counts, Limits};
+use rungs_directory::copies::{Copies, CopiesParts, Outgoing, Shelf, ShelfLimits};
+use rungs_directory::member::MemberHandle;
+use rungs_directory::membership::Notice;
 use rungs_directory::records::Records;
-use rungs_directory::{Directory, Member, StaticPlacement, actor::DirectoryActor};
+use rungs_directory::routing::Routes;
 use rungs_environments::{Environments, HostSensors, RuntimeProbe, RuntimeReading};
 use rungs_host::clock::Clock;
 use rungs_host::compute::ComputePool;
 use rungs_host::faults::Faults;
-use rungs_host::supervisor::{ChildSpec, Policy, Restart, StartContext, Started, SupervisorHandle, SupervisorSpec};
+use rungs_host::supervisor::{Policy, SupervisorHandle};
 use rungs_host::telemetry::Telemetry;
-use rungs_host::{Endpoints, EventHub, Handle, Latencies, Mailbox, Timers};
+use rungs_host::{Endpoints, EventHub, Latencies, LeaseGate, SteadyClock, Timers};
 use rungs_mesh::cluster::{ClusterConfig, ClusterTransport, Seed};
 use rungs_mesh::{Identity, Mesh, MeshConfig};
-use rungs_shell::protocol::ADMIN_ROLE;
-use rungs_shell::session::admin_of;
-use rungs_shell::{Admin, NodeControl, admin};
 use rungs_store::cluster::Store;
-use rungs_store::{FileSnapshots, FileTaskLogs, Snapshots, TaskLogs};
+use rungs_store::{FileSnapshots, Snapshots};
 use rungs_store_raft::{Ended, RaftStore};
-use rungs_types::{Epoch, NodeId, NodeName, RolePath};
+use rungs_types::{NodeId, NodeName};
 use std::fs::File;
 use std::num::NonZero;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -50,6 +54,12 @@ use tokio::sync::watch;
 const AGENTS_DEADLINE: Duration = Duration::from_secs(10);
 /// How long users' actors and the node's own may take.
 const ACTORS_DEADLINE: Duration = Duration::from_secs(3);
+/// How long a node that is told to stop waits for others to take its shards.
+const LEAVE_DEADLINE: Duration = Duration::from_secs(20);
+/// How long a node that starts waits until it is a member and every shard has an owner.
+const SETTLE_DEADLINE: Duration = Duration::from_secs(30);
+/// How long the last snapshots may take to be copied to other nodes. What is not copied then is on this node's disk.
+const COPIES_DEADLINE: Duration = Duration::from_secs(3);
 /// Most agents that run on a node at a time.
 const MAX_AGENTS: usize = 10_000;
 
@@ -69,16 +79,17 @@ pub(crate) struct Parts {
     pub(crate) hosts: Hosts,
     pub(crate) records: Records,
     pub(crate) activation: Activation,
+    pub(crate) copies: Copies,
     pub(crate) system: SupervisorHandle,
     pub(crate) users: SupervisorHandle,
-    pub(crate) members: Vec<NodeName>,
+    pub(crate) member: MemberHandle,
     pub(crate) roles: Vec<String>,
-    store: OpenStore,
+    pub(crate) store: OpenStore,
     /// Why the node stops by itself.
     failed: Arc<OnceLock<Ended>>,
     stop: watch::Sender<bool>,
-    /// Kept: the timer wheel stops with its last owner.
-    _timers: Timers,
+    /// The timer wheel stops with its last owner.
+    pub(crate) timers: Timers,
     /// Kept: the lock on the data folder.
     _lock: File,
 }
@@ -100,8 +111,13 @@ impl Parts {
 
     pub(crate) async fn shut_down(&self) -> crate::Result<()> {
         self.request_stop();
+        // Whatever has not left by then is taken by others when its lease ends.
+        drop(tokio::time::timeout(LEAVE_DEADLINE, self.member.leave()).await);
         let users = self.users.shutdown(ACTORS_DEADLINE).await;
         let agents = self.hosts.shutdown(AGENTS_DEADLINE).await;
+        if !self.copies.settle(COPIES_DEADLINE).await {
+            tracing::warn!("not every last snapshot was copied to another node; all are on this one's disk");
+        }
         let system = self.system.shutdown(ACTORS_DEADLINE).await;
         self.mesh.stop().await;
         self.store.close().await;
@@ -130,12 +146,19 @@ pub(crate) async fn start(
     let stop = watch::Sender::new(false);
     let compute = compute_pool(&faults, &stop)?;
     let roles: Vec<String> = identity.roles().iter().map(|role| role.as_str().to_owned()).collect();
+    let certified = identity.roles();
     let opening = crate::store::open(name.clone(), builder.data.clone(), builder.store.take());
     let connecting = connect(&mut builder, &name, identity, &clock, &timers, &endpoints, &events);
-    let (store, (transport, mesh)) = tokio::try_join!(opening, connecting)?;
-    let members = members(&builder, &name);
-    let placement = StaticPlacement::new(members.clone())?;
-    let directory = Directory::new(mesh.clone(), Arc::new(placement));
+    let (open_store, (transport, mesh)) = tokio::try_join!(opening, connecting)?;
+    let store = Arc::clone(&open_store.store);
+    let failed = watch_store(&store, &stop);
+    let tasks = task_logs::open(&builder.data, Arc::clone(&store) as _).await?;
+    let gate = LeaseGate::closed(SteadyClock::Machine);
+    let routes = Arc::new(Routes::new(name.clone(), gate.clone()));
+    let outgoing = Outgoing::new(Arc::clone(&routes) as _);
+    let snapshots = Snapshots::new(FileSnapshots::open(&builder.data.join("snapshots"))?);
+    let snapshots = snapshots.followed(Arc::clone(&outgoing) as _);
+    let directory = Directory::new(mesh.clone(), Arc::clone(&routes) as _);
     let environments = environments(&builder, &endpoints)?;
     let decisions: Arc<Latencies> = Arc::default();
     let runtime = AgentRuntime {
@@ -144,22 +167,50 @@ pub(crate) async fn start(
         timers: timers.clone(),
         compute: compute.clone(),
         faults: Arc::clone(&faults),
-        snapshots: Snapshots::new(FileSnapshots::open(&builder.data.join("snapshots"))?),
-        tasks: TaskLogs::new(FileTaskLogs::open(&builder.data.join("tasks"))?),
+        snapshots: snapshots.clone(),
+        tasks,
         events: events.clone(),
         endpoints: Arc::clone(&endpoints),
         peers: Arc::new(Post::start(directory.clone())),
         environments: Arc::new(move |spec, agent| environments.build(spec, agent)),
         decisions: Arc::clone(&decisions),
+        gate,
         max_agents: MAX_AGENTS,
     };
     let hosts = Hosts::start(Arc::new(runtime), None).await?;
-    let failed = watch_store(&store.store, &stop);
-    let records = Records::new(Arc::clone(&store.store) as Arc<dyn Store>);
-    let activation = activation_of(&name, &hosts, &records, &endpoints, &timers);
+    let records = Records::new(Arc::clone(&store) as Arc<dyn Store>);
+    let member = MemberHandle::default();
+    directory.set_member(member.clone());
+    let copies = Copies::new(CopiesParts {
+        node: name.clone(),
+        mesh: mesh.clone(),
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        snapshots,
+        outgoing,
+        shelf: Shelf::open(&builder.data.join("copies"), ShelfLimits::default())?,
+    });
+    let guests = AgentGuests {
+        node: name.clone(),
+        hosts: hosts.clone(),
+        records: records.clone(),
+        copies: copies.clone(),
+    };
+    let activation = activation_of(&directory, &member, guests, &endpoints, &timers);
     directory.set_activation(activation.clone());
-    let system = supervisor(&timers, Policy::ONE_FOR_ONE, 1).await?;
-    let users = supervisor(&timers, Policy::HOST, 2).await?;
+    let around = membership::Around {
+        mesh: mesh.clone(),
+        transport: Arc::clone(&transport),
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        routes: Arc::clone(&routes),
+        timers: timers.clone(),
+        clock: clock.clone(),
+        directory: directory.clone(),
+        activation: activation.clone(),
+    };
+    let membership = Arc::new(membership::parts(&builder, certified, around));
+    watch_member(&member, &stop);
+    let system = system::supervisor(&timers, Policy::ONE_FOR_ONE, 1).await?;
+    let users = system::supervisor(&timers, Policy::HOST, 2).await?;
     let parts = Arc::new(Parts {
         clock,
         compute,
@@ -174,18 +225,24 @@ pub(crate) async fn start(
         hosts,
         records,
         activation,
+        copies,
         system,
         users,
-        members: members.into_iter().map(|member| member.node).collect(),
+        member,
         roles,
-        store,
+        store: open_store,
         failed,
         stop,
-        _timers: timers,
+        timers,
         _lock: lock,
     });
     parts.records.configure(&name, &builder.agents).await?;
-    start_system(&parts).await?;
+    system::start(&parts, &routes, &membership).await?;
+    let settled = tokio::time::timeout(SETTLE_DEADLINE, routes.settled()).await;
+    if settled.is_err() {
+        // It goes on trying, and says so when it serves.
+        tracing::warn!("the node is no member of its cluster yet: the store or the other members do not answer");
+    }
     Ok(Node::new(parts))
 }
 
@@ -198,22 +255,40 @@ fn faults(builder: &NodeBuilder) -> Arc<Faults> {
 
 /// Who starts agents when they are wanted; it runs when the system does.
 fn activation_of(
-    node: &NodeName,
-    hosts: &Hosts,
-    records: &Records,
+    directory: &Directory,
+    member: &MemberHandle,
+    guests: AgentGuests,
     endpoints: &Arc<Endpoints>,
     timers: &Timers,
 ) -> Activation {
-    let (hosts, records) = (hosts.clone(), records.clone());
+    let member = member.clone();
     Activation::new(ActivationParts {
-        node: node.clone(),
-        records: records.clone(),
-        guests: Arc::new(AgentGuests { hosts, records }),
+        node: directory.node().clone(),
+        records: guests.records.clone(),
+        guests: Arc::new(guests),
         endpoints: Arc::clone(endpoints),
         timers: timers.clone(),
         limits: Limits::default(),
         counts: Counts::default(),
+        moved: directory.readmitter(),
+        released: Box::new(move |shard| member.released(shard)),
     })
+}
+
+/// A node whose name has been taken by a later start of it will never act again.
+fn watch_member(member: &MemberHandle, stop: &watch::Sender<bool>) {
+    let (member, stop) = (member.clone(), stop.clone());
+    rungs_host::tasks::spawn("watch the membership", async move {
+        let mut stopped = stop.subscribe();
+        let notice = tokio::select! {
+            notice = member.ended() => notice,
+            _ = stopped.wait_for(|stop| *stop) => return,
+        };
+        if notice != Notice::Left {
+            tracing::error!(%notice, "the node stops");
+        }
+        stop.send_replace(true);
+    });
 }
 
 /// Level phases have threads of their own: synchronous code that spins cannot take a kernel's.
@@ -289,25 +364,6 @@ async fn connect(
     Ok((transport, mesh))
 }
 
-/// The configured members, or this node alone.
-fn members(builder: &NodeBuilder, name: &NodeName) -> Vec<Member> {
-    let listed = builder.members.iter();
-    let members: Vec<_> = listed
-        .map(|member| Member {
-            node: member.name.clone(),
-            weight: member.weight,
-        })
-        .collect();
-    if members.is_empty() {
-        vec![Member {
-            node: name.clone(),
-            weight: 1,
-        }]
-    } else {
-        members
-    }
-}
-
 fn environments(builder: &NodeBuilder, endpoints: &Arc<Endpoints>) -> crate::Result<Environments> {
     let (lateness, endpoints) = (Lateness::measure(), Arc::clone(endpoints));
     let probe: RuntimeProbe = Arc::new(move || {
@@ -323,71 +379,4 @@ fn environments(builder: &NodeBuilder, endpoints: &Arc<Endpoints>) -> crate::Res
         environments.register(name, Arc::clone(factory))?;
     }
     Ok(environments)
-}
-
-async fn supervisor(timers: &Timers, policy: Policy, seed: u64) -> crate::Result<SupervisorHandle> {
-    let spec = SupervisorSpec {
-        policy,
-        seed,
-        timers: timers.clone(),
-        children: Vec::new(),
-        observer: None,
-    };
-    Ok(SupervisorHandle::spawn(spec, None).await?)
-}
-
-async fn start_system(parts: &Arc<Parts>) -> crate::Result<()> {
-    let directory = parts.directory.clone();
-    let directory = ChildSpec::new(
-        RolePath::new("directory")?,
-        Restart::Permanent,
-        move |context: StartContext| {
-            let directory = directory.clone();
-            async move {
-                Ok(Started::from(
-                    &DirectoryActor::start(directory, context.supervisor).await?,
-                ))
-            }
-        },
-    );
-    parts.system.add(directory, ACTORS_DEADLINE).await?;
-    start_activator(parts).await?;
-    let weak = Arc::downgrade(parts);
-    let control = Control::new(Weak::clone(&weak));
-    let admin = ChildSpec::new(
-        RolePath::new(ADMIN_ROLE)?,
-        Restart::Permanent,
-        move |context: StartContext| {
-            let (control, weak) = (Arc::clone(&control) as Arc<dyn NodeControl>, Weak::clone(&weak));
-            async move {
-                let (actor, _) = ractor::Actor::spawn_linked(None, Admin, control, context.supervisor).await?;
-                let handle = Handle::new(actor, Mailbox::default());
-                let parts = weak.upgrade().context("the node is stopping")?;
-                parts
-                    .endpoints
-                    .register(admin_of(parts.directory.node()), admin::endpoint(handle.clone()));
-                Ok(Started::from(&handle))
-            }
-        },
-    );
-    parts.system.add(admin, ACTORS_DEADLINE).await?;
-    Ok(())
-}
-
-/// The activator, with the shards that are placed here. Their placement does not change, so they stay in one epoch.
-async fn start_activator(parts: &Arc<Parts>) -> crate::Result<()> {
-    let (directory, activation) = (parts.directory.clone(), parts.activation.clone());
-    let activator = ChildSpec::new(
-        RolePath::new(activation::ROLE)?,
-        Restart::Permanent,
-        move |context: StartContext| {
-            let (directory, activation) = (directory.clone(), activation.clone());
-            async move {
-                let shards = directory.own_shards().into_iter().map(|shard| (shard, Epoch(1)));
-                Ok(activation.start(shards.collect(), context.supervisor).await?)
-            }
-        },
-    );
-    parts.system.add(activator, ACTORS_DEADLINE).await?;
-    Ok(())
 }

@@ -1,16 +1,17 @@
 //! What a node's operator sees and does: [`NodeControl`] over the node's parts.
 
 use crate::assembly::Parts;
+use crate::guests::absence;
 use rungs_agent::AgentHandle;
 use rungs_agent::messages::AgentState;
 use rungs_host::faults::Fault;
 use rungs_host::supervisor::NodeState;
-use rungs_host::{KindDescription, LatencyReading, Refusal, TreeNode};
+use rungs_host::{KindDescription, LatencyReading, Refusal, Router as _, TreeNode};
 use rungs_mesh::LinkMetrics;
 use rungs_shell::NodeControl;
 use rungs_shell::event_line::highest;
 use rungs_shell::protocol::{AgentRow, FaultRow, FaultSpec, LinkRow, NodeReport, PeerReport, SetLog};
-use rungs_types::{Address, AgentId, Authority, ErrorCode, Level};
+use rungs_types::{Address, AgentId, ErrorCode};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -151,7 +152,8 @@ impl Control {
 
     fn peers(parts: &Parts) -> Vec<PeerReport> {
         let metrics = parts.mesh.metrics();
-        let members = parts.members.iter().filter(|name| *name != parts.directory.node());
+        let known = parts.directory.members();
+        let members = known.iter().filter(|name| *name != parts.directory.node());
         let peer = |name: &rungs_types::NodeName| {
             let link = metrics.iter().find(|link| link.node.name == *name);
             PeerReport {
@@ -244,6 +246,7 @@ impl NodeControl for Control {
                 .map(|row| row.cycles_per_s)
                 .fold(0.0, |sum, rate| sum + rate),
             decision_us_p99: self.decision_p99(&parts).map(|p99| p99.as_micros() as u64),
+            copy_age_ms: parts.copies.age().map(|age| age.as_millis() as u64),
             resident_bytes: resident_bytes(),
             abandoned_threads: parts.compute.stats().abandoned as u32,
             faults_allowed: parts.faults_allowed,
@@ -314,7 +317,7 @@ impl NodeControl for Control {
     fn inject(&self, target: &Address, fault: FaultSpec) -> Result<(), Refusal> {
         let parts = self.parts()?;
         if parts.endpoints.get(target).is_none() {
-            return Err(absent(&parts, target));
+            return Err(absence(&parts.hosts, parts.directory.node(), target));
         }
         let fault = match fault {
             FaultSpec::Panic => Fault::Panic,
@@ -372,35 +375,6 @@ impl NodeControl for Control {
         if let Ok(parts) = self.parts() {
             parts.request_stop();
         }
-    }
-}
-
-/// Why nobody is at an address: a phase of a level that is frozen does not run, and is nothing unknown.
-fn absent(parts: &Parts, target: &Address) -> Refusal {
-    let node = parts.directory.node();
-    let not_found = || Refusal::new(ErrorCode::NotFound, &format!("{node} has no {target}"));
-    let Address::Agent {
-        agent,
-        role: Some(role),
-    } = target
-    else {
-        return not_found();
-    };
-    let Some(known) = parts.hosts.get(agent) else {
-        return not_found();
-    };
-    // The phases of a level stand below its role, which is its name without the dot.
-    let level = Level::ALL.into_iter().find(|level| {
-        let prefix = level.to_string().to_lowercase().replace('.', "");
-        let below = role.as_str().strip_prefix(&prefix);
-        below.is_some_and(|rest| rest.starts_with('/'))
-    });
-    match level {
-        Some(level) if known.spec().highest >= level && known.authorities()[level.index()] == Authority::Frozen => {
-            let text = format!("{level} of {agent} is frozen, so that {target} does not run; see `agent {agent}`");
-            Refusal::new(ErrorCode::Refused, &text)
-        }
-        _ => not_found(),
     }
 }
 

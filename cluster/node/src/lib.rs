@@ -21,12 +21,16 @@ mod assembly;
 mod builder;
 mod control;
 pub mod daemon;
+mod goals;
 mod guests;
 mod lateness;
+mod membership;
 mod node;
 mod peers;
 pub mod prelude;
 mod store;
+mod system;
+mod task_logs;
 mod user;
 
 pub use builder::NodeBuilder;

@@ -1,9 +1,11 @@
 //! The grammar of the shell: one line in, one [`Command`] out. The same grammar serves `rungs shell`, `rungs exec` and
 //! the completion of a half-typed line.
 
+mod cluster;
 mod inject;
 mod mind;
 
+pub use cluster::{ClusterCommand, Place};
 pub use inject::Inject;
 pub use mind::{GoalCommand, MindView};
 
@@ -33,6 +35,9 @@ pub enum Command {
     /// List the nodes of the cluster and how the links to them are.
     #[command(after_help = "Example: nodes")]
     Nodes,
+    /// Members, shards and what moves them.
+    #[command(flatten)]
+    Cluster(ClusterCommand),
     /// Show the links between nodes: round trips, what was sent, what waits, what had to be sent again.
     #[command(after_help = "Examples:\n  links\n  links n2    those of one node")]
     Links {

@@ -62,7 +62,8 @@ fn argument(command: &str, place: usize) -> Argument {
         ("authority", 2) => Argument::Authority,
         ("send" | "call" | "describe", 0) | ("inject", 1) => Argument::Actor,
         ("inject", 0) => Argument::Fault,
-        ("links", 0) => Argument::Node,
+        ("links" | "drain" | "leave", 0) | ("move", 1) => Argument::Node,
+        ("shards" | "move", 0) => Argument::Agent,
         ("log", 0) => Argument::LogLevel,
         _ => Argument::Other,
     }

@@ -36,6 +36,9 @@ pub struct NodeReport {
     /// In how long after its cycle was due 99 of 100 decisions were done, in microseconds, over the last 10 s; absent while
     /// there were none.
     pub decision_us_p99: Option<u64>,
+    /// How old the oldest snapshot of its agents is of which no other node has a copy, nor of a later one, in milliseconds; 0
+    /// if all are copied. Absent for a node that is alone.
+    pub copy_age_ms: Option<u64>,
     /// Resident memory of the process, without what is mapped from files, in bytes; 0 where the system does not tell.
     pub resident_bytes: u64,
     /// Threads of phases that were abandoned because they did not end.

@@ -1,6 +1,7 @@
 //! Runs commands: one line in, messages to actors, an answer printed. It decides nothing; what a command means is
 //! decided by the actor that receives its message.
 
+mod cluster;
 mod mind;
 mod operate;
 
@@ -192,6 +193,7 @@ impl Session {
                 .await
             }
             Command::Inject(inject) => self.inject(inject, out).await,
+            Command::Cluster(command) => self.cluster(command, out).await,
             Command::Links { node } => self.links(node, out).await,
             Command::Watch {
                 agent,

@@ -1,5 +1,9 @@
 //! What the answers look like to a person.
 
+mod cluster;
+
+pub use cluster::{members, rebalance, shards};
+
 use crate::capabilities::capabilities;
 use crate::protocol::{AgentRow, FaultRow, LinkRow, NodeRow};
 use crate::table::{Cell, Style, Table, Tone, one_line, paint};
@@ -12,9 +16,18 @@ use std::fmt::Write;
 /// Characters of "waits for ", under which the second and further things that a level waits for stand.
 const WAITS_FOR_CHARS: usize = 10;
 
+/// Where `copy age` stands among the columns of the nodes, if it does.
+const COPY_AGE_COLUMN: usize = 9;
+/// What agents know is to be on another node within so long.
+const OLD_COPY_MS: u64 = 5_000;
+
 /// The nodes: who answers, what runs there, which links are up.
 pub fn nodes(rows: &[NodeRow], style: Style) -> String {
-    let mut table = Table::new(&[
+    // A node that is alone copies its snapshots nowhere.
+    let copies = rows
+        .iter()
+        .any(|row| row.report.as_ref().is_some_and(|report| report.copy_age_ms.is_some()));
+    let mut heading = vec![
         "node",
         "state",
         "incarnation",
@@ -26,7 +39,11 @@ pub fn nodes(rows: &[NodeRow], style: Style) -> String {
         "decided p99",
         "memory",
         "links",
-    ]);
+    ];
+    if copies {
+        heading.insert(COPY_AGE_COLUMN, "copy age");
+    }
+    let mut table = Table::new(&heading);
     for NodeRow { node, report } in rows {
         let Some(report) = report else {
             table.row([Cell::text(node), Cell::text("no answer").tone(Tone::Bad)]);
@@ -49,7 +66,7 @@ pub fn nodes(rows: &[NodeRow], style: Style) -> String {
             down => Cell::text(format!("{up} up, down: {}", down.join(" "))).tone(Tone::Warn),
         };
         let incarnation = report.node.split_once('~').map_or("-", |(_, incarnation)| incarnation);
-        table.row([
+        let mut cells = vec![
             Cell::text(node),
             Cell::text(state.0).tone(state.1),
             Cell::text(incarnation),
@@ -61,9 +78,22 @@ pub fn nodes(rows: &[NodeRow], style: Style) -> String {
             Cell::number(report.decision_us_p99.map_or_else(|| "-".to_owned(), millis)),
             Cell::number(bytes(report.resident_bytes)),
             links,
-        ]);
+        ];
+        if copies {
+            cells.insert(COPY_AGE_COLUMN, copy_age(report.copy_age_ms));
+        }
+        table.row(cells);
     }
     table.render(style)
+}
+
+/// How far the copies of snapshots are behind.
+fn copy_age(age_ms: Option<u64>) -> Cell {
+    let Some(age_ms) = age_ms else {
+        return Cell::number("-");
+    };
+    let late = age_ms > OLD_COPY_MS;
+    Cell::number(span(age_ms)).tone(if late { Tone::Warn } else { Tone::Plain })
 }
 
 /// The links, as the nodes at their ends see them.
@@ -354,6 +384,7 @@ pub fn bytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::NodeReport;
 
     #[test]
     fn spans_and_sizes_are_short() {
@@ -361,6 +392,26 @@ mod tests {
         assert_eq!(
             [bytes(0), bytes(2048), bytes(3 << 20), bytes(5 << 29)],
             ["-", "2.0 KiB", "3.0 MiB", "2.50 GiB"]
+        );
+    }
+
+    #[test]
+    fn how_far_copies_are_behind_is_shown_where_there_are_others() {
+        let row = |node: &str, copy_age_ms| NodeRow {
+            node: node.parse().expect("a name"),
+            report: Some(NodeReport {
+                copy_age_ms,
+                ..NodeReport::default()
+            }),
+        };
+        let shown = |rows: &[NodeRow]| nodes(rows, Style::default());
+        assert!(!shown(&[row("n1", None)]).contains("copy age"));
+        let two = shown(&[row("n1", Some(1_200)), row("n2", None)]);
+        let lines: Vec<&str> = two.lines().collect();
+        assert!(lines[0].contains("decided p99  copy age  memory  links"), "{two}");
+        assert!(
+            lines[1].contains("1.2s") && lines[2].trim_end().ends_with("0 up"),
+            "{two}"
         );
     }
 

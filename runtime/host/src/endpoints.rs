@@ -9,10 +9,11 @@ use crate::delivered::{Context, Handle, TellError};
 use crate::groups::Groups;
 use crate::mailbox::Mailbox;
 use crate::wire::{Format, Payload, Refusal, Reply, Request, Wire};
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 use ractor::{ActorCell, ActorStatus};
-use rungs_types::{Address, ErrorCode};
+use rungs_types::{Address, AgentId, ErrorCode};
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use tokio::sync::oneshot;
 
@@ -193,6 +194,10 @@ impl std::fmt::Debug for Endpoint {
 #[derive(Debug, Default)]
 pub struct Endpoints {
     table: DashMap<Address, Arc<Endpoint>>,
+    /// Agents that start and are not to be found yet.
+    concealed: DashSet<AgentId>,
+    /// How many, so that a look-up need not ask while there are none.
+    concealing: AtomicUsize,
     groups: Arc<Groups>,
 }
 
@@ -229,8 +234,32 @@ impl Endpoints {
         self.table.remove(address);
     }
 
-    /// The endpoint at an address, while its actor lives.
+    /// From now on the actors of an agent are found by [`Endpoints::get_concealed`] only, so that what waits for it comes
+    /// first.
+    pub fn conceal(&self, agent: &AgentId) {
+        if self.concealed.insert(agent.clone()) {
+            self.concealing.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// They are found by everyone again.
+    pub fn reveal(&self, agent: &AgentId) {
+        if self.concealed.remove(agent).is_some() {
+            self.concealing.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    /// The endpoint at an address, while its actor lives and is not concealed.
     pub fn get(&self, address: &Address) -> Option<Arc<Endpoint>> {
+        let concealed = |agent| self.concealing.load(Ordering::Acquire) > 0 && self.concealed.contains(agent);
+        match address {
+            Address::Agent { agent, .. } if concealed(agent) => None,
+            _ => self.get_concealed(address),
+        }
+    }
+
+    /// The endpoint at an address, while its actor lives.
+    pub fn get_concealed(&self, address: &Address) -> Option<Arc<Endpoint>> {
         let endpoint = self.table.get(address).map(|entry| Arc::clone(&entry))?;
         if endpoint.has_ended() {
             self.remove_if(address, |entry| Arc::ptr_eq(entry, &endpoint));

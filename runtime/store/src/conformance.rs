@@ -1,7 +1,9 @@
 //! What every [`SnapshotStore`] must do, whatever it is made of.
 
-use crate::snapshot::{KEPT_SNAPSHOTS, MAX_SNAPSHOT_BYTES, Reason, Refused, SnapshotStore, StoreError};
-use rungs_types::AgentId;
+use crate::snapshot::{
+    KEPT_SNAPSHOTS, MAX_SNAPSHOT_BYTES, Reason, Refused, Snapshot, SnapshotMeta, SnapshotStore, StoreError,
+};
+use rungs_types::{AgentId, Epoch};
 
 fn agent(text: &str) -> AgentId {
     text.parse().expect("an agent")
@@ -17,6 +19,27 @@ pub(crate) fn check<S: SnapshotStore>(mut empty: impl FnMut() -> S) {
     a_removed_agent_starts_over(&empty());
     sizes_are_bounded(&empty());
     threads_may_share_it(&empty());
+    an_epoch_never_falls(&empty());
+    what_is_adopted_is_continued(&empty());
+    a_later_epoch_wins_over_a_greater_number(&empty());
+    nothing_older_is_adopted(&empty());
+}
+
+/// A snapshot that was written elsewhere.
+fn elsewhere(epoch: u64, sequence: u64, version: u16, content: &str) -> Snapshot {
+    Snapshot {
+        meta: SnapshotMeta {
+            epoch: Epoch(epoch),
+            sequence,
+            version,
+        },
+        bytes: content.as_bytes().to_vec(),
+    }
+}
+
+fn found(store: &impl SnapshotStore) -> Snapshot {
+    let latest = store.latest(&agent("a"), 1).expect("reads");
+    latest.snapshot.expect("there")
 }
 
 fn nothing_is_known_of_a_stranger(store: &impl SnapshotStore) {
@@ -118,4 +141,55 @@ fn threads_may_share_it(store: &impl SnapshotStore) {
     let all = store.latest(&agent("all"), 1).expect("reads");
     assert_eq!(all.snapshot.expect("there").meta.sequence, 40);
     assert_eq!(all.refused, []);
+}
+
+fn an_epoch_never_falls(store: &impl SnapshotStore) {
+    let put = |epoch, content: &[u8]| store.put_in(&agent("a"), Epoch(epoch), 1, content).expect("writes");
+    let written = [put(2, b"x"), put(1, b"y"), put(3, b"z")];
+    let stamps = written.map(|meta| (meta.epoch.0, meta.sequence));
+    assert_eq!(stamps, [(2, 1), (2, 2), (3, 3)]);
+    let meta = store.put(&agent("a"), 1, b"w").expect("writes");
+    assert_eq!((meta.epoch, meta.sequence), (Epoch(3), 4));
+    assert_eq!(found(store).meta, meta);
+}
+
+fn what_is_adopted_is_continued(store: &impl SnapshotStore) {
+    let snapshot = elsewhere(2, 7, 1, "moved");
+    assert!(store.adopt(&agent("a"), &snapshot).expect("writes"));
+    assert_eq!(found(store), snapshot, "as it was written");
+    assert_eq!(store.list().expect("lists"), [agent("a")]);
+    let next = store.put_in(&agent("a"), Epoch(3), 1, b"next").expect("writes");
+    assert_eq!((next.epoch, next.sequence), (Epoch(3), 8));
+    assert_eq!(found(store).bytes, b"next");
+    // The one before is still there.
+    store.put(&agent("a"), 9, b"unreadable").expect("writes");
+    assert_eq!(found(store).bytes, b"next");
+}
+
+fn a_later_epoch_wins_over_a_greater_number(store: &impl SnapshotStore) {
+    for number in 1..=5_u8 {
+        store.put_in(&agent("a"), Epoch(1), 1, &[number]).expect("writes");
+    }
+    let snapshot = elsewhere(2, 4, 1, "went on elsewhere from number 3");
+    assert!(store.adopt(&agent("a"), &snapshot).expect("writes"));
+    assert_eq!(found(store), snapshot);
+    let next = store.put_in(&agent("a"), Epoch(3), 1, b"next").expect("writes");
+    assert_eq!((next.epoch, next.sequence), (Epoch(3), 5));
+    assert_eq!(found(store).bytes, b"next");
+}
+
+fn nothing_older_is_adopted(store: &impl SnapshotStore) {
+    let kept = elsewhere(2, 4, 1, "kept");
+    assert!(store.adopt(&agent("a"), &kept).expect("writes"));
+    for (epoch, sequence) in [(2, 4), (2, 3), (1, 9)] {
+        let older = elsewhere(epoch, sequence, 1, "older");
+        assert!(!store.adopt(&agent("a"), &older).expect("reads"));
+        assert_eq!(found(store), kept);
+    }
+    let large = Snapshot {
+        bytes: vec![7; MAX_SNAPSHOT_BYTES + 1],
+        ..elsewhere(3, 1, 1, "")
+    };
+    let refused = store.adopt(&agent("a"), &large);
+    assert!(matches!(refused, Err(StoreError::TooLarge { .. })));
 }

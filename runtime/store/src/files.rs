@@ -1,9 +1,10 @@
 //! [`FileSnapshots`]: snapshots as files below one folder, which one process at a time may use.
 //!
 //! ```text
-//! <root>/LOCK                              advisory lock of the process that uses the folder
-//! <root>/<tenant>/<agent>/<sequence>.snap  the last two; layout in [`format`]
-//! <root>/<tenant>/<agent>/next.tmp         one being written, or what a crash left of it
+//! <root>/LOCK                                      advisory lock of the process that uses the folder
+//! <root>/<tenant>/<agent>/<epoch>-<sequence>.snap  the last two; layout in [`format`]
+//! <root>/<tenant>/<agent>/<sequence>.snap          one of epoch 0
+//! <root>/<tenant>/<agent>/next.tmp                 one being written, or what a crash left of it
 //! ```
 //!
 //! Invariants:
@@ -15,15 +16,16 @@
 pub mod format;
 
 use crate::snapshot::{
-    KEPT_SNAPSHOTS, Latest, Reason, Refused, Snapshot, SnapshotMeta, SnapshotStore, StoreError, check_size,
+    KEPT_SNAPSHOTS, Latest, Reason, Refused, Snapshot, SnapshotMeta, SnapshotStore, Stamp, StoreError, check_size, next,
 };
 use format::MAX_FILE_BYTES;
-use rungs_types::{AgentId, AgentName, TenantName};
+use rungs_types::{AgentId, AgentName, Epoch, TenantName};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 const LOCK_FILE: &str = "LOCK";
 const TEMPORARY_FILE: &str = "next.tmp";
@@ -77,47 +79,112 @@ impl FileSnapshots {
     }
 }
 
+/// What a folder has of an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The agent.
+    pub agent: AgentId,
+    /// The last by its name; it may be damaged.
+    pub last: Stamp,
+    /// The size of all its files.
+    pub bytes: u64,
+    /// When the last of them was written, as far as the system tells.
+    pub written: SystemTime,
+}
+
+impl FileSnapshots {
+    /// What there is, by agent. Looks at each file's name and size, not into it.
+    pub fn held(&self) -> Result<Vec<Held>, StoreError> {
+        let mut held = Vec::new();
+        for agent in self.list()? {
+            let folder = self.folder(&agent);
+            let stamps = stamps(&folder)?;
+            let files = stamps.iter().map(|stamp| fs::metadata(folder.join(file_name(*stamp))));
+            let files: Vec<_> = files.filter_map(Result::ok).collect();
+            // It may have been removed meanwhile.
+            let Some(last) = stamps.last().copied() else { continue };
+            let written = files.iter().filter_map(|file| file.modified().ok()).max();
+            held.push(Held {
+                agent,
+                last,
+                bytes: files.iter().map(fs::Metadata::len).sum(),
+                written: written.unwrap_or(SystemTime::UNIX_EPOCH),
+            });
+        }
+        Ok(held)
+    }
+
+    /// Makes a snapshot durable under its name, or leaves everything as it was.
+    fn write(&self, agent: &AgentId, meta: SnapshotMeta, bytes: &[u8]) -> Result<(), StoreError> {
+        let folder = self.folder(agent);
+        let (temporary, path) = (folder.join(TEMPORARY_FILE), folder.join(file_name(meta.stamp())));
+        let written = write_file(&temporary, meta, bytes)
+            .and_then(|()| fs::rename(&temporary, &path).map_err(|error| StoreError::io("rename", &temporary, error)))
+            .and_then(|()| sync_folder(&folder));
+        if written.is_err() {
+            // What is left of it takes room that may be short; the error to tell is the first one.
+            drop(fs::remove_file(&temporary));
+        }
+        written
+    }
+
+    /// Removes what is superfluous beside a snapshot that is durable; `before` are those before it, rising.
+    fn trim(&self, agent: &AgentId, before: &[Stamp]) {
+        let superfluous = before.len().saturating_sub(KEPT_SNAPSHOTS - 1);
+        for old in &before[..superfluous] {
+            // One that stays is removed with the next.
+            if let Err(error) = fs::remove_file(self.folder(agent).join(file_name(*old))) {
+                tracing::warn!(%agent, snapshot = %old, %error, "an old snapshot stays");
+            }
+        }
+    }
+}
+
 impl SnapshotStore for FileSnapshots {
-    fn put(&self, agent: &AgentId, version: u16, bytes: &[u8]) -> Result<SnapshotMeta, StoreError> {
+    fn put_in(&self, agent: &AgentId, epoch: Epoch, version: u16, bytes: &[u8]) -> Result<SnapshotMeta, StoreError> {
         check_size(bytes)?;
         let _alone = self.stripe(agent);
         let folder = self.folder(agent);
         self.make_folders(&folder)?;
-        let before = sequences(&folder)?;
-        let sequence = before.last().map_or(1, |last| last.saturating_add(1));
-        let meta = SnapshotMeta { sequence, version };
-        let (temporary, path) = (folder.join(TEMPORARY_FILE), folder.join(file_name(sequence)));
-        let written = write_file(&temporary, meta, bytes)
-            .and_then(|()| fs::rename(&temporary, &path).map_err(|error| StoreError::io("rename", &temporary, error)))
-            .and_then(|()| sync_folder(&folder));
-        if let Err(error) = written {
-            // What is left of it takes room that may be short; the error to tell is the first one.
-            drop(fs::remove_file(&temporary));
-            return Err(error);
-        }
-        let superfluous = before.len().saturating_sub(KEPT_SNAPSHOTS - 1);
-        for old in &before[..superfluous] {
-            // The new one is durable already; an old one that stays is removed with the next.
-            if let Err(error) = fs::remove_file(folder.join(file_name(*old))) {
-                tracing::warn!(%agent, sequence = *old, %error, "an old snapshot stays");
+        let before = stamps(&folder)?;
+        let meta = next(before.last().copied(), epoch, version);
+        self.write(agent, meta, bytes)?;
+        self.trim(agent, &before);
+        Ok(meta)
+    }
+
+    fn adopt(&self, agent: &AgentId, snapshot: &Snapshot) -> Result<bool, StoreError> {
+        check_size(&snapshot.bytes)?;
+        let _alone = self.stripe(agent);
+        let folder = self.folder(agent);
+        self.make_folders(&folder)?;
+        let (stamp, found) = (snapshot.meta.stamp(), stamps(&folder)?);
+        let (before, later): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| *found < stamp);
+        // What is damaged keeps no good one out.
+        for found in later {
+            if read(&folder, found)?.is_ok() {
+                return Ok(false);
             }
         }
-        Ok(meta)
+        self.write(agent, snapshot.meta, &snapshot.bytes)?;
+        self.trim(agent, &before);
+        Ok(true)
     }
 
     fn latest(&self, agent: &AgentId, newest_version: u16) -> Result<Latest, StoreError> {
         let _alone = self.stripe(agent);
         let folder = self.folder(agent);
         let mut latest = Latest::default();
-        for sequence in sequences(&folder)?.into_iter().rev() {
-            let path = folder.join(file_name(sequence));
-            let file = read_file(&path).map_err(|error| StoreError::io("read", &path, error))?;
-            match usable(&file, sequence, newest_version) {
+        for stamp in stamps(&folder)?.into_iter().rev() {
+            match usable(read(&folder, stamp)?, newest_version) {
                 Ok(snapshot) => {
                     latest.snapshot = Some(snapshot);
                     break;
                 }
-                Err(reason) => latest.refused.push(Refused { sequence, reason }),
+                Err(reason) => {
+                    let sequence = stamp.sequence;
+                    latest.refused.push(Refused { sequence, reason });
+                }
             }
         }
         Ok(latest)
@@ -142,7 +209,7 @@ impl SnapshotStore for FileSnapshots {
             for name in names(&folder, |name| AgentName::new(name).ok())? {
                 let tenant = tenant.clone();
                 let agent = AgentId { tenant, name };
-                if !sequences(&self.folder(&agent))?.is_empty() {
+                if !stamps(&self.folder(&agent))?.is_empty() {
                     agents.push(agent);
                 }
             }
@@ -152,8 +219,15 @@ impl SnapshotStore for FileSnapshots {
     }
 }
 
-fn usable(file: &[u8], sequence: u64, newest_version: u16) -> Result<Snapshot, Reason> {
-    let snapshot = format::read(file, sequence)?;
+/// Reads one file; what is inside may not be usable.
+fn read(folder: &Path, stamp: Stamp) -> Result<Result<Snapshot, Reason>, StoreError> {
+    let path = folder.join(file_name(stamp));
+    let file = read_file(&path).map_err(|error| StoreError::io("read", &path, error))?;
+    Ok(format::read(&file, stamp))
+}
+
+fn usable(snapshot: Result<Snapshot, Reason>, newest_version: u16) -> Result<Snapshot, Reason> {
+    let snapshot = snapshot?;
     match snapshot.meta.version {
         found if found > newest_version => Err(Reason::NewerContent {
             found,
@@ -163,21 +237,29 @@ fn usable(file: &[u8], sequence: u64, newest_version: u16) -> Result<Snapshot, R
     }
 }
 
-/// Twenty digits, so that the order of names is the order of numbers.
-fn file_name(sequence: u64) -> String {
-    format!("{sequence:020}{SUFFIX}")
+/// Twenty digits for each number. One of epoch 0 has none of it in its name, as when epochs were not kept.
+fn file_name(Stamp { epoch, sequence }: Stamp) -> String {
+    match epoch {
+        Epoch(0) => format!("{sequence:020}{SUFFIX}"),
+        Epoch(epoch) => format!("{epoch:020}-{sequence:020}{SUFFIX}"),
+    }
 }
 
-fn sequence_of(name: &str) -> Option<u64> {
-    let sequence = name.strip_suffix(SUFFIX)?.parse().ok()?;
-    (file_name(sequence) == name).then_some(sequence)
+fn stamp_of(name: &str) -> Option<Stamp> {
+    let numbers = name.strip_suffix(SUFFIX)?;
+    let (epoch, sequence) = numbers.split_once('-').unwrap_or(("0", numbers));
+    let stamp = Stamp {
+        epoch: Epoch(epoch.parse().ok()?),
+        sequence: sequence.parse().ok()?,
+    };
+    (file_name(stamp) == name).then_some(stamp)
 }
 
-/// The sequence numbers of a folder's snapshots, rising; none if there is no folder.
-fn sequences(folder: &Path) -> Result<Vec<u64>, StoreError> {
-    let mut sequences = names(folder, sequence_of)?;
-    sequences.sort_unstable();
-    Ok(sequences)
+/// A folder's snapshots, rising; none if there is no folder.
+fn stamps(folder: &Path) -> Result<Vec<Stamp>, StoreError> {
+    let mut stamps = names(folder, stamp_of)?;
+    stamps.sort_unstable();
+    Ok(stamps)
 }
 
 /// What `parse` makes of the names in a folder; none if there is no folder. Names it does not know are not ours.

@@ -21,6 +21,10 @@ mod conformance;
 
 pub use files::FileSnapshots;
 pub use memory::MemorySnapshots;
-pub use offload::Snapshots;
-pub use snapshot::{Latest, MAX_SNAPSHOT_BYTES, Reason, Refused, Snapshot, SnapshotMeta, SnapshotStore, StoreError};
-pub use task_log::{FileTaskLogs, LogEntry, MemoryTaskLogs, Tail, TaskLog, TaskLogStore, TaskLogs};
+pub use offload::{Follower, Snapshots};
+pub use snapshot::{
+    Latest, MAX_SNAPSHOT_BYTES, Reason, Refused, Snapshot, SnapshotMeta, SnapshotStore, Stamp, StoreError, content_hash,
+};
+pub use task_log::{
+    Base, FileTaskLogs, LogEntry, MemoryTaskLogs, StoreTaskLogs, Tail, TaskLog, TaskLogStore, TaskLogs,
+};

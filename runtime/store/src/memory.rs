@@ -1,9 +1,9 @@
 //! [`MemorySnapshots`]: snapshots that live as long as the process. For tests, and for nodes that need not remember.
 
 use crate::snapshot::{
-    KEPT_SNAPSHOTS, Latest, Reason, Refused, Snapshot, SnapshotMeta, SnapshotStore, StoreError, check_size,
+    KEPT_SNAPSHOTS, Latest, Reason, Refused, Snapshot, SnapshotMeta, SnapshotStore, StoreError, check_size, next,
 };
-use rungs_types::AgentId;
+use rungs_types::{AgentId, Epoch};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
@@ -28,19 +28,34 @@ impl MemorySnapshots {
     }
 }
 
+fn keep(kept: &mut VecDeque<Snapshot>, last: Snapshot) {
+    kept.push_back(last);
+    while kept.len() > KEPT_SNAPSHOTS {
+        kept.pop_front();
+    }
+}
+
 impl SnapshotStore for MemorySnapshots {
-    fn put(&self, agent: &AgentId, version: u16, bytes: &[u8]) -> Result<SnapshotMeta, StoreError> {
+    fn put_in(&self, agent: &AgentId, epoch: Epoch, version: u16, bytes: &[u8]) -> Result<SnapshotMeta, StoreError> {
         check_size(bytes)?;
         let bytes = bytes.to_vec();
         Ok(self.with(|table| {
             let kept = table.entry(agent.clone()).or_default();
-            let sequence = kept.back().map_or(1, |last| last.meta.sequence + 1);
-            let meta = SnapshotMeta { sequence, version };
-            kept.push_back(Snapshot { meta, bytes });
-            while kept.len() > KEPT_SNAPSHOTS {
-                kept.pop_front();
-            }
+            let meta = next(kept.back().map(|last| last.meta.stamp()), epoch, version);
+            keep(kept, Snapshot { meta, bytes });
             meta
+        }))
+    }
+
+    fn adopt(&self, agent: &AgentId, snapshot: &Snapshot) -> Result<bool, StoreError> {
+        check_size(&snapshot.bytes)?;
+        Ok(self.with(|table| {
+            let kept = table.entry(agent.clone()).or_default();
+            let later = kept.back().is_none_or(|last| last.meta.stamp() < snapshot.meta.stamp());
+            if later {
+                keep(kept, snapshot.clone());
+            }
+            later
         }))
     }
 
@@ -48,7 +63,7 @@ impl SnapshotStore for MemorySnapshots {
         Ok(self.with(|table| {
             let mut latest = Latest::default();
             for snapshot in table.get(agent).into_iter().flatten().rev() {
-                let SnapshotMeta { sequence, version } = snapshot.meta;
+                let SnapshotMeta { sequence, version, .. } = snapshot.meta;
                 if version <= newest_version {
                     latest.snapshot = Some(snapshot.clone());
                     break;

@@ -1,8 +1,8 @@
 //! [`Snapshots`]: how actors use a [`SnapshotStore`], which blocks. Calls run on the blocking threads of the runtime, a
-//! few at a time; what waits is bounded, and what takes too long is given up.
+//! few at a time; what waits is bounded, and what takes too long is given up. A [`Follower`] learns of what is written.
 
-use crate::snapshot::{Latest, SnapshotMeta, SnapshotStore, StoreError};
-use rungs_types::AgentId;
+use crate::snapshot::{Latest, Snapshot, SnapshotMeta, SnapshotStore, Stamp, StoreError};
+use rungs_types::{AgentId, Epoch};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,11 +15,24 @@ pub const MAX_PENDING_CALLS: usize = 4096;
 /// Longest wait for the disk, turn and work together.
 pub const STORE_DEADLINE: Duration = Duration::from_secs(30);
 
+/// Who copies what is written to other nodes. It is called on the way of each write and must not wait.
+pub trait Follower: Send + Sync + 'static {
+    /// The epoch of the agent's shard, as the node knows it.
+    fn epoch(&self, agent: &AgentId) -> Epoch;
+
+    /// A snapshot of so many bytes is durable on this node.
+    fn written(&self, agent: &AgentId, meta: SnapshotMeta, bytes: usize);
+
+    /// A later snapshot than those on this node that is known and could not be had.
+    fn missing(&self, agent: &AgentId) -> Option<Stamp>;
+}
+
 /// A cheap, cloneable way to a store. Of one agent, wait for a `put` before the next: two at a time may be done in
 /// either order.
 #[derive(Clone)]
 pub struct Snapshots {
     store: Arc<dyn SnapshotStore>,
+    follower: Option<Arc<dyn Follower>>,
     turns: Arc<Semaphore>,
     pending: Arc<AtomicUsize>,
 }
@@ -29,19 +42,49 @@ impl Snapshots {
     pub fn new(store: impl SnapshotStore) -> Self {
         Self {
             store: Arc::new(store),
+            follower: None,
             turns: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),
             pending: Arc::default(),
         }
     }
 
-    /// Keeps a snapshot; durable when this returns `Ok`. See [`SnapshotStore::put`].
+    /// The same, with somebody who is told of what is written through it.
+    #[must_use]
+    pub fn followed(self, follower: Arc<dyn Follower>) -> Self {
+        let follower = Some(follower);
+        Self { follower, ..self }
+    }
+
+    /// Keeps a snapshot; durable when this returns `Ok`. See [`SnapshotStore::put_in`]; the epoch is what the follower
+    /// says.
     pub async fn put(&self, agent: AgentId, version: u16, bytes: Vec<u8>) -> Result<SnapshotMeta, StoreError> {
-        self.call(move |store| store.put(&agent, version, &bytes)).await
+        let follower = self.follower.clone();
+        let put = move |store: &dyn SnapshotStore| {
+            let epoch = follower.as_ref().map(|follower| follower.epoch(&agent));
+            let meta = store.put_in(&agent, epoch.unwrap_or_default(), version, &bytes)?;
+            // Here, so that it is told also if the caller has given up.
+            if let Some(follower) = follower {
+                follower.written(&agent, meta, bytes.len());
+            }
+            Ok(meta)
+        };
+        self.call(put).await
     }
 
     /// See [`SnapshotStore::latest`].
     pub async fn latest(&self, agent: AgentId, newest_version: u16) -> Result<Latest, StoreError> {
-        self.call(move |store| store.latest(&agent, newest_version)).await
+        let follower = self.follower.clone();
+        let latest = move |store: &dyn SnapshotStore| {
+            let latest = store.latest(&agent, newest_version)?;
+            let missing = follower.and_then(|follower| follower.missing(&agent));
+            Ok(Latest { missing, ..latest })
+        };
+        self.call(latest).await
+    }
+
+    /// Keeps a snapshot that was written on another node. See [`SnapshotStore::adopt`].
+    pub async fn adopt(&self, agent: AgentId, snapshot: Snapshot) -> Result<bool, StoreError> {
+        self.call(move |store| store.adopt(&agent, &snapshot)).await
     }
 
     /// See [`SnapshotStore::remove`].
@@ -112,9 +155,19 @@ mod tests {
     }
 
     impl SnapshotStore for Stuck {
-        fn put(&self, agent: &AgentId, version: u16, bytes: &[u8]) -> Result<SnapshotMeta, StoreError> {
+        fn put_in(
+            &self,
+            agent: &AgentId,
+            epoch: Epoch,
+            version: u16,
+            bytes: &[u8],
+        ) -> Result<SnapshotMeta, StoreError> {
             let _released = self.release.lock().expect("not poisoned").recv();
-            self.inner.put(agent, version, bytes)
+            self.inner.put_in(agent, epoch, version, bytes)
+        }
+
+        fn adopt(&self, agent: &AgentId, snapshot: &Snapshot) -> Result<bool, StoreError> {
+            self.inner.adopt(agent, snapshot)
         }
 
         fn latest(&self, _: &AgentId, _: u16) -> Result<Latest, StoreError> {
@@ -146,6 +199,42 @@ mod tests {
         assert_eq!(snapshots.list().await.expect("lists"), [agent("a")]);
         assert!(snapshots.remove(agent("a")).await.expect("removes"));
         assert_eq!(snapshots.pending.load(Ordering::Acquire), 0);
+    }
+
+    /// Knows one epoch, and keeps what it is told.
+    #[derive(Default)]
+    struct Following(Mutex<Vec<(AgentId, SnapshotMeta, usize)>>);
+
+    impl Follower for Following {
+        fn epoch(&self, _: &AgentId) -> Epoch {
+            Epoch(4)
+        }
+
+        fn written(&self, agent: &AgentId, meta: SnapshotMeta, bytes: usize) {
+            self.0.lock().expect("not poisoned").push((agent.clone(), meta, bytes));
+        }
+
+        fn missing(&self, agent: &AgentId) -> Option<Stamp> {
+            let (epoch, sequence) = (Epoch(3), 9);
+            (agent.name.as_str() == "a").then_some(Stamp { epoch, sequence })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_follower_gives_the_epoch_and_is_told_of_what_is_durable() {
+        let following = Arc::new(Following::default());
+        let snapshots = Snapshots::new(MemorySnapshots::new()).followed(Arc::clone(&following) as _);
+        let meta = snapshots.put(agent("a"), 1, b"xy".to_vec()).await.expect("writes");
+        assert_eq!((meta.epoch, meta.sequence), (Epoch(4), 1));
+        let too_large = vec![0; crate::MAX_SNAPSHOT_BYTES + 1];
+        snapshots.put(agent("a"), 1, too_large).await.expect_err("refused");
+        assert_eq!(*following.0.lock().expect("not poisoned"), [(agent("a"), meta, 2)]);
+        let latest = snapshots.latest(agent("a"), 1).await.expect("reads");
+        assert_eq!(
+            latest.missing.map(|stamp| stamp.to_string()).as_deref(),
+            Some("9 of e3")
+        );
+        assert_eq!(snapshots.latest(agent("b"), 1).await.expect("reads").missing, None);
     }
 
     #[tokio::test(start_paused = true)]

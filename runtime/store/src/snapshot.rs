@@ -5,25 +5,58 @@
 //!    killed at any moment (implementations that say so: only while the process lives).
 //! 2. `latest` never returns bytes that were not put as they are: what is damaged, or newer than the reader can read, is
 //!    refused and named, and the one before is used.
-//! 3. Sequence numbers of an agent rise by one with each `put`, until it is removed.
+//! 3. Sequence numbers of an agent rise by one with each `put`, also after one was adopted, until it is removed.
 //! 4. An agent's name can lead nowhere but to its own snapshots.
+//! 5. Of two snapshots, that of the later epoch is the later one, whatever their numbers: see [`Stamp`].
 
-use rungs_types::AgentId;
+use crate::cluster::CommitError;
+use crate::cluster::table::TableError;
+use rungs_types::{AgentId, Epoch};
+use sha2::{Digest, Sha256};
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Most bytes of one snapshot.
 pub const MAX_SNAPSHOT_BYTES: usize = 4 * 1024 * 1024;
 /// Snapshots of one agent that are kept: the last, and the one before for the day the last is damaged.
 pub const KEPT_SNAPSHOTS: usize = 2;
 
+/// Which of an agent's snapshots one is, on whatever node it was written: the greater, the later. When an agent goes on
+/// on another node, in a later epoch of its shard, from a snapshot that was not quite the last, its numbers repeat
+/// themselves; so the epoch counts first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp {
+    /// The epoch of the agent's shard in which it was written; 0 if its writer knew none.
+    pub epoch: Epoch,
+    /// Rises by one with each `put` of the agent, from 1.
+    pub sequence: u64,
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.sequence, self.epoch)
+    }
+}
+
 /// What is known of a snapshot beside its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapshotMeta {
+    /// The epoch in which it was written, as in [`Stamp`].
+    pub epoch: Epoch,
     /// Rises by one with each `put` of the agent, from 1.
     pub sequence: u64,
     /// The version of the content, as its writer numbers it.
     pub version: u16,
+}
+
+impl SnapshotMeta {
+    /// Which one it is.
+    pub fn stamp(&self) -> Stamp {
+        let (epoch, sequence) = (self.epoch, self.sequence);
+        Stamp { epoch, sequence }
+    }
 }
 
 /// A snapshot.
@@ -63,8 +96,8 @@ pub enum Reason {
     /// It says to be another one than its place says.
     #[error("it is number {found}")]
     Misplaced {
-        /// The sequence number inside.
-        found: u64,
+        /// What it says.
+        found: Stamp,
     },
 }
 
@@ -84,6 +117,9 @@ pub struct Latest {
     pub snapshot: Option<Snapshot>,
     /// Later ones that cannot, last first; worth a warning.
     pub refused: Vec<Refused>,
+    /// A later one that was written on another node and could not be had; worth a warning. A store knows of none, see
+    /// [`Follower`](crate::offload::Follower).
+    pub missing: Option<Stamp>,
 }
 
 /// Why the store did not do as asked.
@@ -121,6 +157,41 @@ pub enum StoreError {
         /// Where.
         at: u64,
     },
+    /// The state of an agent's goals has more than [`crate::task_log::MAX_BASE_BYTES`]; nothing was written.
+    #[error(
+        "the goals of an agent take {bytes} bytes; expected at most {}",
+        crate::task_log::MAX_BASE_BYTES
+    )]
+    BaseTooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// The agent's shard is in another epoch than when it was started: whatever it does is not its to do any more.
+    #[error("agent {agent} is another node's now: {epoch} of its shard, in which it was started here, is over")]
+    Moved {
+        /// The agent.
+        agent: AgentId,
+        /// The epoch that is over.
+        epoch: Epoch,
+    },
+    /// An earlier start of the agent has written after this one had read: it must start again, from what is there.
+    #[error("the task log of {agent} has entries of an earlier start that came late; the agent must start again")]
+    Changed {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// A base is referred to and is not there as a whole: what has happened to goals is not known any more.
+    #[error("the goals of {agent} in the store are not whole; restore the store from a backup, or remove the agent")]
+    BaseMissing {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// The cluster's store did not write, or it is not known whether it did.
+    #[error("the store of the cluster: {0}")]
+    Commit(#[from] CommitError),
+    /// The cluster's store does not give what was asked for.
+    #[error("the store of the cluster: {0}")]
+    Table(#[from] TableError),
     /// No room on the disk, or in the quota; the last snapshot is what it was.
     #[error("no room at {}", path.display())]
     Full {
@@ -174,8 +245,18 @@ impl StoreError {
 
 /// Keeps snapshots; calls block. Of one agent, one `put` at a time has a meaning: the caller waits for the one before.
 pub trait SnapshotStore: Send + Sync + 'static {
-    /// Keeps a snapshot and forgets all but the last [`KEPT_SNAPSHOTS`].
-    fn put(&self, agent: &AgentId, version: u16, bytes: &[u8]) -> Result<SnapshotMeta, StoreError>;
+    /// Keeps a snapshot, written in an epoch of the agent's shard, and forgets all but the last [`KEPT_SNAPSHOTS`]. It is
+    /// later than all before, so one that comes with a smaller epoch than the one before has that one's.
+    fn put_in(&self, agent: &AgentId, epoch: Epoch, version: u16, bytes: &[u8]) -> Result<SnapshotMeta, StoreError>;
+
+    /// The same in the epoch of the one before.
+    fn put(&self, agent: &AgentId, version: u16, bytes: &[u8]) -> Result<SnapshotMeta, StoreError> {
+        self.put_in(agent, Epoch::default(), version, bytes)
+    }
+
+    /// Keeps a snapshot that was written elsewhere as it is, so that `latest` finds it and the next `put` continues after
+    /// it; `false`, and nothing is changed, if there is one that can be used and is as late or later.
+    fn adopt(&self, agent: &AgentId, snapshot: &Snapshot) -> Result<bool, StoreError>;
 
     /// The last snapshot whose content has at most `newest_version`.
     fn latest(&self, agent: &AgentId, newest_version: u16) -> Result<Latest, StoreError>;
@@ -185,6 +266,43 @@ pub trait SnapshotStore: Send + Sync + 'static {
 
     /// All agents with a snapshot, sorted.
     fn list(&self) -> Result<Vec<AgentId>, StoreError>;
+}
+
+impl<S: SnapshotStore> SnapshotStore for Arc<S> {
+    fn put_in(&self, agent: &AgentId, epoch: Epoch, version: u16, bytes: &[u8]) -> Result<SnapshotMeta, StoreError> {
+        self.as_ref().put_in(agent, epoch, version, bytes)
+    }
+
+    fn adopt(&self, agent: &AgentId, snapshot: &Snapshot) -> Result<bool, StoreError> {
+        self.as_ref().adopt(agent, snapshot)
+    }
+
+    fn latest(&self, agent: &AgentId, newest_version: u16) -> Result<Latest, StoreError> {
+        self.as_ref().latest(agent, newest_version)
+    }
+
+    fn remove(&self, agent: &AgentId) -> Result<bool, StoreError> {
+        self.as_ref().remove(agent)
+    }
+
+    fn list(&self) -> Result<Vec<AgentId>, StoreError> {
+        self.as_ref().list()
+    }
+}
+
+/// The SHA-256 of a content, by which two nodes see that they have the same.
+pub fn content_hash(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// What the next `put` makes of what there is: later than all of it.
+pub(crate) fn next(last: Option<Stamp>, epoch: Epoch, version: u16) -> SnapshotMeta {
+    let last = last.unwrap_or_default();
+    SnapshotMeta {
+        epoch: epoch.max(last.epoch),
+        sequence: last.sequence.saturating_add(1),
+        version,
+    }
 }
 
 pub(crate) fn check_size(bytes: &[u8]) -> Result<(), StoreError> {

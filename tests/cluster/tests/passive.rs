@@ -9,6 +9,21 @@ async fn resting(cluster: &Cluster) -> u64 {
     nodes.filter_map(|node| node["report"]["passive"].as_u64()).sum()
 }
 
+/// On how many nodes there are copies of the state of `demo`.
+fn copies(cluster: &Cluster) -> usize {
+    let held = |node: &&str| cluster.dir().join(node).join("copies/default/demo").is_dir();
+    ["n1", "n2"].iter().filter(held).count()
+}
+
+/// How far the copies of each node's agents are behind, in milliseconds.
+async fn copy_ages(cluster: &Cluster) -> Vec<u64> {
+    let nodes = cluster.json("nodes").await;
+    let nodes = nodes.as_array().expect("a list").iter();
+    nodes
+        .filter_map(|node| node["report"]["copy_age_ms"].as_u64())
+        .collect()
+}
+
 async fn cycles(cluster: &Cluster) -> u64 {
     // The question wakes the agent.
     let status = cluster.json("call demo agent.status --timeout 30s").await;
@@ -30,6 +45,10 @@ async fn an_agent_rests_wakes_for_a_message_and_goes_on_where_it_was() {
     let ran = ran.await.expect("it cycles");
     assert_eq!(cluster.json("passivate demo").await, placed, "where it runs");
     assert_eq!(resting(&cluster).await, 1);
+    let copied = eventually("its state to be on the other node", WITHIN, async || {
+        (copies(&cluster) == 1 && copy_ages(&cluster).await == [0, 0]).then_some(())
+    });
+    copied.await.expect("it is copied");
     let listed = cluster.json("agents").await;
     assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
     let tree = cluster.refused("tree demo").await.1;
@@ -42,6 +61,7 @@ async fn an_agent_rests_wakes_for_a_message_and_goes_on_where_it_was() {
     cluster.json("stop demo").await;
     let gone = cluster.refused("call demo agent.status").await.1;
     assert!(gone.contains("not_found"), "{gone}");
+    assert_eq!(copies(&cluster), 0, "nothing of it stays on the other node");
     cluster.stop().await;
 }
 

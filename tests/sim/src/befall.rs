@@ -21,6 +21,7 @@ impl World {
             role: Role::Voter,
             zone: Zone::default(),
             weight: 1,
+            address: None,
         };
         let predecessor = match knows {
             true => Predecessor::Ended,

@@ -28,7 +28,7 @@ use ractor::{Actor, ActorCell, SpawnErr};
 use rungs_host::hosting::Hosting;
 use rungs_host::supervisor::Started;
 use rungs_host::{Handle, Mailbox, Request, TreeView, Wire};
-use rungs_types::{AgentId, AgentSpec};
+use rungs_types::{AgentId, AgentSpec, Epoch};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -126,10 +126,16 @@ impl Hosts {
         &self.view
     }
 
-    /// Starts an agent and waits until it runs.
+    /// Starts an agent and waits until it runs. No other node can start it: shards and their epochs are of no matter.
     pub async fn spawn(&self, spec: AgentSpec) -> Result<AgentHandle, AgentError> {
+        self.spawn_in(spec, Epoch::default()).await
+    }
+
+    /// Starts an agent in an epoch of its shard, and waits until it runs. When the shard moves, it cannot write any more
+    /// where others read it.
+    pub async fn spawn_in(&self, spec: AgentSpec, epoch: Epoch) -> Result<AgentHandle, AgentError> {
         let agent = spec.agent.clone();
-        self.ask(SpawnAgent { spec }).await?;
+        self.ask(SpawnAgent { spec, epoch }).await?;
         self.get(&agent).ok_or(AgentError::NotHere { agent })
     }
 

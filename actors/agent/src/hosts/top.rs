@@ -108,7 +108,7 @@ impl Actor for Top {
         match delivered.message {
             HostsMessage::Spawn(request) => {
                 let Request { message, reply } = request;
-                match self.place(message.spec, &cell, state).await? {
+                match self.place(message, &cell, state).await? {
                     Ok(row) => state.hosts[row.host].signal(HostMessage::Start(row.shared, Some(reply))),
                     Err(error) => reply.send(Err(error.into())),
                 }
@@ -156,10 +156,11 @@ impl Top {
     /// Takes an agent into the table, at the first host that has room.
     async fn place(
         &self,
-        spec: AgentSpec,
+        message: SpawnAgent,
         myself: &ActorCell,
         state: &mut Topped,
     ) -> Result<Result<Row, AgentError>, ActorProcessingErr> {
+        let SpawnAgent { spec, epoch } = message;
         if let Err(error) = self.check(&spec) {
             return Ok(Err(error));
         }
@@ -177,7 +178,7 @@ impl Top {
         );
         let governor = Governor::new(Ladder::new(spec.highest));
         let row = Row {
-            shared: Arc::new(Shared::new(spec, governor, log)),
+            shared: Arc::new(Shared::new(spec, epoch, governor, log)),
             host,
         };
         self.table

@@ -1,6 +1,6 @@
 //! What the kernel receives: its ticks, and what operators and goals want of it.
 
-use crate::goals::{CancelGoal, GetGoal, ListGoals, SubmitGoal};
+use crate::goals::{CancelGoal, GetGoal, ListGoals, SubmitGoal, TakeGoal};
 use crate::messages::{Ask, GetRoleState};
 use crate::ports::Asked;
 use crate::track::Track;
@@ -17,6 +17,8 @@ pub(crate) enum KernelMessage {
     State(Request<GetRoleState>),
     /// A user sets a goal.
     Submit(Box<Request<SubmitGoal>>),
+    /// The cluster has accepted a user's goal.
+    Take(Box<Request<TakeGoal>>),
     /// A user cancels one.
     Cancel(Request<CancelGoal>),
     /// The goals, for people.
@@ -47,6 +49,12 @@ impl From<Request<GetRoleState>> for KernelMessage {
 impl From<Request<SubmitGoal>> for KernelMessage {
     fn from(request: Request<SubmitGoal>) -> Self {
         Self::Submit(Box::new(request))
+    }
+}
+
+impl From<Request<TakeGoal>> for KernelMessage {
+    fn from(request: Request<TakeGoal>) -> Self {
+        Self::Take(Box::new(request))
     }
 }
 

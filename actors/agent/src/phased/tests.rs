@@ -117,11 +117,17 @@ impl Bench {
             endpoints,
             environments: Arc::new(|_, _| unreachable!("nothing is opened here")),
             decisions: Arc::default(),
+            gate: rungs_host::LeaseGate::always_open(),
             max_agents: 1,
         });
         let spec = AgentSpec::new("ops-1".parse().expect("a name"));
         let log = EventLog::new(runtime.node.clone(), spec.agent.clone(), runtime.events.clone());
-        let shared = Arc::new(Shared::new(spec, Governor::new(Ladder::new(Level::L48)), log));
+        let shared = Arc::new(Shared::new(
+            spec,
+            Epoch::default(),
+            Governor::new(Ladder::new(Level::L48)),
+            log,
+        ));
         let tree = Arc::new(Tree::new(runtime, shared));
         let config = ObserveConfig {
             dimensions: DIMENSIONS,

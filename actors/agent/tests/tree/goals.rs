@@ -3,13 +3,13 @@
 use crate::reach::call;
 use crate::support::{Node, cycle, id, memory, paused_runtime, paused_runtime_with, spec, until};
 use rungs_agent::goals::GoalEntry;
-use rungs_store::{LogEntry, MemoryTaskLogs, StoreError, Tail, TaskLogStore, TaskLogs};
-use rungs_types::{AgentId, ErrorCode, EventKind};
+use rungs_store::{Base, LogEntry, MemoryTaskLogs, StoreError, Tail, TaskLogStore, TaskLogs};
+use rungs_types::{AgentId, Epoch, ErrorCode, EventKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Never reached: its second task waits for what never holds.
-const NEVER: &str = r#"{"spec":{
+pub(crate) const NEVER: &str = r#"{"spec":{
     "goal": "never", "intent": "wait",
     "success": {"all": [{"of": {"dimension": 0}, "is": "above", "value": 1000.0}]},
     "tasks": [
@@ -19,7 +19,7 @@ const NEVER: &str = r#"{"spec":{
     ]
 }}"#;
 
-async fn list(node: &Node) -> Vec<GoalEntry> {
+pub(crate) async fn list(node: &Node) -> Vec<GoalEntry> {
     let text = call(node, "ops-1#kernel", "goal.list", "{}").await.expect("answers");
     serde_json::from_str(&text).expect("goals")
 }
@@ -85,23 +85,23 @@ struct Disk {
 }
 
 impl TaskLogStore for Disk {
-    fn append(&self, agent: &AgentId, entries: &[LogEntry], sync: bool) -> Result<u64, StoreError> {
+    fn append(&self, agent: &AgentId, epoch: Epoch, entries: &[LogEntry], sync: bool) -> Result<u64, StoreError> {
         if self.full.load(Ordering::Acquire) {
             return Err(StoreError::Full { path: "disk".into() });
         }
-        self.inner.append(agent, entries, sync)
+        self.inner.append(agent, epoch, entries, sync)
     }
 
     fn read(&self, agent: &AgentId, after: u64) -> Result<Tail, StoreError> {
         self.inner.read(agent, after)
     }
 
-    fn trim(&self, agent: &AgentId, up_to: u64) -> Result<(), StoreError> {
-        self.inner.trim(agent, up_to)
+    fn trim(&self, agent: &AgentId, epoch: Epoch, base: &Base) -> Result<(), StoreError> {
+        self.inner.trim(agent, epoch, base)
     }
 
-    fn remove(&self, agent: &AgentId) -> Result<bool, StoreError> {
-        self.inner.remove(agent)
+    fn remove(&self, agent: &AgentId, epoch: Epoch) -> Result<bool, StoreError> {
+        self.inner.remove(agent, epoch)
     }
 }
 
@@ -171,4 +171,27 @@ async fn a_kernel_that_dies_goes_on_with_what_its_task_log_has() {
     cycle(&agent, at + 60).await;
     assert_eq!(list(&node).await[0].tasks_done, 1);
     assert_eq!(list(&node).await[0].actions, 1, "what is done is not done again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goal_that_was_accepted_is_set_once_under_its_number() {
+    let node = Node::paused().await;
+    let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+    cycle(&agent, 52).await;
+    let take = async |number: u64| {
+        let spec = NEVER.strip_suffix('}').expect("an object");
+        let message = format!(r#"{spec}, "number": {number}}}"#);
+        let text = call(&node, "ops-1#kernel", "goal.take", &message)
+            .await
+            .expect("answers");
+        serde_json::from_str::<GoalEntry>(&text).expect("a goal").state
+    };
+    assert_eq!(take(7).await, "waiting");
+    assert_eq!(take(7).await, "waiting", "it is there");
+    call(&node, "ops-1#kernel", "goal.cancel", r#"{"goal":"never"}"#)
+        .await
+        .expect("answers");
+    assert_eq!(take(7).await, "abandoned: cancelled", "offered again after a crash");
+    assert_eq!(list(&node).await.len(), 1);
+    assert_eq!(take(9).await, "waiting", "submitted again");
 }

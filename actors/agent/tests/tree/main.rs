@@ -8,6 +8,7 @@ mod faults;
 mod freeze;
 mod goals;
 mod lifecycle;
+mod moves;
 mod peers;
 mod reach;
 mod snapshots;

@@ -1,8 +1,9 @@
 //! Snapshots: an agent goes on where it was, and after an end that was not in order with less authority.
 
 use crate::support::{Node, cycle, id, later, memory, paused_runtime, spec, until};
-use rungs_store::{MemorySnapshots, SnapshotStore, Snapshots};
-use rungs_types::{Authority, Cause, EventKind, Level};
+use rungs_store::{Follower, MemorySnapshots, SnapshotMeta, SnapshotStore, Snapshots, Stamp};
+use rungs_types::{AgentId, Authority, Cause, Epoch, EventKind, Level};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Runs a life of a node in a runtime of its own; the runtime ends as a killed process does, without any farewell.
@@ -159,6 +160,40 @@ fn a_snapshot_that_cannot_be_read_is_told_of_and_the_agent_starts_anew() {
         assert!(summary.contains("does not decode"), "{summary}");
         cycle(&agent, 50).await;
     });
+}
+
+/// Knows of a later snapshot than there is.
+struct Lost;
+
+impl Follower for Lost {
+    fn epoch(&self, _: &AgentId) -> Epoch {
+        Epoch(2)
+    }
+
+    fn written(&self, _: &AgentId, _: SnapshotMeta, _: usize) {}
+
+    fn missing(&self, _: &AgentId) -> Option<Stamp> {
+        let (epoch, sequence) = (Epoch(1), 7);
+        Some(Stamp { epoch, sequence })
+    }
+}
+
+#[test]
+fn an_agent_tells_that_a_later_snapshot_was_known_and_which_it_uses() {
+    let store = memory().followed(Arc::new(Lost));
+    for used in ["the agent starts anew", "snapshot 1 of e2 is used"] {
+        life(&store, async |node| {
+            let mut hub = node.runtime.events.subscribe();
+            node.hosts.spawn(spec("ops-1")).await.expect("starts");
+            let event = hub.recv().await.expect("told");
+            let EventKind::Warning { summary } = &event.kind else {
+                panic!("{event:?}")
+            };
+            let expected = format!("snapshot 7 of e1 is known, but no node that had it answers; {used}");
+            assert_eq!(*summary, expected);
+            node.hosts.stop(&id("ops-1")).await.expect("stops");
+        });
+    }
 }
 
 #[test]

@@ -115,6 +115,7 @@ fn runtime(snapshots: Snapshots, tasks: TaskLogs, faults: Arc<Faults>, compute: 
         endpoints,
         environments: Arc::new(|_, agent| Ok(Box::new(World::new(agent.name.as_str().len() as u64)))),
         decisions: Arc::default(),
+        gate: rungs_host::LeaseGate::always_open(),
         max_agents: 1_000,
     })
 }

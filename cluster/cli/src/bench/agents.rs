@@ -120,6 +120,7 @@ impl AgentHost {
             endpoints,
             environments: Arc::new(move |_, _| Ok(Box::new(World::new(Arc::clone(&worlds))))),
             decisions: Arc::clone(&decisions),
+            gate: rungs_host::LeaseGate::always_open(),
             max_agents: 100_000,
         };
         let hosts = Hosts::start(Arc::new(runtime), None).await?;

@@ -7,6 +7,7 @@ use super::report::{Figure, Target, median_of};
 use super::resources::Peak;
 use crate::args::Link;
 use anyhow::Context as _;
+use rungs_directory::routing::Fixed;
 use rungs_directory::{Directory, Member, StaticPlacement};
 use rungs_host::{Endpoints, EventHub, Mailbox, Timers, tasks};
 use rungs_mesh::bench::raw::{self, RawPeer};
@@ -239,5 +240,6 @@ async fn node(identity: Identity, seeds: Vec<Seed>) -> anyhow::Result<(SocketAdd
     let mesh = Mesh::start(config, transport, Arc::new(Endpoints::new()), EventHub::default()).await?;
     let members = [HERE, THERE].map(|name| NodeName::new(name).map(|node| Member { node, weight: 1 }));
     let members = members.into_iter().collect::<Result<_, _>>()?;
-    Ok((address, Directory::new(mesh, Arc::new(StaticPlacement::new(members)?))))
+    let (node, placement) = (mesh.node().name.clone(), StaticPlacement::new(members)?);
+    Ok((address, Directory::new(mesh, Arc::new(Fixed { node, placement }))))
 }

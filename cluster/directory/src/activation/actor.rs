@@ -6,16 +6,20 @@
 //! Invariants:
 //! 1. It waits for nobody: starts and rests run as tasks of their own and come back as messages.
 //! 2. Whoever waits for an answer gets one, or learns by the end of the actor that there will be none.
+//! 3. No agent starts before the one of the same name that ran here has ended, in whatever epoch that was.
+//! 4. What came for a shard that is not this node's any more goes back to the directory, which sends it on.
 
 use super::action::{Action, Arrival, Failure, Wanted};
-use super::door;
+use super::arriving::Arriving;
+use super::door::{self, Door};
 use super::follow::{Followed, Follower};
 use super::handle::ActivationParts;
 use super::machine::Activator;
 use super::messages::{Activate, Passivate, Register, Unregister};
-use super::waiting::Parcel;
-use crate::placement::Shard;
-use crate::records::{AgentRecord, Origin};
+use super::waiting::{Parcel, Why};
+use crate::handover::ShardAction;
+use crate::placement::{MapVersion, Shard};
+use crate::records::{AgentRecord, RecordError};
 use futures::future::BoxFuture;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use rungs_host::endpoints::ReplySender;
@@ -35,6 +39,9 @@ pub const ROLE: &str = "activator";
 /// How often it looks for agents that are idle, and for messages that nobody waits for any more.
 const TICK: Duration = Duration::from_secs(1);
 
+/// When to try again to reach an agent that is just starting again.
+const RETRY_ABSENT: Duration = Duration::from_millis(500);
+
 /// Why an agent does not start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartError {
@@ -52,14 +59,31 @@ pub trait Guests: Send + Sync + 'static {
     /// Lets an agent work off what it has received, save its state and end. Returns when it has ended.
     fn rest(&self, agent: AgentId) -> BoxFuture<'static, ()>;
 
+    /// An agent is registered no more: what was kept of it elsewhere need not be.
+    fn forget(&self, _agent: AgentId) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// The agents that have had nothing to do for as long as their specification says.
     fn idle(&self) -> Vec<AgentId>;
 
     /// The agents that run.
     fn running(&self) -> Vec<AgentId>;
 
-    /// What an agent that runs was started as.
-    fn spec(&self, agent: &AgentId) -> Option<AgentSpec>;
+    /// What an agent that runs was started as; none if that is not known, and then a change of its record waits for its
+    /// next start.
+    fn spec(&self, _agent: &AgentId) -> Option<AgentSpec> {
+        None
+    }
+
+    /// Why an agent that runs, or a role of it, is not to be found at this moment.
+    fn absence(&self, of: &Address) -> Refusal {
+        let text = format!("{of} is not there at this moment; its agent may just be starting again");
+        Refusal {
+            retry_after_ms: Some(RETRY_ABSENT.as_millis() as u64),
+            ..Refusal::new(ErrorCode::Overloaded, &text)
+        }
+    }
 }
 
 /// A message on its way to an agent that does not run.
@@ -73,13 +97,17 @@ pub struct Letter {
     pub context: Context,
     /// Where the answer goes, if one is expected.
     pub reply: ReplySender,
+    /// When nobody waits for it any more.
+    pub until: Instant,
+    /// The map by which another node sent it here; none if it begins here.
+    pub sent_by: Option<MapVersion>,
 }
 
 /// What the actor receives.
 #[derive(Debug)]
 pub(crate) enum ActivatorMessage {
-    /// Something for an agent without an endpoint, until a moment.
-    Wanted(AgentId, Box<Letter>, Instant),
+    /// Something for an agent without an endpoint.
+    Wanted(AgentId, Box<Letter>),
     /// An operator wants an agent that is not known yet.
     Register(Box<Request<Register>>),
     /// Its record is written.
@@ -90,12 +118,24 @@ pub(crate) enum ActivatorMessage {
     Activate(Request<Activate>),
     /// An operator wants an agent to rest.
     Passivate(Request<Passivate>),
+    /// An agent runs and has been given what waited: it is to be found by everyone, so often tried.
+    Open(AgentId, u32),
     /// An agent runs, or does not.
     Started(AgentId, Epoch, Result<(), StartError>),
     /// An agent has ended.
     Rested(AgentId),
-    /// These shards are this node's from now on.
+    /// These shards are this node's as it begins.
+    Begin(Vec<Arrival>),
+    /// Which agents these shards have that came.
     Own(Vec<Arrival>),
+    /// Which agents they have cannot be read, and is read again later.
+    Unread(Vec<(Shard, Epoch)>, RecordError),
+    /// What becomes of shards.
+    Change(Vec<ShardAction>),
+    /// The lease is over: everything stops.
+    Stop,
+    /// An agent has ended that ran here when its shard was lost.
+    Ended(AgentId),
     /// An agent has ended for good, its record is deleted.
     Forget(AgentId),
     /// Something was heard of records.
@@ -135,6 +175,7 @@ pub(super) struct ActivatorActor {
     pub(super) mailbox: Arc<Mailbox>,
     /// From where on it follows the records.
     pub(super) since: Since,
+    pub(super) door: Arc<Door>,
 }
 
 /// The state of an [`ActivatorActor`].
@@ -143,12 +184,18 @@ pub(super) struct Activating {
     pub(super) machine: Activator<Letter>,
     began: Instant,
     /// Who waits for an agent to run, and who for one to rest.
-    starting: BTreeMap<AgentId, Vec<Reply<()>>>,
-    resting: BTreeMap<AgentId, Vec<Reply<()>>>,
+    pub(super) starting: BTreeMap<AgentId, Vec<Reply<()>>>,
+    pub(super) resting: BTreeMap<AgentId, Vec<Reply<()>>>,
     /// Agents that have been registered and have not run yet.
-    new: BTreeSet<AgentId>,
+    pub(super) new: BTreeSet<AgentId>,
     /// Records that changed while their agents started or came to rest.
     pub(super) put_off: BTreeMap<AgentId, Option<AgentRecord>>,
+    /// Agents whose records are being deleted.
+    pub(super) leaving: BTreeSet<AgentId>,
+    /// Shards that came and whose agents are being read.
+    pub(super) arriving: Arriving,
+    /// Agents that run although their shards were lost, each with the epoch to start it in when it has ended.
+    pub(super) ending: BTreeMap<AgentId, Option<Epoch>>,
     _tick: Timer,
     _follower: Follower,
 }
@@ -188,6 +235,9 @@ impl Actor for ActivatorActor {
             resting: BTreeMap::new(),
             new: BTreeSet::new(),
             put_off: BTreeMap::new(),
+            leaving: BTreeSet::new(),
+            arriving: Arriving::new(self.parts.limits),
+            ending: BTreeMap::new(),
             _tick: tick,
             _follower: follower,
         })
@@ -201,19 +251,25 @@ impl Actor for ActivatorActor {
     ) -> Result<(), ActorProcessingErr> {
         let now = state.now();
         let actions = match delivered.message {
-            ActivatorMessage::Wanted(agent, letter, until) => {
-                let parcel = Parcel {
-                    bytes: letter.payload.bytes.len() as u64,
-                    content: *letter,
-                    until: until.saturating_duration_since(state.began),
-                };
-                state.machine.wanted(&agent, Wanted::For(parcel), now)
+            ActivatorMessage::Wanted(agent, letter) => {
+                self.door.came(&agent);
+                self.wanted(&agent, *letter, state)
+            }
+            ActivatorMessage::Open(agent, tries) => {
+                if !self.door.open(&agent, tries, &self.parts.endpoints) {
+                    state.handle.signal(ActivatorMessage::Open(agent, tries + 1));
+                }
+                return Ok(());
             }
             ActivatorMessage::Activate(request) => self.activate(request, state),
             ActivatorMessage::Passivate(request) => self.passivate(request, state),
             ActivatorMessage::Started(agent, epoch, Ok(())) => {
                 state.new.remove(&agent);
                 answer(state.starting.remove(&agent), &Ok(()));
+                if state.machine.epoch(Shard::of(&agent)) == Some(epoch) {
+                    // Behind all that is on its way already.
+                    state.handle.signal(ActivatorMessage::Open(agent.clone(), 0));
+                }
                 state.machine.started(&agent, epoch)
             }
             ActivatorMessage::Started(agent, epoch, Err(error)) => {
@@ -221,13 +277,23 @@ impl Actor for ActivatorActor {
                 return Ok(());
             }
             ActivatorMessage::Rested(agent) => {
+                state.leaving.remove(&agent);
                 answer(state.resting.remove(&agent), &Ok(()));
                 state.machine.rested(&agent)
             }
-            ActivatorMessage::Own(shards) => {
-                let arrivals = shards.into_iter();
+            ActivatorMessage::Begin(arrivals) => {
+                let arrivals = arrivals.into_iter();
                 arrivals.flat_map(|arrival| state.machine.own(arrival)).collect()
             }
+            ActivatorMessage::Own(arrivals) => self.own(arrivals, state),
+            ActivatorMessage::Unread(shards, error) => {
+                tracing::warn!(%error, shards = shards.len(), "which agents there are cannot be read; it is tried again");
+                state.arriving.unread(&shards);
+                Vec::new()
+            }
+            ActivatorMessage::Change(actions) => self.change(actions, state),
+            ActivatorMessage::Stop => self.stop(state),
+            ActivatorMessage::Ended(agent) => self.ended(agent, state),
             ActivatorMessage::Register(request) => {
                 self.register(*request, state);
                 Vec::new()
@@ -237,7 +303,10 @@ impl Actor for ActivatorActor {
                 self.unregister(request, state);
                 Vec::new()
             }
-            ActivatorMessage::Forget(agent) => state.machine.forget(&agent),
+            ActivatorMessage::Forget(agent) => {
+                state.leaving.remove(&agent);
+                state.machine.forget(&agent)
+            }
             ActivatorMessage::Records(followed) => self.followed(followed, state)?,
             ActivatorMessage::Tick => self.tick(now, state),
         };
@@ -249,6 +318,10 @@ impl Actor for ActivatorActor {
 
 impl ActivatorActor {
     fn tick(&self, now: Duration, state: &mut Activating) -> Vec<Action<Letter>> {
+        self.read(state.arriving.due(), state);
+        for late in state.arriving.late(Instant::now()) {
+            door::refuse_late(late);
+        }
         let mut actions = state.machine.sweep(now);
         let idle = self.parts.guests.idle();
         actions.extend(idle.iter().flat_map(|agent| state.machine.idle(agent)));
@@ -257,117 +330,36 @@ impl ActivatorActor {
         actions
     }
 
-    /// Writes the record first: what was answered as registered is there after a crash.
-    fn register(&self, request: Request<Register>, state: &Activating) {
-        let Request { message, reply } = request;
-        let spec = message.spec;
-        if let Err(error) = spec.validate() {
-            return reply.send(Err(Refusal::new(ErrorCode::Malformed, &error.to_string())));
+    pub(super) fn wanted(&self, agent: &AgentId, letter: Letter, state: &mut Activating) -> Vec<Action<Letter>> {
+        if state.leaving.contains(agent) {
+            door::refuse_leaving(letter, agent);
+            return Vec::new();
         }
-        if state.machine.epoch(Shard::of(&spec.agent)).is_none() {
-            let text = format!("{} does not own the shard of {}", self.parts.node, spec.agent);
-            return reply.send(Err(Refusal::new(ErrorCode::NodeDown, &text)));
+        let letter = match state.arriving.hold(agent, letter) {
+            None => return Vec::new(),
+            Some(letter) => letter,
+        };
+        let parcel = Parcel {
+            bytes: letter.payload.bytes.len() as u64,
+            until: letter.until.saturating_duration_since(state.began),
+            content: letter,
+        };
+        let now = state.now();
+        state.machine.wanted(agent, Wanted::For(parcel), now)
+    }
+
+    /// Starts an agent, when one of its name that still runs has ended.
+    fn start(&self, agent: AgentId, epoch: Epoch, state: &mut Activating) {
+        if let Some(then) = state.ending.get_mut(&agent) {
+            *then = Some(epoch);
+            return;
         }
-        let (records, done) = (self.parts.records.clone(), state.handle.clone());
-        let origin = Origin::Order;
-        let record = Box::new(AgentRecord { spec, origin });
-        tasks::spawn("register", async move {
-            match records.insert(&record).await {
-                Ok(true) => done.signal(ActivatorMessage::Registered(record, reply)),
-                Ok(false) => {
-                    let text = format!("agent {} is registered already", record.spec.agent);
-                    reply.send(Err(Refusal::new(ErrorCode::Refused, &text)));
-                }
-                Err(error) => reply.send(Err(error.into())),
-            }
+        self.parts.endpoints.conceal(&agent);
+        let (start, done) = (self.parts.guests.start(agent.clone(), epoch), state.handle.clone());
+        tasks::spawn("activate", async move {
+            let started = start.await;
+            done.signal(ActivatorMessage::Started(agent, epoch, started));
         });
-    }
-
-    fn registered(&self, record: &AgentRecord, reply: Reply<()>, state: &mut Activating) -> Vec<Action<Letter>> {
-        let (agent, now) = (&record.spec.agent, state.now());
-        let (_, mut actions) = state.machine.register(agent, record.is_resident());
-        actions.extend(state.machine.wanted(agent, Wanted::ToRun, now));
-        if state.machine.is_active(agent) {
-            // Who follows the records was faster.
-            reply.send(Ok(()));
-            return actions;
-        }
-        state.new.insert(agent.clone());
-        state.starting.entry(agent.clone()).or_default().push(reply);
-        actions
-    }
-
-    /// Ends the agent first: one whose record is gone must not run.
-    fn unregister(&self, request: Request<Unregister>, state: &Activating) {
-        let Request { message, reply } = request;
-        let agent = message.agent;
-        if !state.machine.knows(&agent) {
-            return reply.send(Err(not_found(&agent.into(), &self.parts.node)));
-        }
-        let active = state.machine.is_active(&agent);
-        if !active && !state.machine.is_passive(&agent) {
-            let text = format!("{agent} is just starting or coming to rest; try again");
-            return reply.send(Err(Refusal::new(ErrorCode::Overloaded, &text)));
-        }
-        let rest = active.then(|| self.parts.guests.rest(agent.clone()));
-        let (records, done) = (self.parts.records.clone(), state.handle.clone());
-        tasks::spawn("unregister", async move {
-            if let Some(rest) = rest {
-                rest.await;
-            }
-            let deleted = records.delete(&agent).await;
-            if deleted.is_ok() {
-                done.signal(ActivatorMessage::Forget(agent));
-            } else {
-                // It is still registered, and rests.
-                done.signal(ActivatorMessage::Rested(agent));
-            }
-            reply.send(deleted.map_err(Refusal::from));
-        });
-    }
-
-    fn activate(&self, request: Request<Activate>, state: &mut Activating) -> Vec<Action<Letter>> {
-        let (agent, now) = (request.message.agent, state.now());
-        if state.machine.is_active(&agent) {
-            request.reply.send(Ok(()));
-            return Vec::new();
-        }
-        if !state.machine.knows(&agent) {
-            request.reply.send(Err(not_found(&agent.into(), &self.parts.node)));
-            return Vec::new();
-        }
-        let actions = state.machine.wanted(&agent, Wanted::ToRun, now);
-        if state.machine.is_passive(&agent) {
-            let text = format!("{agent} did not start a moment ago; it is left alone for a while");
-            request.reply.send(Err(Refusal::new(ErrorCode::Overloaded, &text)));
-        } else {
-            state.starting.entry(agent).or_default().push(request.reply);
-        }
-        actions
-    }
-
-    fn passivate(&self, request: Request<Passivate>, state: &mut Activating) -> Vec<Action<Letter>> {
-        let agent = request.message.agent;
-        if !state.machine.knows(&agent) {
-            request.reply.send(Err(not_found(&agent.into(), &self.parts.node)));
-            return Vec::new();
-        }
-        let actions = state.machine.idle(&agent);
-        if !actions.is_empty() {
-            state.resting.entry(agent).or_default().push(request.reply);
-        } else if state.machine.is_passive(&agent) {
-            request.reply.send(Ok(()));
-        } else {
-            let refusal = if state.machine.is_resident(&agent) {
-                let text = format!("{agent} is to run always: its specification has no rests_after_s");
-                Refusal::new(ErrorCode::Refused, &text)
-            } else {
-                let text = format!("{agent} is just starting or coming to rest; try again");
-                Refusal::new(ErrorCode::Overloaded, &text)
-            };
-            request.reply.send(Err(refusal));
-        }
-        actions
     }
 
     fn failed(&self, agent: &AgentId, epoch: Epoch, error: &StartError, state: &mut Activating) {
@@ -376,6 +368,7 @@ impl ActivatorActor {
             StartError::Failed(refusal) => (Failure::Failed, refusal.clone()),
         };
         tracing::warn!(%agent, %refusal, "agent does not start");
+        self.parts.endpoints.reveal(agent);
         answer(state.starting.remove(agent), &Err(refusal.clone()));
         if state.new.remove(agent) {
             return self.withdraw(agent.clone(), state);
@@ -385,29 +378,11 @@ impl ActivatorActor {
         self.carry_out(actions, Some(&refusal), state);
     }
 
-    /// An agent that was registered and has never run: it leaves no trace.
-    fn withdraw(&self, agent: AgentId, state: &mut Activating) {
-        let actions = state.machine.forget(&agent);
-        let records = self.parts.records.clone();
-        tasks::spawn("withdraw a registration", async move {
-            if let Err(error) = records.delete(&agent).await {
-                tracing::warn!(%agent, %error, "the record of an agent that does not start is not deleted");
-            }
-        });
-        self.carry_out(actions, None, state);
-    }
-
     /// Does it; `cause` is why an agent has just failed to start.
-    fn carry_out(&self, actions: Vec<Action<Letter>>, cause: Option<&Refusal>, state: &Activating) {
+    pub(super) fn carry_out(&self, actions: Vec<Action<Letter>>, cause: Option<&Refusal>, state: &mut Activating) {
         for action in actions {
             match action {
-                Action::Activate { agent, epoch } => {
-                    let (start, done) = (self.parts.guests.start(agent.clone(), epoch), state.handle.clone());
-                    tasks::spawn("activate", async move {
-                        let started = start.await;
-                        done.signal(ActivatorMessage::Started(agent, epoch, started));
-                    });
-                }
+                Action::Activate { agent, epoch } => self.start(agent, epoch, state),
                 Action::Passivate { agent } => {
                     let (rest, done) = (self.parts.guests.rest(agent.clone()), state.handle.clone());
                     tasks::spawn("passivate", async move {
@@ -416,12 +391,14 @@ impl ActivatorActor {
                     });
                 }
                 Action::Deliver { contents, .. } => {
+                    let absent = |to: &Address| self.parts.guests.absence(to);
                     contents
                         .into_iter()
-                        .for_each(|letter| door::deliver(letter, &self.parts.endpoints, &self.parts.node));
+                        .for_each(|letter| door::deliver(letter, &self.parts.endpoints, absent));
                 }
+                Action::GiveBack(unwanted) if unwanted.why == Why::Moved => (self.parts.moved)(unwanted.content),
                 Action::GiveBack(unwanted) => door::give_back(unwanted, cause, &self.parts.node),
-                Action::Released { shard } => tracing::info!(shard = shard.number(), "shard released"),
+                Action::Released { shard } => (self.parts.released)(shard),
             }
         }
     }

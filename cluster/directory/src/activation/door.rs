@@ -1,23 +1,86 @@
-//! How what waited is given to an agent, or back to its sender.
+//! How what waited is given to an agent, or back to its sender; and [`Door`], which lets nothing past what waits.
 
 use super::actor::Letter;
 use super::waiting::{Unwanted, Why};
+use dashmap::{DashMap, Entry};
 use rungs_host::endpoints::ReplySender;
 use rungs_host::{Endpoints, Refusal, tasks};
 use rungs_mesh::mesh::not_found;
-use rungs_types::{ErrorCode, NodeName};
+use rungs_types::{Address, AgentId, ErrorCode, NodeName};
 use tokio::sync::oneshot;
 
-/// Puts a letter into the mailbox it is for.
-pub(super) fn deliver(letter: Letter, endpoints: &Endpoints, node: &NodeName) {
+/// How often a door stays shut because something is on its way to what waits: a flood must not keep it shut.
+const MAX_TRIES: u32 = 32;
+
+/// What is on its way to the activator, by agent: an agent that has started is found by others only when nothing is, so that
+/// each sender's messages come in order.
+#[derive(Debug, Default)]
+pub(super) struct Door {
+    coming: DashMap<AgentId, u32>,
+}
+
+impl Door {
+    /// Sends a letter to the activator, or, if the agent is to be found by now, to itself.
+    pub(super) fn pass(
+        &self,
+        agent: &AgentId,
+        letter: Letter,
+        endpoints: &Endpoints,
+        send: impl FnOnce(Letter) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let passed = {
+            let mut coming = self.coming.entry(agent.clone()).or_default();
+            match endpoints.get(&letter.to).filter(|_| *coming == 0) {
+                Some(endpoint) => endpoint.deliver(letter.payload, letter.context, letter.reply),
+                None => send(letter).map(|()| *coming += 1),
+            }
+        };
+        self.coming.remove_if(agent, |_, coming| *coming == 0);
+        passed
+    }
+
+    /// The activator begins anew: what was on its way to the one before is lost.
+    pub(super) fn forget(&self) {
+        self.coming.clear();
+    }
+
+    /// A letter has come.
+    pub(super) fn came(&self, agent: &AgentId) {
+        if let Entry::Occupied(mut coming) = self.coming.entry(agent.clone()) {
+            *coming.get_mut() = coming.get().saturating_sub(1);
+            if *coming.get() == 0 {
+                coming.remove();
+            }
+        }
+    }
+
+    /// Lets everyone find an agent that has started, if nothing is on its way to what waits; `false` if something is.
+    pub(super) fn open(&self, agent: &AgentId, tries: u32, endpoints: &Endpoints) -> bool {
+        let coming = self.coming.entry(agent.clone());
+        let is_clear = match &coming {
+            Entry::Occupied(coming) => *coming.get() == 0,
+            Entry::Vacant(_) => true,
+        };
+        if is_clear || tries >= MAX_TRIES {
+            // Under the lock of the entry: nobody is between looking and sending.
+            endpoints.reveal(agent);
+            return true;
+        }
+        false
+    }
+}
+
+/// Puts a letter into the mailbox it is for; `absent` is why there is none.
+pub(super) fn deliver(letter: Letter, endpoints: &Endpoints, absent: impl FnOnce(&Address) -> Refusal) {
     let Letter {
         to,
         payload,
         context,
         reply,
+        ..
     } = letter;
-    let Some(endpoint) = endpoints.get(&to) else {
-        return refuse(reply, not_found(&to, node));
+    let Some(endpoint) = endpoints.get_concealed(&to) else {
+        return refuse(reply, absent(&to));
     };
     let Some(asker) = reply else {
         // Of a `tell` nobody learns.
@@ -61,6 +124,24 @@ pub(super) fn give_back(unwanted: Unwanted<Letter>, cause: Option<&Refusal>, nod
         ..Refusal::new(why.code(), &text)
     };
     refuse(content.reply, refusal);
+}
+
+/// Nobody waits for it any more: the agents of its shard did not become known in time.
+pub(super) fn refuse_late(letter: Letter) {
+    let text = format!("{} did not start in time; nothing was executed", letter.to);
+    refuse(letter.reply, Refusal::new(ErrorCode::DeadlineExceeded, &text));
+}
+
+/// Too much has come for shards whose agents are not known yet.
+pub(super) fn refuse_full(letter: Letter, agent: &AgentId) {
+    let text = format!("too much waits for {agent} to start");
+    refuse(letter.reply, Refusal::new(ErrorCode::Overloaded, &text));
+}
+
+/// Its agent is being stopped for good.
+pub(super) fn refuse_leaving(letter: Letter, agent: &AgentId) {
+    let text = format!("{agent} is being stopped and forgotten; nothing was executed");
+    refuse(letter.reply, Refusal::new(ErrorCode::Overloaded, &text));
 }
 
 /// Tells the sender, if it waits for an answer; of a `tell` nobody learns.

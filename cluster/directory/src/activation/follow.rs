@@ -120,7 +120,9 @@ impl ActivatorActor {
         let is_here = machine.epoch(Shard::of(agent)).is_some();
         match record {
             Some(record) if is_here && !machine.knows(agent) => machine.register(agent, record.is_resident()).1,
-            _ if !is_here || !machine.knows(agent) || self.is_so(&changed, state) => Vec::new(),
+            // One that is being stopped here is no news.
+            _ if !is_here || state.leaving.contains(agent) => Vec::new(),
+            _ if !state.machine.knows(agent) || self.is_so(&changed, state) => Vec::new(),
             _ => {
                 self.make_certain(changed, state);
                 Vec::new()
@@ -153,7 +155,7 @@ impl ActivatorActor {
     /// Makes an agent what its record says.
     fn make_so(&self, changed: Changed, state: &mut Activating) -> Vec<Action<Letter>> {
         let (agent, record) = &changed;
-        if !state.machine.knows(agent) || self.is_so(&changed, state) {
+        if !state.machine.knows(agent) || state.leaving.contains(agent) || self.is_so(&changed, state) {
             return Vec::new();
         }
         if state.machine.is_passive(agent) {
@@ -176,7 +178,10 @@ impl ActivatorActor {
         tasks::spawn("end an agent whose record has changed", async move {
             rest.await;
             match resident {
-                None => done.signal(ActivatorMessage::Forget(agent)),
+                None => {
+                    forget.await;
+                    done.signal(ActivatorMessage::Forget(agent));
+                }
                 Some(resident) => {
                     done.signal(ActivatorMessage::Rested(agent.clone()));
                     done.signal(Followed::Anew(agent, resident).into());

@@ -2,7 +2,9 @@
 
 use super::action::Arrival;
 use super::actor::{ActivatorActor, ActivatorMessage, Guests, Letter};
+use super::door::Door;
 use super::limits::Limits;
+use crate::handover::ShardAction;
 use crate::placement::Shard;
 use crate::records::{RecordError, Records};
 use ractor::{Actor, ActorCell, SpawnErr};
@@ -12,7 +14,6 @@ use rungs_types::{AgentId, Epoch, ErrorCode, NodeName};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::time::Instant;
 
 /// Messages that its mailbox holds, on their way to what waits.
 const MAX_MESSAGES: u32 = 65_536;
@@ -35,6 +36,10 @@ pub struct ActivationParts {
     pub limits: Limits,
     /// How many agents are known, and how many of them are not passive.
     pub counts: Counts,
+    /// Takes back what came for a shard that is not this node's any more.
+    pub moved: Box<dyn Fn(Letter) + Send + Sync>,
+    /// Told of each shard whose last agent has come to rest, because it was to leave.
+    pub released: Box<dyn Fn(Shard) + Send + Sync>,
 }
 
 /// How many agents are known on a node, and how many of them run, start or come to rest.
@@ -77,6 +82,7 @@ pub enum ActivationError {
 pub struct Activation {
     parts: Arc<ActivationParts>,
     actor: Arc<RwLock<Option<Handle<ActivatorMessage>>>>,
+    door: Arc<Door>,
 }
 
 impl std::fmt::Debug for Activation {
@@ -93,6 +99,7 @@ impl Activation {
         Self {
             parts: Arc::new(parts),
             actor: Arc::default(),
+            door: Arc::default(),
         }
     }
 
@@ -105,11 +112,13 @@ impl Activation {
         // Before the index is read: what changes from now on is told.
         let since = self.parts.records.since().await?;
         let indices = self.parts.records.index(shards.iter().map(|(shard, _)| *shard)).await?;
+        self.door.forget();
         let mailbox = Arc::new(Mailbox::bounded(MAX_MESSAGES, MAX_BYTES));
         let actor = ActivatorActor {
             parts: Arc::clone(&self.parts),
             mailbox: Arc::clone(&mailbox),
             since,
+            door: Arc::clone(&self.door),
         };
         let (actor, _) = Actor::spawn_linked(None, actor, (), supervisor).await?;
         let handle = Handle::sharing(actor, mailbox);
@@ -124,7 +133,7 @@ impl Activation {
             known,
             running: running.remove(&shard).unwrap_or_default(),
         });
-        handle.signal(ActivatorMessage::Own(arrivals.collect()));
+        handle.signal(ActivatorMessage::Begin(arrivals.collect()));
         let started = Started::from(&handle);
         *self.actor.write().unwrap_or_else(PoisonError::into_inner) = Some(handle);
         Ok(started)
@@ -136,14 +145,31 @@ impl Activation {
         actor.clone().ok_or_else(|| Refusal::new(ErrorCode::Overloaded, &text))
     }
 
-    /// Gives a message to an agent of this node that has no endpoint, at the latest until a moment.
+    /// Does with shards what the map says, in this order.
+    pub fn change(&self, actions: Vec<ShardAction>) {
+        if let Ok(actor) = self.actor() {
+            actor.signal(ActivatorMessage::Change(actions));
+        }
+    }
+
+    /// Ends all that runs: nothing of it is this node's any more.
+    pub fn stop(&self) {
+        if let Ok(actor) = self.actor() {
+            actor.signal(ActivatorMessage::Stop);
+        }
+    }
+
+    /// Gives a message to an agent of this node that has no endpoint, at the latest until its deadline.
     ///
     /// # Errors
     /// If too much is on its way already. Whatever else goes wrong is the answer to the letter.
-    pub fn want(&self, agent: &AgentId, letter: Letter, until: Instant) -> Result<(), Refusal> {
-        let bytes = letter.payload.bytes.len() as u64;
-        let message = ActivatorMessage::Wanted(agent.clone(), Box::new(letter), until);
-        Ok(self.actor()?.tell_with(message, Context::default(), bytes)?)
+    pub fn want(&self, agent: &AgentId, letter: Letter) -> Result<(), Refusal> {
+        let actor = self.actor()?;
+        self.door.pass(agent, letter, &self.parts.endpoints, |letter| {
+            let bytes = letter.payload.bytes.len() as u64;
+            let message = ActivatorMessage::Wanted(agent.clone(), Box::new(letter));
+            Ok(actor.tell_with(message, Context::default(), bytes)?)
+        })
     }
 
     /// How many agents are known, and how many rest.

@@ -135,6 +135,18 @@ impl<T> Activator<T> {
         actions
     }
 
+    /// A shard that was to leave stays: what has come to rest starts again when it is wanted, and residents at once.
+    pub fn resume(&mut self, shard: Shard) -> Vec<Action<T>> {
+        let Some(owned) = self.shards.get_mut(&shard) else {
+            return Vec::new();
+        };
+        owned.leaving = false;
+        for agent in owned.known.residents() {
+            self.enqueue(&agent, false);
+        }
+        self.admit()
+    }
+
     /// The shard has been taken from this node: what it was about to do is void. Returns the agents that still run here, which
     /// are to be stopped without saving anything; what waits is given back.
     pub fn lose(&mut self, shard: Shard) -> (Vec<AgentId>, Vec<Action<T>>) {
@@ -337,6 +349,11 @@ impl<T> Activator<T> {
     /// The epoch in which a shard is this node's.
     pub fn epoch(&self, shard: Shard) -> Option<Epoch> {
         self.shards.get(&shard).map(|owned| owned.epoch)
+    }
+
+    /// The shards that are here, or are leaving.
+    pub fn shards(&self) -> impl Iterator<Item = Shard> + '_ {
+        self.shards.keys().copied()
     }
 
     /// How many agents are known, and how many of them are not passive.

@@ -85,6 +85,9 @@ impl Membership {
     }
 }
 
+/// Most members whose ends, and whose shares, are written in one commit: what is left is written in the next.
+const MAX_AT_ONCE: usize = 16;
+
 /// What should change, if anything.
 fn propose(view: &View, dead: &[NodeName]) -> Option<Proposal> {
     let candidates = view.candidates(&|node| dead.contains(node));
@@ -98,13 +101,13 @@ fn propose(view: &View, dead: &[NodeName]) -> Option<Proposal> {
         let map = map.expect("a plan fits the map that it was made for");
         proposal.writes.push(Write::Map(Arc::new(map)));
     }
-    for node in dead {
+    for node in dead.iter().take(MAX_AT_ONCE) {
         let lease = view.leases.get(node).cloned();
         proposal.needs.push(Need::Lease(node.clone(), lease));
         proposal.writes.push(Write::DropLease(node.clone()));
         proposal.change(view, node, MemberState::Dead);
     }
-    for node in &plan.settled {
+    for node in plan.settled.iter().take(MAX_AT_ONCE) {
         proposal.change(view, node, MemberState::Live);
     }
     (!proposal.writes.is_empty()).then_some(proposal)

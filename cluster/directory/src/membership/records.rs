@@ -12,10 +12,12 @@ use rungs_types::{NodeId, NodeName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// What became of a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum MemberState {
     /// Is being given its share of the shards.
     Joining,
@@ -59,6 +61,8 @@ pub struct Identity {
     pub zone: Zone,
     /// Its share of the shards, relative to others.
     pub weight: u32,
+    /// Where others reach it, if it listens.
+    pub address: Option<SocketAddr>,
 }
 
 /// A member, in the table of members by its node's name.
@@ -209,6 +213,7 @@ mod tests {
                 role: Role::Member,
                 zone: Zone::new("eu-1/a").unwrap(),
                 weight: 3,
+                address: Some(([127, 0, 0, 1], 7101).into()),
             },
             state: MemberState::Draining,
         };

@@ -20,6 +20,7 @@ fn identity(text: &str, incarnation: u64) -> Identity {
         role: Role::Voter,
         zone: Zone::default(),
         weight: 1,
+        address: None,
     }
 }
 

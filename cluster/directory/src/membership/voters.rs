@@ -189,6 +189,7 @@ mod tests {
                 role,
                 zone,
                 weight: 1,
+                address: None,
             };
             (name(text), MemberRow { identity, state })
         };

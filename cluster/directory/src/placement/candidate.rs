@@ -154,6 +154,11 @@ impl Pins {
         self.0.remove(&shard).is_some()
     }
 
+    /// Every pinned shard with its node, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Shard, &NodeName)> {
+        self.0.iter().map(|(shard, node)| (*shard, node))
+    }
+
     /// Where a shard is pinned.
     pub fn of(&self, shard: Shard) -> Option<&NodeName> {
         self.0.get(&shard)

@@ -12,7 +12,7 @@ fn full<'a>(from: &'a Address, to: &'a Address) -> Envelope<'a, &'a Address> {
         message_id: Some(MessageId(uuid::Uuid::from_u128(42))),
         from: Some(from),
         to: Some(to),
-        forwarded: true,
+        map: Some(77),
         body: Some(Body {
             kind: "agent.freeze",
             version: 3,
@@ -36,7 +36,7 @@ fn every_field_reads_back() {
         (read.class, read.sequence, read.deadline, read.trace, read.message_id),
         (sent.class, sent.sequence, sent.deadline, sent.trace, sent.message_id)
     );
-    assert_eq!((read.forwarded, read.body), (true, sent.body));
+    assert_eq!((read.map, read.body), (Some(77), sent.body));
 }
 
 #[test]

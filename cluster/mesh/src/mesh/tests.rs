@@ -98,7 +98,7 @@ async fn ask_at<W: Wire>(
         to: &address(to),
         payload: &payload,
         context: &context,
-        forwarded: false,
+        sent_by: None,
     };
     from.mesh.ask(&name(node), outbound, deadline).await?.decode()
 }
@@ -110,7 +110,7 @@ fn tell<W: Wire>(from: &Node, to: &str, message: &W) -> Result<(), Refusal> {
         to: &address("ops-1"),
         payload: &payload,
         context: &context,
-        forwarded: false,
+        sent_by: None,
     };
     from.mesh.tell(&name(to), outbound)
 }
@@ -178,7 +178,7 @@ async fn every_kind_of_failure_has_its_code() {
         to: &address("ops-1"),
         payload: &garbage,
         context: &Context::default(),
-        forwarded: false,
+        sent_by: None,
     };
     let refused = one.mesh.ask(&name("n2"), outbound, SECOND * 10).await;
     assert_eq!(refused.expect_err("malformed").code, ErrorCode::Incompatible);

@@ -124,7 +124,7 @@ impl Peer {
             context,
             reply,
             deadline,
-            forwarded: envelope.forwarded,
+            sent_by: envelope.map,
         })
     }
 }

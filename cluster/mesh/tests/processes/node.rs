@@ -167,7 +167,7 @@ async fn ask<W: Wire>(mesh: &Mesh, to: &str, at: &str, message: &W) -> Result<W:
         to: &address(at),
         payload: &payload,
         context: &Context::default(),
-        forwarded: false,
+        sent_by: None,
     };
     mesh.ask(&node(to), message, DEADLINE).await?.decode()
 }
@@ -201,7 +201,7 @@ async fn tell(mesh: &Mesh, to: &str, count: u64) -> Result<String, Refusal> {
             to: &address("ops-1"),
             payload: &payload,
             context: &Context::default(),
-            forwarded: false,
+            sent_by: None,
         };
         mesh.tell(&node(to), message)?;
     }

@@ -5,11 +5,11 @@ use crate::command::{GoalCommand, MindView};
 use crate::goals::{self, Shown};
 use crate::mind;
 use crate::qualification::qualification;
-use rungs_agent::goals::{CancelGoal, GetGoal, GoalEntry, ListGoals, SubmitGoal};
+use rungs_agent::goals::{AcceptGoal, CancelGoal, GetGoal, GoalEntry, ListGoals, acceptor_of, kernel_of};
 use rungs_agent::messages::Qualify;
 use rungs_agent::mind::{GetMind, GetOwnGoal, Mind};
 use rungs_host::Refusal;
-use rungs_types::{Address, AgentId, ErrorCode, GoalId, GoalSpec, Level, RolePath};
+use rungs_types::{AgentId, ErrorCode, GoalId, GoalSpec, Level, NodeName};
 use std::io::Write;
 
 /// Largest file that `goal submit` reads, in bytes.
@@ -63,7 +63,7 @@ impl Session {
             GoalCommand::Show { agent, goal } => self.show_goal(&agent, goal, out).await,
             GoalCommand::Submit { agent, what } => {
                 let spec = goal_spec(&what).await?;
-                let set = self.ask(kernel_of(&agent), &SubmitGoal { spec }, NODE_DEADLINE).await?;
+                let set = self.submit(&agent, spec).await?;
                 self.print_json_or(out, &set, |set| {
                     let goal = &set.goal;
                     format!(
@@ -78,6 +78,26 @@ impl Session {
                 self.print_json_or(out, &cancelled, |entry| format!("{} is {}\n", entry.goal, entry.state))
             }
         }
+    }
+
+    /// The agent's own node is asked first; when it is down another one accepts the goal for it.
+    async fn submit(&self, agent: &AgentId, spec: GoalSpec) -> Result<GoalEntry, Refusal> {
+        let owner = self.router.owner(&agent.clone().into()).await?;
+        let others = self.router.members().into_iter().filter(|node| *node != owner);
+        let nodes: Vec<NodeName> = std::iter::once(owner.clone()).chain(others).collect();
+        let message = AcceptGoal {
+            agent: agent.clone(),
+            spec,
+            key: None,
+        };
+        let mut down = None;
+        for node in nodes {
+            match self.ask(acceptor_of(&node), &message, NODE_DEADLINE).await {
+                Err(refusal) if refusal.code == ErrorCode::NodeDown => down = down.or(Some(refusal)),
+                answer => return answer,
+            }
+        }
+        Err(down.expect("invariant: at least the owner was asked"))
     }
 
     /// The kernel knows the goals that were set, Level 4.9 those that it thought of: some are known to both.
@@ -95,13 +115,6 @@ impl Session {
             return Err(Refusal::new(ErrorCode::NotFound, &text).into());
         }
         self.print_json_or(out, &Shown { set, own }, |shown| goals::goal(shown, self.options.style))
-    }
-}
-
-fn kernel_of(agent: &AgentId) -> Address {
-    Address::Agent {
-        agent: agent.clone(),
-        role: Some(RolePath::new("kernel").expect("invariant: a valid role")),
     }
 }
 

@@ -34,6 +34,18 @@ pub struct RunnerState {
 }
 
 impl RunnerState {
+    /// The state, which was as of cycle `at`, as it counts in an agent that goes on at `cycle`: if that is earlier, because
+    /// the agent's time goes on from an older snapshot or from none, everything is as long ago as it was.
+    #[must_use]
+    pub fn brought_to(mut self, at: u64, cycle: u64) -> Self {
+        let ahead = at.saturating_sub(cycle);
+        if ahead > 0 {
+            let records = self.table.open.iter_mut().chain(&mut self.table.closed);
+            records.for_each(|record| record.put_back(ahead));
+        }
+        self
+    }
+
     /// Carries out the next change.
     pub fn apply(&mut self, change: &Change, cycle: u64) {
         self.seq += 1;

@@ -143,7 +143,7 @@ pub struct GoalRecord {
     pub spec: Arc<GoalSpec>,
     /// Counts goals; no two have the same.
     pub number: u64,
-    /// The verified state of the level that set it; 0 for a user's.
+    /// The verified state of the level that set it; for a user's the number under which the cluster accepted it, 0 without.
     pub checkpoint: CheckpointId,
     /// Where it stands.
     pub state: GoalState,
@@ -184,6 +184,22 @@ impl GoalRecord {
             actions: 0,
             held_cycles: 0,
             tasks,
+        }
+    }
+
+    /// Everything was so many cycles earlier.
+    pub(super) fn put_back(&mut self, cycles: u64) {
+        let back = |cycle: &mut u64| *cycle = cycle.saturating_sub(cycles);
+        back(&mut self.set_at);
+        back(&mut self.progressed_at);
+        let known = [&mut self.approved_at, &mut self.closed_at, &mut self.settled_at];
+        known.into_iter().flatten().for_each(back);
+        for task in &mut self.tasks {
+            task.ready_at.iter_mut().for_each(back);
+            back(&mut task.not_before);
+            if let TaskState::InFlight { since } = &mut task.state {
+                back(since);
+            }
         }
     }
 

@@ -19,7 +19,7 @@ use std::borrow::Cow;
 
 /// Guards from here on say which precondition failed.
 const FAILED: i64 = 10;
-/// A digit has this many bits; `digits` counts to 255.
+/// A digit has this many bits; `digits` counts to 511, for the places of preconditions.
 const DIGIT_BITS: u32 = 8;
 /// Digits of a revision: 281 million million commits.
 const DIGITS: u32 = 6;

@@ -4,10 +4,16 @@
 //! was deleted stays for a while without a value, for those who watch.
 
 /// The format that this program writes: the number of its last step.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// The statements of each step, from 1.
-pub(crate) const STEPS: [&[&str]; FORMAT as usize] = [&[
+pub(crate) const STEPS: [&[&str]; FORMAT as usize] = [FIRST, MORE_DIGITS];
+
+/// Places of preconditions are answered as numbers of digits, and there may be more than 245 of them.
+const MORE_DIGITS: &[&str] =
+    &["INSERT INTO digits WITH RECURSIVE c(n) AS (SELECT 256 UNION ALL SELECT n+1 FROM c WHERE n<511) SELECT n FROM c"];
+
+const FIRST: &[&str] = &[
     // Where the store stands: the last commit, the latest time told, the last commit whose deletions may be forgotten.
     "CREATE TABLE head(one INTEGER PRIMARY KEY CHECK(one=1), rev INTEGER NOT NULL, time INTEGER NOT NULL, \
      forgotten INTEGER NOT NULL)",
@@ -28,7 +34,7 @@ pub(crate) const STEPS: [&[&str]; FORMAT as usize] = [&[
     // Numbers from 0: a number is answered as that many rows of these.
     "CREATE TABLE digits(n INTEGER PRIMARY KEY)",
     "INSERT INTO digits WITH RECURSIVE c(n) AS (SELECT 0 UNION ALL SELECT n+1 FROM c WHERE n<255) SELECT n FROM c",
-]];
+];
 
 /// Notes that a step was taken. Fails, and the step with it, if it was before.
 pub(crate) const NOTE: &str = "INSERT INTO formats(version) VALUES(?1)";

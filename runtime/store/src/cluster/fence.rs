@@ -3,6 +3,7 @@
 //! from that commit on, whatever it believes.
 
 use crate::cluster::commit::{RowId, TableId};
+use crate::cluster::read::Row;
 use rungs_types::Epoch;
 use std::fmt;
 
@@ -29,6 +30,13 @@ impl Fence {
     /// The row that holds the epoch.
     pub fn row(self) -> RowId {
         RowId::new(FENCES, self.shard.to_be_bytes())
+    }
+
+    /// Reads such a row.
+    pub fn read(row: &Row) -> Option<Self> {
+        let shard = u16::from_be_bytes(row.key.as_slice().try_into().ok()?);
+        let epoch = Epoch(u64::from_be_bytes(row.value.as_slice().try_into().ok()?));
+        Some(Self { shard, epoch })
     }
 
     /// The value of that row in this epoch; none in epoch 0.

@@ -11,7 +11,7 @@ pub const MAX_VALUE_BYTES: usize = 256 * 1024;
 /// Most indexes of a table.
 pub const MAX_INDEXES: usize = 4;
 /// Most preconditions of a commit.
-pub const MAX_PRECONDITIONS: usize = 64;
+pub const MAX_PRECONDITIONS: usize = 400;
 /// Most writes of a commit. A page of changes holds whole commits, so it is at least this large.
 pub const MAX_WRITES: usize = 512;
 /// Most bytes of a commit (keys, values and index keys), and of the commits that are written to the log as one.

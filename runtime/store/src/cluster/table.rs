@@ -11,8 +11,10 @@
 //! | members | node → addresses, roles, weight, versions: 300 bytes | | join, leave: 1 row and its revision |
 //! | shard map | part of 64 shards → owner and epoch of each: 1 KiB | | a move: the part with its revision, and a fence raised |
 //! | agents | tenant, name → specification: 1 KiB | shard | spawn, stop: 1 row, fenced by its shard |
-//! | goal inbox | tenant, idempotency key → goal: 1 to 4 KiB | shard and time | 1 row if absent, not fenced |
-//! | snapshots | shard, agent → epoch, sequence, hash: 50 bytes | | up to 500 rows, a fence for each shard: 60 KiB |
+//! | task log | shard, tenant, name, number → entries that came together: 50 bytes each | | fence, 1 row and the head of the log |
+//! | goal base | shard, tenant, name, entry, part → goals as of that entry | | with the deletion of up to 500 rows |
+//! | goal inbox | tenant, idempotency key → goal: 1 to 4 KiB | shard and agent | 1 row if absent, not fenced |
+//! | snapshots | shard, agent → epoch, sequence, hash, who has it: 60 bytes | | up to 512 rows, a fence for each of up to 64 shards |
 //! | timers | shard, due, agent, number → what: 200 bytes | | fired: fence, row deleted, its effect put |
 
 use crate::cluster::commit::{Revision, RowId, TableId, Write};

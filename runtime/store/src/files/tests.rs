@@ -31,6 +31,19 @@ fn refused(reason: Reason) -> Vec<Refused> {
     vec![Refused { sequence: 2, reason }]
 }
 
+fn stamp(epoch: u64, sequence: u64) -> Stamp {
+    let epoch = Epoch(epoch);
+    Stamp { epoch, sequence }
+}
+
+fn meta(epoch: u64, sequence: u64) -> SnapshotMeta {
+    SnapshotMeta {
+        epoch: Epoch(epoch),
+        sequence,
+        version: 1,
+    }
+}
+
 #[test]
 fn files_conform() {
     let mut folders = Vec::new();
@@ -81,7 +94,7 @@ fn a_snapshot_under_the_name_of_another_is_refused() {
     fs::copy(path.with_file_name("00000000000000000001.snap"), &path).expect("copies");
     assert_eq!(
         latest(&store),
-        (Some(b"old".to_vec()), refused(Reason::Misplaced { found: 1 }))
+        (Some(b"old".to_vec()), refused(Reason::Misplaced { found: stamp(0, 1) }))
     );
 }
 
@@ -106,6 +119,9 @@ fn what_a_crash_left_and_what_is_not_ours_is_not_read() {
         "00000000000000000009.snap.bak",
         ".snap",
         "+0000000000000000004.snap",
+        "00000000000000000000-00000000000000000004.snap",
+        "00000000000000000001-4.snap",
+        "1-00000000000000000004.snap",
     ] {
         fs::write(path.with_file_name(name), b"noise").expect("writes");
     }
@@ -151,10 +167,7 @@ fn a_second_store_on_the_same_folder_is_refused_until_the_first_is_gone() {
 fn a_full_disk_is_an_error_of_its_own_and_leaves_the_last_snapshot() {
     // /dev/full takes no byte, as a full disk does.
     let full = OpenOptions::new().write(true).open("/dev/full").expect("opens");
-    let meta = SnapshotMeta {
-        sequence: 1,
-        version: 1,
-    };
+    let meta = meta(0, 1);
     let error = write_synced(full, meta, b"x").expect_err("full");
     let error = StoreError::io("write", Path::new("x"), error);
     assert!(matches!(error, StoreError::Full { .. }), "{error}");
@@ -182,4 +195,67 @@ fn a_root_that_is_a_file_is_refused() {
         FileSnapshots::open(&root),
         Err(StoreError::Io { action: "make", .. })
     ));
+}
+
+#[test]
+fn names_tell_the_order_whatever_the_epoch() {
+    for stamp in [stamp(0, 1), stamp(1, 7), stamp(u64::MAX, u64::MAX), Stamp::default()] {
+        assert_eq!(stamp_of(&file_name(stamp)), Some(stamp));
+    }
+    assert_eq!(
+        file_name(stamp(0, 7)),
+        "00000000000000000007.snap",
+        "as before there were epochs"
+    );
+}
+
+#[test]
+fn a_snapshot_from_elsewhere_takes_the_place_of_a_damaged_one() {
+    let (_folder, store, path) = two();
+    fs::write(&path, b"noise").expect("writes");
+    let elsewhere = Snapshot {
+        meta: meta(0, 2),
+        bytes: b"elsewhere".to_vec(),
+    };
+    assert!(store.adopt(&agent("acme/a"), &elsewhere).expect("writes"));
+    assert_eq!(latest(&store), (Some(b"elsewhere".to_vec()), Vec::new()));
+    fs::write(&path, b"noise").expect("writes");
+    let before = Snapshot {
+        meta: meta(0, 1),
+        ..elsewhere.clone()
+    };
+    assert!(
+        !store.adopt(&agent("acme/a"), &before).expect("reads"),
+        "the one before is good"
+    );
+    let one_less = Snapshot {
+        meta: meta(0, 1),
+        bytes: b"less".to_vec(),
+    };
+    fs::write(path.with_file_name("00000000000000000001.snap"), b"noise").expect("writes");
+    assert!(store.adopt(&agent("acme/a"), &one_less).expect("writes"));
+    assert_eq!(latest(&store), (Some(b"less".to_vec()), refused(Reason::Torn)));
+    assert_eq!(store.put(&agent("acme/a"), 1, b"next").expect("writes").sequence, 3);
+}
+
+#[test]
+fn what_is_held_is_told_with_its_size() {
+    let (_folder, store, path) = two();
+    store.put_in(&agent("acme/a"), Epoch(2), 1, b"third").expect("writes");
+    fs::write(path, b"noise").expect("writes");
+    let held = store.held().expect("lists");
+    let [
+        Held {
+            agent: found,
+            last,
+            bytes,
+            written,
+        },
+    ] = &held[..]
+    else {
+        panic!("{held:?}")
+    };
+    assert_eq!((found, *last), (&agent("acme/a"), stamp(2, 3)));
+    assert_eq!(*bytes, (format::HEADER_BYTES + 5 + 5) as u64);
+    assert!(*written > SystemTime::UNIX_EPOCH);
 }

@@ -10,12 +10,14 @@
 //! 1. What is said to be durable was followed by a sync of the file, and of its folder where the file was new.
 //! 2. After a failed call nothing is believed of a file but what is read from it; after a failed sync it is written anew,
 //!    because the system tells of a page that was lost only once.
+//!
+//! Bases are not kept: the snapshots, which have what was forgotten, lie on the same disk.
 
 use super::frame::{self, HEADER_BYTES, Log};
-use super::{LogEntry, MAX_LOG_BYTES, TRIM_FROM_BYTES, Tail, TaskLogStore, check_sizes};
+use super::{Base, LogEntry, MAX_LOG_BYTES, TRIM_FROM_BYTES, Tail, TaskLogStore, check_sizes};
 use crate::files::{lock_folder, make_folder, sync_folder};
 use crate::snapshot::StoreError;
-use rungs_types::AgentId;
+use rungs_types::{AgentId, Epoch};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -54,6 +56,28 @@ impl FileTaskLogs {
         })
     }
 
+    /// All agents with a log, sorted.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn agents(&self) -> Result<Vec<AgentId>, StoreError> {
+        let mut agents = Vec::new();
+        for tenant in entries_of(&self.root)? {
+            if !tenant.is_dir() {
+                continue;
+            }
+            for log in entries_of(&tenant)? {
+                let is_log = log.extension().is_some_and(|extension| extension == "log");
+                let named = tenant.file_name().zip(log.file_stem());
+                let agent =
+                    named.and_then(|(tenant, name)| format!("{}/{}", tenant.to_str()?, name.to_str()?).parse().ok());
+                agents.extend(agent.filter(|_| is_log));
+            }
+        }
+        agents.sort();
+        Ok(agents)
+    }
+
     fn path(&self, agent: &AgentId) -> PathBuf {
         // Names know no dot.
         self.root
@@ -82,6 +106,13 @@ impl FileTaskLogs {
     }
 }
 
+fn entries_of(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let failed = |error| StoreError::io("read", folder, error);
+    let entries = fs::read_dir(folder).map_err(failed)?;
+    let paths: std::io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+    paths.map_err(failed)
+}
+
 /// Locks a cell and takes what is known; unless the caller puts something back, nothing is known any more.
 fn take(cell: &Cell) -> (MutexGuard<'_, End>, End) {
     let mut end = cell.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,7 +124,7 @@ fn take(cell: &Cell) -> (MutexGuard<'_, End>, End) {
 }
 
 impl TaskLogStore for FileTaskLogs {
-    fn append(&self, agent: &AgentId, entries: &[LogEntry], sync: bool) -> Result<u64, StoreError> {
+    fn append(&self, agent: &AgentId, _: Epoch, entries: &[LogEntry], sync: bool) -> Result<u64, StoreError> {
         check_sizes(entries)?;
         let (cell, path) = (self.cell(agent), self.path(agent));
         let (mut cell, known) = take(&cell);
@@ -134,12 +165,13 @@ impl TaskLogStore for FileTaskLogs {
         let _alone = cell.lock().unwrap_or_else(PoisonError::into_inner);
         let log = read_log(&self.path(agent))?;
         Ok(Tail {
+            base: None,
             entries: log.entries.into_iter().filter(|entry| entry.seq > after).collect(),
             torn_bytes: log.torn_bytes as u64,
         })
     }
 
-    fn trim(&self, agent: &AgentId, up_to: u64) -> Result<(), StoreError> {
+    fn trim(&self, agent: &AgentId, _: Epoch, base: &Base) -> Result<(), StoreError> {
         let (cell, path) = (self.cell(agent), self.path(agent));
         let (mut cell, known) = take(&cell);
         let (bytes, seq, durable) = self.end(&path, known)?;
@@ -149,14 +181,14 @@ impl TaskLogStore for FileTaskLogs {
         }
         let mut log = read_log(&path)?;
         // The last stays: it says which numbers were given.
-        log.entries.retain(|entry| entry.seq > up_to || entry.seq == seq);
+        log.entries.retain(|entry| entry.seq > base.seq || entry.seq == seq);
         let bytes = rewrite(&path, &log.entries)?;
         let durable = seq;
         *cell = End::Known { bytes, seq, durable };
         Ok(())
     }
 
-    fn remove(&self, agent: &AgentId) -> Result<bool, StoreError> {
+    fn remove(&self, agent: &AgentId, _: Epoch) -> Result<bool, StoreError> {
         let (cell, path) = (self.cell(agent), self.path(agent));
         let (mut cell, _) = take(&cell);
         match fs::remove_file(&path) {

@@ -1,26 +1,32 @@
 //! [`TaskLogs`]: how actors use a [`TaskLogStore`], which blocks. An actor hands entries over without waiting; a few
-//! threads write what waits of an agent in one go, with at most one sync, and say how far it is durable.
+//! threads write what waits of an agent in one go, with at most one sync, and say how far it is durable. For a store that
+//! many share, what nobody relies on is held back until there is something to write, or [`TaskLog::write_out`] is called.
 //!
 //! Invariants:
 //! 1. Of one log, one call at a time, in the order in which the entries were handed over.
-//! 2. What failed stays and is tried again with the next entries or at [`TaskLog::retry`]; what waits is bounded, and what
+//! 2. What failed stays and is tried again with the next entries or at [`TaskLog::write_out`]; what waits is bounded, and what
 //!    finds no room is dropped with all before it, which the numbers show.
 //! 3. A log is opened only when nothing of an earlier opening is being written.
 
-use super::{LogEntry, Tail, TaskLogStore};
+use super::{Base, LogEntry, Tail, TaskLogStore};
 use crate::offload::STORE_DEADLINE;
 use crate::snapshot::StoreError;
-use rungs_types::AgentId;
+use rungs_types::{AgentId, Epoch};
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Entries of one agent that wait for the disk.
 pub const MAX_PENDING_ENTRIES: usize = 4096;
-/// Threads that write at the same time.
+/// Entries of one agent that are held back from a shared store while nobody relies on them.
+pub const MAX_HELD_ENTRIES: usize = 64;
+/// Threads that write to a disk at the same time.
 const MAX_WRITERS: usize = 4;
+/// Threads that write to a shared store at the same time: it makes one batch of what comes together.
+const MAX_SHARED_WRITERS: usize = 64;
 
 /// A cheap, cloneable way to a store.
 #[derive(Clone)]
@@ -28,10 +34,29 @@ pub struct TaskLogs(Arc<Shared>);
 
 struct Shared {
     store: Box<dyn TaskLogStore>,
-    /// The store does not block: it is called by whoever has something for it.
-    inline: bool,
+    kind: Kind,
     queue: Mutex<Queue>,
     logs: Mutex<BTreeMap<AgentId, Weak<Log>>>,
+}
+
+/// How a store wants to be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It does not block: by whoever has something for it.
+    Inline,
+    /// It blocks.
+    Disk,
+    /// It blocks, is far away, and likes much at a time.
+    Shared,
+}
+
+impl Kind {
+    fn writers(self) -> usize {
+        match self {
+            Kind::Inline | Kind::Disk => MAX_WRITERS,
+            Kind::Shared => MAX_SHARED_WRITERS,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -46,6 +71,7 @@ pub struct TaskLog(Arc<Log>);
 struct Log {
     shared: Arc<Shared>,
     agent: AgentId,
+    epoch: Epoch,
     pending: Mutex<Pending>,
     durable: AtomicU64,
     /// What the store said last, if it failed.
@@ -69,25 +95,31 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl TaskLogs {
     /// A way to a store that blocks.
     pub fn new(store: impl TaskLogStore) -> Self {
-        Self::with(store, false)
+        Self::with(store, Kind::Disk)
     }
 
     /// A way to a store that never blocks: what is handed over is durable, as far as it ever is, at once.
     pub fn inline(store: impl TaskLogStore) -> Self {
-        Self::with(store, true)
+        Self::with(store, Kind::Inline)
     }
 
-    fn with(store: impl TaskLogStore, inline: bool) -> Self {
+    /// A way to a store that blocks and that many share.
+    pub fn shared(store: impl TaskLogStore) -> Self {
+        Self::with(store, Kind::Shared)
+    }
+
+    fn with(store: impl TaskLogStore, kind: Kind) -> Self {
         Self(Arc::new(Shared {
             store: Box::new(store),
-            inline,
+            kind,
             queue: Mutex::default(),
             logs: Mutex::default(),
         }))
     }
 
-    /// Opens an agent's log for the one actor that appends to it, with the entries that are there.
-    pub async fn open(&self, agent: AgentId) -> Result<(TaskLog, Tail), StoreError> {
+    /// Opens an agent's log for the one actor that appends to it, in the epoch in which the agent is started, with what is
+    /// there.
+    pub async fn open(&self, agent: AgentId, epoch: Epoch) -> Result<(TaskLog, Tail), StoreError> {
         let before = lock(&self.0.logs).get(&agent).and_then(Weak::upgrade);
         if let Some(before) = before {
             let mut busy = before.busy.subscribe();
@@ -100,6 +132,7 @@ impl TaskLogs {
         let log = Arc::new(Log {
             shared: Arc::clone(&self.0),
             agent: agent.clone(),
+            epoch,
             pending: Mutex::default(),
             durable: AtomicU64::new(0),
             failure: Mutex::default(),
@@ -112,20 +145,25 @@ impl TaskLogs {
     }
 
     /// See [`TaskLogStore::trim`].
-    pub async fn trim(&self, agent: AgentId, up_to: u64) -> Result<(), StoreError> {
-        self.call(move |store| store.trim(&agent, up_to)).await
+    pub async fn trim(&self, agent: AgentId, epoch: Epoch, base: Base) -> Result<(), StoreError> {
+        self.call(move |store| store.trim(&agent, epoch, &base)).await
+    }
+
+    /// See [`TaskLogStore::keep`].
+    pub async fn keep(&self, agent: AgentId, epoch: Epoch, base: Base) -> Result<(), StoreError> {
+        self.call(move |store| store.keep(&agent, epoch, &base)).await
     }
 
     /// See [`TaskLogStore::remove`].
-    pub async fn remove(&self, agent: AgentId) -> Result<bool, StoreError> {
-        self.call(move |store| store.remove(&agent)).await
+    pub async fn remove(&self, agent: AgentId, epoch: Epoch) -> Result<bool, StoreError> {
+        self.call(move |store| store.remove(&agent, epoch)).await
     }
 
     async fn call<T: Send + 'static>(
         &self,
         act: impl FnOnce(&dyn TaskLogStore) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        if self.0.inline {
+        if self.0.kind == Kind::Inline {
             return act(self.0.store.as_ref());
         }
         let shared = Arc::clone(&self.0);
@@ -162,11 +200,13 @@ impl TaskLog {
         }
         pending.entries.extend(entries);
         pending.sync |= sync;
-        self.start(pending);
+        if self.0.is_due(&pending) {
+            self.start(pending);
+        }
     }
 
-    /// Tries again what has failed.
-    pub fn retry(&self) {
+    /// Writes what waits: what has failed, and what was held back. To be called every so often.
+    pub fn write_out(&self) {
         let pending = lock(&self.0.pending);
         if pending.sync || !pending.entries.is_empty() {
             self.start(pending);
@@ -179,10 +219,21 @@ impl TaskLog {
             return;
         }
         drop(pending);
-        if self.0.shared.inline {
+        if self.0.shared.kind == Kind::Inline {
             while self.0.write() {}
         } else {
             enqueue(&self.0);
+        }
+    }
+
+    /// Writes what waits, and waits until that is done or has failed, or the time is over.
+    pub async fn settle(&self, within: Duration) {
+        self.write_out();
+        let mut busy = self.0.busy.subscribe();
+        let idle = tokio::time::timeout(within, busy.wait_for(|busy| !busy)).await;
+        if idle.is_err() {
+            let ms = within.as_millis();
+            tracing::warn!(agent = %self.0.agent, ms, "the last entries of a task log were not written in time");
         }
     }
 
@@ -202,7 +253,7 @@ fn enqueue(log: &Arc<Log>) {
     let shared = &log.shared;
     let mut queue = lock(&shared.queue);
     queue.ready.push_back(Arc::clone(log));
-    if queue.writers < MAX_WRITERS {
+    if queue.writers < shared.kind.writers() {
         queue.writers += 1;
         let shared = Arc::clone(shared);
         tokio::task::spawn_blocking(move || write_all(&shared));
@@ -227,19 +278,28 @@ fn write_all(shared: &Shared) {
 }
 
 impl Log {
+    /// What waits is to be written now.
+    fn is_due(&self, pending: &Pending) -> bool {
+        let held = match self.shared.kind {
+            Kind::Inline | Kind::Disk => 0,
+            Kind::Shared => MAX_HELD_ENTRIES - 1,
+        };
+        pending.sync || pending.entries.len() > held
+    }
+
     /// Writes what waits; whether more has come meanwhile. Only for whoever has set `busy`.
     fn write(&self) -> bool {
         let Pending { entries, sync } = std::mem::take(&mut *lock(&self.pending));
         let store = &self.shared.store;
         // A defect of the store is an error of this batch, and no end of the thread that counts as a writer.
-        let append = || store.append(&self.agent, &entries, sync);
+        let append = || store.append(&self.agent, self.epoch, &entries, sync);
         let appended = catch_unwind(AssertUnwindSafe(append)).unwrap_or(Err(StoreError::Ended));
         let mut pending = lock(&self.pending);
         let more = match appended {
             Ok(durable) => {
                 self.durable.fetch_max(durable, Ordering::AcqRel);
                 *lock(&self.failure) = None;
-                pending.sync || !pending.entries.is_empty()
+                self.is_due(&pending)
             }
             Err(error) => {
                 *lock(&self.failure) = Some(Arc::new(error));
@@ -271,6 +331,7 @@ impl Drop for Log {
         // Unless it was opened again.
         if logs.get(&self.agent).is_some_and(|log| log.strong_count() == 0) {
             logs.remove(&self.agent);
+            self.shared.store.close(&self.agent);
         }
     }
 }
@@ -278,7 +339,7 @@ impl Drop for Log {
 impl std::fmt::Debug for TaskLogs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TaskLogs")
-            .field("inline", &self.0.inline)
+            .field("kind", &self.0.kind)
             .finish_non_exhaustive()
     }
 }

@@ -3,10 +3,10 @@
 use super::*;
 use crate::activation::messages::{Activate, Passivate, Register, Unregister};
 use crate::activation::{ActivationParts, Counts, Guests, Limits, StartError};
-use crate::records::{AgentRecord, Origin, Records};
+use crate::records::{AgentRecord, Inserted, Origin, Records};
 use futures::future::BoxFuture;
-use rungs_host::Timers;
-use rungs_store::cluster::MemoryStore;
+use rungs_host::{Timers, tasks};
+use rungs_store::cluster::{Commit, Fence, MemoryStore, Precondition, Store, Write};
 use rungs_types::{AgentSpec, Epoch};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -78,7 +78,7 @@ impl Guests for Shared {
                 .expect("not poisoned")
                 .insert(agent.clone(), record.spec);
             let at = Address::from(agent.clone());
-            let target = Target::start(&targets.endpoints, at, Mailbox::bounded(8, 1 << 20)).await;
+            let target = Target::start(&targets.endpoints, at, Mailbox::bounded(64, 1 << 20)).await;
             let mut running = targets.running.lock().expect("not poisoned");
             let before = running.insert(agent.clone(), target.expect("starts"));
             assert!(before.is_none(), "{agent} runs twice");
@@ -120,7 +120,12 @@ async fn activating(node: &Node) -> (AgentId, Arc<Targets>) {
     let agent: AgentId = agent_of(&node.directory, node.directory.node().as_str())
         .parse()
         .expect("a name");
-    let records = Records::new(Arc::new(MemoryStore::new()));
+    let store = Arc::new(MemoryStore::new());
+    let records = Records::new(Arc::clone(&store) as Arc<dyn Store>);
+    let shard = Shard::of(&agent).number();
+    let (before, fence) = (Fence { shard, epoch: Epoch(0) }, Fence { shard, epoch: Epoch(3) });
+    let raise = Commit::new([Precondition::FenceIs(before)], [Write::Raise(fence)]);
+    store.commit(raise, SECOND).await.expect("raised");
     let record = AgentRecord {
         spec: AgentSpec {
             rests_after_s: Some(60),
@@ -128,7 +133,7 @@ async fn activating(node: &Node) -> (AgentId, Arc<Targets>) {
         },
         origin: Origin::Order,
     };
-    assert_eq!(records.insert(&record).await, Ok(true));
+    assert_eq!(records.insert(&record, fence).await, Ok(Inserted::New));
     let activation = Activation::new(ActivationParts {
         node: node.directory.node().clone(),
         guests: Arc::new(Shared(Arc::clone(&targets))),
@@ -137,6 +142,11 @@ async fn activating(node: &Node) -> (AgentId, Arc<Targets>) {
         timers: Timers::start(),
         limits: Limits::default(),
         counts: Counts::default(),
+        moved: Box::new(|letter| {
+            let refusal = Refusal::new(ErrorCode::NodeDown, "not here");
+            drop(letter.reply.expect("a question").send(Err(refusal)));
+        }),
+        released: Box::new(|shard| panic!("nothing moves: {shard}")),
     });
     *targets.records.lock().expect("not poisoned") = Some(records);
     let shards = vec![(Shard::of(&agent), Epoch(3))];
@@ -174,6 +184,28 @@ async fn what_an_agent_is_told_waits_in_order_until_it_runs() {
     assert_eq!(targets.starts(), 0, "it takes a while");
     settled().await;
     assert_eq!(targets.counted(&agent), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_when_an_agent_has_just_started_does_not_overtake_what_waited_for_it() {
+    let (_network, [one, _two, _three]) = three().await;
+    let (agent, targets) = activating(&one).await;
+    let mut asked = Vec::new();
+    // Before it starts, while it starts, and when it runs.
+    for _ in 0..60 {
+        let (directory, to) = (one.directory.clone(), Address::from(agent.clone()));
+        asked.push(tasks::spawn("ask", async move {
+            let question = Payload::of(&Count { text: String::new() }, Format::Binary)?;
+            directory.ask(to, question, SECOND).await?.decode::<u64>()
+        }));
+        tokio::time::sleep(Duration::from_micros(500)).await;
+    }
+    let mut counts = Vec::new();
+    for answer in asked {
+        counts.push(answer.await.expect("it ends").expect("answers"));
+    }
+    assert_eq!(counts, (1..=60).collect::<Vec<_>>());
+    assert_eq!(targets.starts(), 1);
 }
 
 #[tokio::test(start_paused = true)]

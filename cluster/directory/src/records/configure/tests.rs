@@ -44,7 +44,7 @@ fn configured(written: usize, deleted: &[&str]) -> Result<Configured, RecordErro
 #[tokio::test]
 async fn a_configuration_adds_changes_and_takes_away_its_own_records_only() {
     let (records, n1) = (records(), node("n1"));
-    assert_eq!(records.insert(&ordered("mine")).await, Ok(true));
+    assert_eq!(records.add(&ordered("mine")).await, Ok(true));
     let first = records.configure(&n1, &[spec("a"), spec("b"), spec("mine")]).await;
     assert_eq!(first, configured(2, &[]));
     let second = [seeded("a", 9), spec("c")];
@@ -75,7 +75,7 @@ async fn a_record_that_does_not_say_whose_it_is_goes_to_whoever_lists_it() {
     let (records, n1, n2) = (records(), node("n1"), node("n2"));
     for name in ["a", "b"] {
         let (spec, origin) = (spec(name), Origin::Configuration(None));
-        assert_eq!(records.insert(&AgentRecord { spec, origin }).await, Ok(true));
+        assert_eq!(records.add(&AgentRecord { spec, origin }).await, Ok(true));
     }
     assert_eq!(records.configure(&n2, &[spec("a")]).await, configured(1, &["b"]));
     assert_eq!(records.configure(&n1, &[spec("a")]).await, configured(0, &[]));

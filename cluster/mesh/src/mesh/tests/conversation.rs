@@ -96,7 +96,7 @@ async fn tell_for_sure(mesh: &Mesh, to: &str, payload: &Payload) {
             to: &to,
             payload,
             context: &Context::default(),
-            forwarded: false,
+            sent_by: None,
         };
         match mesh.tell(&name("n2"), outbound) {
             Ok(()) => return,
@@ -252,7 +252,7 @@ async fn a_new_incarnation_gets_nothing_old_and_those_who_asked_learn_that_it_ma
         to: &to,
         payload: &payload,
         context: &Context::default(),
-        forwarded: false,
+        sent_by: None,
     };
     let there = name("n2");
     let asked = one.mesh.ask(&there, outbound, SECOND * 60);
@@ -300,7 +300,7 @@ async fn a_withdrawn_question_that_has_not_arrived_is_not_executed() {
         to: &to,
         payload: &payload,
         context: &Context::default(),
-        forwarded: false,
+        sent_by: None,
     };
     let late = one.mesh.ask(&name("n2"), outbound, SECOND).await;
     assert_eq!(late.expect_err("late").code, ErrorCode::DeadlineExceeded);
@@ -338,7 +338,7 @@ async fn large_messages_do_not_hold_up_pings_and_small_questions_to_others() {
             to: &to,
             payload: &small,
             context: &Context::default(),
-            forwarded: false,
+            sent_by: None,
         };
         let asking = Instant::now();
         let there = name("n2");

@@ -1,6 +1,13 @@
 use super::*;
 use tempfile::TempDir;
 
+const NOW: Epoch = Epoch(0);
+
+fn base(seq: u64) -> Base {
+    let bytes = Vec::new();
+    Base { seq, bytes }
+}
+
 fn agent() -> AgentId {
     "acme/a".parse().expect("an agent")
 }
@@ -22,8 +29,8 @@ fn entries(seqs: std::ops::RangeInclusive<u64>) -> Vec<LogEntry> {
 /// A log of five entries, the first three durable, closed; the path of its file.
 fn five() -> (TempDir, PathBuf) {
     let (folder, store) = open();
-    store.append(&agent(), &entries(1..=3), true).expect("appends");
-    store.append(&agent(), &entries(4..=5), false).expect("appends");
+    store.append(&agent(), NOW, &entries(1..=3), true).expect("appends");
+    store.append(&agent(), NOW, &entries(4..=5), false).expect("appends");
     let path = folder.path().join("acme/a.log");
     (folder, path)
 }
@@ -47,7 +54,7 @@ fn a_log_goes_on_after_the_store_is_opened_again() {
     let (folder, path) = five();
     let store = again(&folder);
     assert_eq!(store.read(&agent(), 2).expect("reads").entries, entries(3..=5));
-    assert_eq!(store.append(&agent(), &entries(6..=6), true).expect("appends"), 6);
+    assert_eq!(store.append(&agent(), NOW, &entries(6..=6), true).expect("appends"), 6);
     assert_eq!(store.read(&agent(), 0).expect("reads").entries, entries(1..=6));
     assert_eq!(fs::metadata(path).expect("there").len(), 16 + 6 * 48);
 }
@@ -61,7 +68,7 @@ fn a_torn_end_is_reported_and_cut_off_by_the_next_append() {
         let store = again(&folder);
         let tail = store.read(&agent(), 0).expect("reads");
         assert_eq!((tail.entries, tail.torn_bytes), (entries(1..=4), 48 - torn as u64));
-        store.append(&agent(), &entries(5..=6), true).expect("appends");
+        store.append(&agent(), NOW, &entries(5..=6), true).expect("appends");
         let tail = store.read(&agent(), 0).expect("reads");
         assert_eq!((tail.entries, tail.torn_bytes), (entries(1..=6), 0));
     }
@@ -75,7 +82,7 @@ fn a_crash_before_the_first_entry_leaves_an_empty_log() {
         fs::write(&path, &whole[..bytes]).expect("writes");
         let store = again(&folder);
         assert_eq!(store.read(&agent(), 0).expect("reads").entries, []);
-        assert_eq!(store.append(&agent(), &entries(1..=2), true).expect("appends"), 2);
+        assert_eq!(store.append(&agent(), NOW, &entries(1..=2), true).expect("appends"), 2);
         assert_eq!(store.read(&agent(), 0).expect("reads").entries, entries(1..=2));
     }
 }
@@ -89,8 +96,8 @@ fn damage_before_what_was_durable_is_refused_with_what_to_do_and_nothing_is_writ
     let store = again(&folder);
     for refused in [
         store.read(&agent(), 0).map(|_| ()),
-        store.append(&agent(), &entries(6..=6), true).map(|_| ()),
-        store.trim(&agent(), 3),
+        store.append(&agent(), NOW, &entries(6..=6), true).map(|_| ()),
+        store.trim(&agent(), NOW, &base(3)),
     ] {
         let error = refused.expect_err("damaged");
         assert!(matches!(&error, StoreError::Damaged { at: 64, .. }), "{error}");
@@ -104,7 +111,7 @@ fn damage_before_what_was_durable_is_refused_with_what_to_do_and_nothing_is_writ
     // What it says to do works.
     fs::rename(&path, path.with_extension("kept")).expect("moves");
     assert_eq!(store.read(&agent(), 0).expect("reads").entries, []);
-    assert_eq!(store.append(&agent(), &entries(9..=9), true).expect("appends"), 9);
+    assert_eq!(store.append(&agent(), NOW, &entries(9..=9), true).expect("appends"), 9);
 }
 
 #[test]
@@ -125,11 +132,16 @@ fn a_folder_has_one_process_and_a_log_stays_small() {
         Err(StoreError::InUse { .. })
     ));
     for seq in (1..=10_000).step_by(10) {
-        store.append(&agent(), &entries(seq..=seq + 9), false).expect("appends");
+        store
+            .append(&agent(), NOW, &entries(seq..=seq + 9), false)
+            .expect("appends");
         if seq % 500 == 1 {
-            store.trim(&agent(), seq.saturating_sub(500)).expect("trims");
+            store
+                .trim(&agent(), NOW, &base(seq.saturating_sub(500)))
+                .expect("trims");
         }
     }
+    assert_eq!(store.agents().expect("lists"), [agent()]);
     let bytes = fs::metadata(folder.path().join("acme/a.log")).expect("there").len();
     assert!(bytes < 2 * TRIM_FROM_BYTES, "{bytes}");
     assert_eq!(

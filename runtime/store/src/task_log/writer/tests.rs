@@ -3,6 +3,8 @@ use crate::task_log::MemoryTaskLogs;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc;
 
+const NOW: Epoch = Epoch(0);
+
 fn agent() -> AgentId {
     "a".parse().expect("an agent")
 }
@@ -19,29 +21,33 @@ struct Told {
 }
 
 impl TaskLogStore for Told {
-    fn append(&self, agent: &AgentId, entries: &[LogEntry], sync: bool) -> Result<u64, StoreError> {
+    fn append(&self, agent: &AgentId, epoch: Epoch, entries: &[LogEntry], sync: bool) -> Result<u64, StoreError> {
         let works = lock(&self.orders).recv().unwrap_or(true);
         self.appends.fetch_add(1, Ordering::AcqRel);
         if !works {
             return Err(StoreError::Busy);
         }
-        self.inner.append(agent, entries, sync)
+        self.inner.append(agent, epoch, entries, sync)
     }
 
     fn read(&self, agent: &AgentId, after: u64) -> Result<Tail, StoreError> {
         self.inner.read(agent, after)
     }
 
-    fn trim(&self, agent: &AgentId, up_to: u64) -> Result<(), StoreError> {
-        self.inner.trim(agent, up_to)
+    fn trim(&self, agent: &AgentId, epoch: Epoch, base: &Base) -> Result<(), StoreError> {
+        self.inner.trim(agent, epoch, base)
     }
 
-    fn remove(&self, agent: &AgentId) -> Result<bool, StoreError> {
-        self.inner.remove(agent)
+    fn remove(&self, agent: &AgentId, epoch: Epoch) -> Result<bool, StoreError> {
+        self.inner.remove(agent, epoch)
     }
 }
 
 fn told() -> (mpsc::Sender<bool>, Arc<AtomicUsize>, TaskLogs) {
+    told_by(TaskLogs::new)
+}
+
+fn told_by(make: impl FnOnce(Told) -> TaskLogs) -> (mpsc::Sender<bool>, Arc<AtomicUsize>, TaskLogs) {
     let (sender, receiver) = mpsc::channel();
     let appends = Arc::new(AtomicUsize::new(0));
     let store = Told {
@@ -49,7 +55,7 @@ fn told() -> (mpsc::Sender<bool>, Arc<AtomicUsize>, TaskLogs) {
         orders: Mutex::new(receiver),
         appends: Arc::clone(&appends),
     };
-    (sender, appends, TaskLogs::new(store))
+    (sender, appends, make(store))
 }
 
 async fn idle(log: &TaskLog) {
@@ -60,7 +66,7 @@ async fn idle(log: &TaskLog) {
 #[tokio::test]
 async fn what_waits_is_written_in_one_go_and_the_actor_is_told_once() {
     let (orders, appends, logs) = told();
-    let (log, tail) = logs.open(agent()).await.expect("opens");
+    let (log, tail) = logs.open(agent(), NOW).await.expect("opens");
     assert_eq!(tail, Tail::default());
     let wakes = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&wakes);
@@ -78,13 +84,13 @@ async fn what_waits_is_written_in_one_go_and_the_actor_is_told_once() {
     // The first when it came, and the rest, of whatever threads saw first.
     assert!(appends.load(Ordering::Acquire) <= 3, "{appends:?}");
     assert_eq!(wakes.load(Ordering::Acquire), 1);
-    assert_eq!(logs.open(agent()).await.expect("opens").1.entries.len(), 100);
+    assert_eq!(logs.open(agent(), NOW).await.expect("opens").1.entries.len(), 100);
 }
 
 #[tokio::test]
 async fn what_failed_is_kept_told_and_tried_again() {
     let (orders, _, logs) = told();
-    let (log, _) = logs.open(agent()).await.expect("opens");
+    let (log, _) = logs.open(agent(), NOW).await.expect("opens");
     orders.send(false).expect("there");
     log.append(vec![entry(1)], true);
     idle(&log).await;
@@ -94,25 +100,25 @@ async fn what_failed_is_kept_told_and_tried_again() {
     log.append(vec![entry(2)], false);
     idle(&log).await;
     orders.send(true).expect("there");
-    log.retry();
+    log.write_out();
     idle(&log).await;
     assert_eq!((log.durable(), log.failure().is_none()), (2, true));
     // Nothing waits: nobody is called.
-    log.retry();
+    log.write_out();
     idle(&log).await;
 }
 
 #[tokio::test]
 async fn what_waits_is_bounded() {
     let (orders, _, logs) = told();
-    let (log, _) = logs.open(agent()).await.expect("opens");
+    let (log, _) = logs.open(agent(), NOW).await.expect("opens");
     for seq in 1..=3 * MAX_PENDING_ENTRIES as u64 {
         log.append(vec![entry(seq)], false);
         assert!(lock(&log.0.pending).entries.len() <= MAX_PENDING_ENTRIES);
     }
     drop(orders);
     idle(&log).await;
-    let found = logs.open(agent()).await.expect("opens").1.entries;
+    let found = logs.open(agent(), NOW).await.expect("opens").1.entries;
     assert!(found.len() <= 2 * MAX_PENDING_ENTRIES);
     assert_eq!(found.last().expect("there").seq, 3 * MAX_PENDING_ENTRIES as u64);
 }
@@ -120,10 +126,10 @@ async fn what_waits_is_bounded() {
 #[tokio::test]
 async fn a_log_that_is_still_being_written_is_not_opened_again() {
     let (orders, _, logs) = told();
-    let (log, _) = logs.open(agent()).await.expect("opens");
+    let (log, _) = logs.open(agent(), NOW).await.expect("opens");
     log.append(vec![entry(1)], true);
     drop(log);
-    let again = logs.open(agent());
+    let again = logs.open(agent(), NOW);
     tokio::pin!(again);
     let early = tokio::select! {
         biased;
@@ -141,7 +147,50 @@ fn a_store_that_does_not_block_answers_at_once() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
-    let (log, _) = runtime.block_on(logs.open(agent())).expect("opens");
+    let (log, _) = runtime.block_on(logs.open(agent(), NOW)).expect("opens");
     log.append(vec![entry(1), entry(2)], true);
     assert_eq!(log.durable(), 2);
+}
+
+#[tokio::test]
+async fn what_nobody_relies_on_waits_for_what_somebody_does_and_is_bounded() {
+    let (orders, appends, logs) = told_by(TaskLogs::shared);
+    drop(orders);
+    let (log, _) = logs.open(agent(), NOW).await.expect("opens");
+    for seq in 1..=9 {
+        log.append(vec![entry(seq)], false);
+    }
+    idle(&log).await;
+    assert_eq!(appends.load(Ordering::Acquire), 0);
+    log.append(vec![entry(10)], true);
+    idle(&log).await;
+    assert_eq!((appends.load(Ordering::Acquire), log.durable()), (1, 10));
+    for seq in 11..11 + MAX_HELD_ENTRIES as u64 {
+        log.append(vec![entry(seq)], false);
+    }
+    idle(&log).await;
+    assert_eq!(appends.load(Ordering::Acquire), 2);
+    log.append(vec![entry(1000)], false);
+    log.settle(Duration::from_secs(60)).await;
+    assert_eq!((appends.load(Ordering::Acquire), log.durable()), (3, 1000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_is_not_waited_for_for_ever() {
+    let (orders, _, logs) = told();
+    let (log, _) = logs.open(agent(), NOW).await.expect("opens");
+    log.append(vec![entry(1)], false);
+    let settled = log.settle(Duration::from_millis(1));
+    tokio::pin!(settled);
+    // Time does not pass by itself while a thread is busy.
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut settled => break,
+            () = tokio::task::yield_now() => tokio::time::advance(Duration::from_millis(1)).await,
+        }
+    }
+    assert_eq!(log.durable(), 0);
+    drop(orders);
+    idle(&log).await;
 }

@@ -269,3 +269,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_state_of_a_later_cycle_counts_as_long_ago_as_it_was() {
+    let mut runner = with_goal(&[TELL, FASTER]);
+    let (_, cycle) = until(&mut runner, 100, is_intention);
+    let state = runner.snapshot();
+    assert_eq!(state.clone().brought_to(cycle, cycle + 5), state, "never forward");
+    let back = state.clone().brought_to(cycle, cycle - 50);
+    let (before, after) = (&state.table.open()[0], &back.table.open()[0]);
+    assert_eq!(after.approved_at.unwrap() + 50, before.approved_at.unwrap());
+    assert_eq!(after.progressed_at + 50, before.progressed_at);
+    assert_eq!(after.tasks[1].ready_at.unwrap() + 50, before.tasks[1].ready_at.unwrap());
+    let from_nothing = state.clone().brought_to(cycle, 0);
+    let record = &from_nothing.table.open()[0];
+    assert_eq!((record.set_at, record.approved_at), (0, Some(0)));
+    assert_eq!(record.tasks[0].state, TaskState::Done);
+    // It goes on: what is done is done, and what was intended may have been done.
+    let resumed = resumed(from_nothing, Vec::new(), 0);
+    assert_eq!(tasks(&resumed), [TaskState::Done, TaskState::Uncertain]);
+    assert!(resumed.seq() > state.seq, "numbers go on");
+}
