@@ -116,18 +116,22 @@ impl ActivatorActor {
     /// Looks at a record that has changed, perhaps since before what this node did itself.
     pub(super) fn compare(&self, changed: Changed, state: &mut Activating) -> Vec<Action<Letter>> {
         let (agent, record) = &changed;
-        let machine = &mut state.machine;
-        let is_here = machine.epoch(Shard::of(agent)).is_some();
-        match record {
-            Some(record) if is_here && !machine.knows(agent) => machine.register(agent, record.is_resident()).1,
-            // One that is being stopped here is no news.
-            _ if !is_here || state.leaving.contains(agent) => Vec::new(),
-            _ if !state.machine.knows(agent) || self.is_so(&changed, state) => Vec::new(),
-            _ => {
-                self.make_certain(changed, state);
-                Vec::new()
-            }
+        if state.machine.epoch(Shard::of(agent)).is_none() {
+            // Of one that is just coming it may be known already what its agents were.
+            return match state.arriving.expects(Shard::of(agent)) {
+                true => state.put_off(changed),
+                false => Vec::new(),
+            };
         }
+        if let (Some(record), false) = (record, state.machine.knows(agent)) {
+            return state.machine.register(agent, record.is_resident()).1;
+        }
+        // One that is being stopped here is no news.
+        let is_news = state.machine.knows(agent) && !state.leaving.contains(agent);
+        if is_news && !self.is_so(&changed, state) {
+            self.make_certain(changed, state);
+        }
+        Vec::new()
     }
 
     /// Whether an agent that is known is as its record says, as far as can be said.
