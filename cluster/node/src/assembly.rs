@@ -111,8 +111,13 @@ impl Parts {
 
     pub(crate) async fn shut_down(&self) -> crate::Result<()> {
         self.request_stop();
-        // Whatever has not left by then is taken by others when its lease ends.
-        drop(tokio::time::timeout(LEAVE_DEADLINE, self.member.leave()).await);
+        // Whatever has not left by then is taken by others when its lease ends. Where the store is lost, as when all nodes stop
+        // at the same time, nobody can take anything.
+        let leave = tokio::time::timeout(LEAVE_DEADLINE, self.member.leave());
+        tokio::select! {
+            left = leave => drop(left),
+            () = self.store.lost() => {}
+        }
         let users = self.users.shutdown(ACTORS_DEADLINE).await;
         let agents = self.hosts.shutdown(AGENTS_DEADLINE).await;
         if !self.copies.settle(COPIES_DEADLINE).await {

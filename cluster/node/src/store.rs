@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use rungs_cli::config::StoreConfig;
 use rungs_cli::store::{OwnStore, REPLICA_FOLDER, StoreSecrets};
 use rungs_store::cluster::limits::KEPT_DELETIONS;
+use rungs_store::cluster::{Consistency, RowId, Store as _, TableId};
 use rungs_store_raft::{Config, OpenError, RaftStore, Remote, Secrets, Tls, Voter};
 use rungs_types::NodeName;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,11 @@ use std::time::Duration;
 
 /// How long the store may take to be ready: it may have to read its whole log, and other voters may have to start.
 const OPEN_WITHIN: Duration = Duration::from_secs(60);
+
+/// A store that has not answered for so long is taken to be lost, by a node that stops anyway.
+const LOST_AFTER: Duration = Duration::from_secs(2);
+/// How often that is looked at.
+const LOOK_PERIOD: Duration = Duration::from_millis(500);
 
 /// What the node is to its store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +42,15 @@ pub(crate) struct OpenStore {
 }
 
 impl OpenStore {
+    /// Returns when the store does not answer any more, as where most voters have stopped.
+    pub(crate) async fn lost(&self) {
+        // Any row will do.
+        let row = || RowId::new(TableId::FIRST_FREE, Vec::new());
+        while self.store.get(row(), Consistency::Consistent, LOST_AFTER).await.is_ok() {
+            tokio::time::sleep(LOOK_PERIOD).await;
+        }
+    }
+
     /// Stops the replica, if it is the only one. Of several, one that is just gone loses as little and is missed for a
     /// shorter time than one that takes its leave.
     pub(crate) async fn close(&self) {
