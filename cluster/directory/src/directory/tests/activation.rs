@@ -363,7 +363,7 @@ async fn what_others_write_about_an_agent_comes_true() {
     records.replace(&resident(2)).await.expect("writes");
     looked_at().await;
     assert_eq!(targets.starts(), 2);
-    records.delete(&agent).await.expect("deletes");
+    records.delete(&agent, None).await.expect("deletes");
     looked_at().await;
     assert_eq!(targets.running(), 0);
     let unknown = one.echo(&agent.to_string()).await.expect_err("it is gone");
