@@ -78,7 +78,7 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct Up {
     /// Node processes, 1 to 16.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=16))]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=i64::from(crate::local::MAX_NODES)))]
     pub nodes: u32,
     /// Agents, 0 to 1000, spread over the nodes.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(0..=1000))]

@@ -4,9 +4,11 @@
 
 mod error;
 mod read;
+mod store;
 
 pub use error::{ConfigError, Origin};
 pub(crate) use read::text_of;
+pub use store::{StoreConfig, StoreTls, StoreVoter, VOTERS, WrongValue, check_store};
 
 use rungs_types::{AgentSpec, NodeName};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -50,10 +52,14 @@ pub struct NodeConfig {
     /// How logs look.
     #[serde(default)]
     pub log_format: LogFormat,
+    /// The store of the cluster, which a node of a cluster of several has to be told; without it the node is the only voter of
+    /// a store of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreConfig>,
     /// All members of the cluster, this node among them or not.
     #[serde(default)]
     pub members: Vec<Member>,
-    /// Agents of the cluster; the node starts those that are placed on it.
+    /// Agents of the cluster; each runs on the node that it is placed on.
     #[serde(default)]
     pub agents: Vec<AgentSpec>,
 }
@@ -81,6 +87,21 @@ pub struct Member {
     /// Its capacity relative to the others, 1 to 1000.
     #[serde(default = "default_weight")]
     pub weight: u32,
+    /// What it fails together with: a rack, a room. 1 to 63 visible ASCII characters.
+    #[serde(default = "default_place")]
+    pub zone: String,
+}
+
+impl Member {
+    /// One as large as any other, in the default zone.
+    pub fn new(name: NodeName, address: SocketAddr) -> Self {
+        Self {
+            name,
+            address,
+            weight: default_weight(),
+            zone: default_place(),
+        }
+    }
 }
 
 fn default_listen() -> SocketAddr {
@@ -96,8 +117,9 @@ fn default_weight() -> u32 {
 }
 
 fn default_log() -> String {
-    // A link that ends is told by the mesh, what becomes of the store by who uses it; these tell each of their steps once more.
-    "info,ractor_cluster=error,hiqlite=warn,openraft=warn".to_owned()
+    // A link that ends is told by the mesh; ractor_cluster tells each of its steps once more. What the store cannot do is told
+    // by whoever needs it; hiqlite calls errors what is so at each first start, when voters do not know each other yet.
+    "info,ractor_cluster=error,openraft=error,hiqlite=error,hiqlite::client=off,hiqlite::init=off".to_owned()
 }
 
 /// An address, with an error that says what one looks like.

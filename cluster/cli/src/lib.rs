@@ -13,6 +13,7 @@ pub mod join;
 pub mod local;
 pub mod plot;
 pub mod replay;
+pub mod store;
 pub mod up;
 
 use anyhow::Context as _;
@@ -157,6 +158,11 @@ fn cert_command(cert: Cert) -> anyhow::Result<()> {
         Cert::Init { dir } => {
             let ca = Ca::create_or_load(&dir)?;
             println!("certificate authority of cluster {} in {}", ca.cluster(), dir.display());
+            let secrets = dir.join(local::SECRETS_FILE);
+            if !secrets.exists() {
+                store::StoreSecrets::choose()?.keep(&secrets)?;
+            }
+            println!("secrets of its store in {}", secrets.display());
         }
         Cert::Issue { dir, name, roles } => {
             Ca::load(&dir)?.issue(&name, &roles)?.save(&dir)?;

@@ -1,7 +1,12 @@
-//! A local cluster on disk: `cluster.toml` (members, agents), one folder a node (configuration, certificates, data,
-//! log) and the certificate authority. `up` writes it, `shell` and `exec` read it.
+//! A local cluster on disk: `cluster.toml` (members, voters of the store), the store's secrets, one folder a node
+//! (configuration, data, log) and the certificate authority. `up` writes it, `shell` and `exec` read it.
 
-use crate::config::{ConfigError, Member, NodeConfig, Origin, text_of};
+mod voters;
+
+pub use voters::{SECRETS_FILE, voters_of};
+
+use crate::config::{ConfigError, Member, NodeConfig, Origin, StoreConfig, StoreVoter, text_of};
+use crate::store::StoreFileError;
 use rungs_types::{AgentSpec, NodeName};
 use serde::{Deserialize, Serialize};
 use std::net::{SocketAddr, TcpListener};
@@ -14,12 +19,18 @@ pub const CLUSTER_FILE: &str = "cluster.toml";
 /// none of these takes the port of a member that starts later.
 const PORTS: std::ops::RangeInclusive<u16> = 20_000..=31_999;
 
+/// Most nodes of a local cluster.
+pub const MAX_NODES: u32 = 16;
+
 /// What `cluster.toml` says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LocalCluster {
     /// Its members.
     pub members: Vec<Member>,
+    /// Those of them that hold a replica of the store, chosen once; none where the node has a store of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub voters: Vec<StoreVoter>,
 }
 
 /// A cluster whose ports are held: no other program gets one of them while these sockets live.
@@ -45,6 +56,27 @@ pub enum LocalError {
     /// The file is not what it should be.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// How its store is reached cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreFileError),
+    /// Voters would not be among the nodes.
+    #[error("the store of the cluster in {} is on {voters}, which have to be among the nodes; expected --nodes {needed} or more, or another folder with --data", dir.display())]
+    TooFewNodes {
+        /// The folder.
+        dir: PathBuf,
+        /// The voters.
+        voters: String,
+        /// Nodes that include them all.
+        needed: u32,
+    },
+    /// There are replicas, and nothing says who they are.
+    #[error("{} has no [[voters]], but {} holds a replica of the cluster's store, which is of use only at its old addresses; put them back into the file", file.display(), store.display())]
+    LostVoters {
+        /// Where voters should be.
+        file: PathBuf,
+        /// A replica.
+        store: PathBuf,
+    },
     /// The folder cannot be read or written.
     #[error("{}: {error}", path.display())]
     Io {
@@ -80,31 +112,43 @@ impl LocalCluster {
     }
 
     /// The cluster of the folder with so many nodes: the one that is there with its ports, as far as they are free,
-    /// or a new one. Its ports are taken from now on.
+    /// and its voters, or a new one. The members' ports are taken from now on.
     pub fn prepare(dir: &Path, nodes: u32) -> Result<Prepared, LocalError> {
         let before = match Self::load(dir) {
             Ok(cluster) => Some(cluster),
             Err(LocalError::Missing { .. }) => None,
             Err(error) => return Err(error),
         };
+        let names: Vec<NodeName> = (1..=nodes).map(name_of).collect();
+        let voters = match before.as_ref().map(|cluster| &cluster.voters) {
+            Some(voters) if !voters.is_empty() => voters.clone(),
+            _ => voters::choose(dir, &names)?,
+        };
+        check_among(dir, &voters, &names)?;
         let (mut sockets, mut members) = (Vec::new(), Vec::new());
-        for index in 1..=nodes {
-            let name = NodeName::new(&format!("n{index}")).expect("n and digits are a name");
-            let old = before
-                .iter()
-                .flat_map(|cluster| &cluster.members)
-                .find(|member| member.name == name);
+        for name in names {
+            let listed = before.iter().flat_map(|cluster| &cluster.members);
+            let old = listed.into_iter().find(|member| member.name == name);
             let (socket, address) = take_port(old.map(|member| member.address), dir).map_err(io(dir))?;
             sockets.push(socket);
-            members.push(Member {
-                name,
-                address,
-                weight: 1,
+            members.push(match old {
+                Some(old) => Member { address, ..old.clone() },
+                None => Member::new(name, address),
             });
         }
-        let cluster = Self { members };
+        let cluster = Self { members, voters };
         cluster.save(dir)?;
         Ok(Prepared { cluster, sockets })
+    }
+
+    /// How its store is reached from a node of it; `None` where a node has one of its own.
+    pub fn store(&self, dir: &Path) -> Option<StoreConfig> {
+        let voters = self.voters.clone();
+        (!voters.is_empty()).then(|| StoreConfig {
+            secrets: dir.join(SECRETS_FILE),
+            tls: None,
+            voters,
+        })
     }
 
     /// Writes `cluster.toml`, so that a shell finds the cluster.
@@ -125,12 +169,14 @@ impl LocalCluster {
             let text = format!(
                 "name = \"{}\"\ndata = {:?}\ncertificates = {:?}\n",
                 member.name,
-                home.join("data"),
+                voters::data_of(dir, &member.name),
                 dir
             );
             let config = NodeConfig {
                 listen: member.address,
+                zone: member.zone.clone(),
                 allow_faults: true,
+                store: self.store(dir),
                 members: self.members.clone(),
                 agents: agents.to_vec(),
                 ..NodeConfig::parse("node", &text, [], &[])?
@@ -141,6 +187,24 @@ impl LocalCluster {
         }
         Ok(files)
     }
+}
+
+fn name_of(index: u32) -> NodeName {
+    NodeName::new(&format!("n{index}")).expect("n and digits are a name")
+}
+
+/// A voter that does not run would be one that is down for ever.
+fn check_among(dir: &Path, voters: &[StoreVoter], names: &[NodeName]) -> Result<(), LocalError> {
+    if voters.iter().all(|voter| names.contains(&voter.node)) {
+        return Ok(());
+    }
+    let is_voter = |index: &u32| voters.iter().any(|voter| voter.node == name_of(*index));
+    let listed: Vec<&str> = voters.iter().map(|voter| voter.node.as_str()).collect();
+    Err(LocalError::TooFewNodes {
+        dir: dir.to_owned(),
+        voters: listed.join(", "),
+        needed: (1..=MAX_NODES).rev().find(is_voter).unwrap_or(MAX_NODES),
+    })
 }
 
 /// The folder of one node.

@@ -16,6 +16,7 @@ pub mod action;
 pub mod actor;
 mod arriving;
 mod door;
+mod follow;
 mod handle;
 pub mod index;
 pub mod limits;

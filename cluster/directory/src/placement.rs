@@ -17,7 +17,7 @@ pub mod map;
 pub mod plan;
 pub mod planner;
 
-pub use candidate::{Candidate, Pins, Standing, Zone};
+pub use candidate::{Candidate, MAX_ZONE_BYTES, Pins, Standing, Zone};
 pub use map::{Holding, MAX_STEPS, MapError, MapStep, MapVersion, ShardMap};
 pub use plan::{Move, Plan, Reason};
 

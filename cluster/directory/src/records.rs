@@ -4,15 +4,22 @@
 //! deleted after it has ended, so that what was answered as registered is there after any crash.
 //!
 //! Rows are ordered by shard: who gets a shard reads its agents in one go.
+//!
+//! All nodes of a cluster write here at the same time, each what its configuration lists ([`Records::configure`]). Whoever
+//! writes an agent first keeps it: each write is on condition that the row still is as it was read.
+
+mod configure;
+
+pub use configure::Configured;
 
 use crate::activation::Index;
 use crate::placement::Shard;
 use futures::future::try_join_all;
 use rungs_host::Refusal;
-use rungs_store::cluster::read::{By, Consistency};
-use rungs_store::cluster::table::{Table, TableError, Typed, delete, put, row_id};
-use rungs_store::cluster::{Commit, CommitError, Fence, Outcome, Precondition, Store, TableId, key};
-use rungs_types::{AgentId, AgentSpec, ErrorCode};
+use rungs_store::cluster::read::{By, Consistency, ReadError};
+use rungs_store::cluster::table::{Entry, Table, TableError, Typed, delete, entry, put, row_id};
+use rungs_store::cluster::{Commit, CommitError, Fence, Outcome, Precondition, RowId, Since, Store, TableId, key};
+use rungs_types::{AgentId, AgentSpec, ErrorCode, NodeName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,23 +31,71 @@ pub const STORE_DEADLINE: Duration = Duration::from_secs(10);
 /// Records that are written at the same time.
 const AT_ONCE: usize = 256;
 
+/// Most shards whose agents are read shard by shard: each is a call of the store, and so is each thousand of all agents.
+const MAX_PREFIXES: usize = 64;
+/// Shards that are read at the same time.
+const PREFIXES_AT_ONCE: usize = 16;
+
 /// Who wanted an agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// The configuration of a node: when it no longer lists the agent, the record goes.
-    Configuration,
+    /// The configuration of a node: when that no longer lists the agent, the record goes. Records of before a cluster had one
+    /// store do not say which node.
+    Configuration(Option<NodeName>),
     /// An operator or a program, until one of them takes it away.
     Order,
 }
 
 /// What is kept of an agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 pub struct AgentRecord {
     /// What it is to be.
     pub spec: AgentSpec,
     /// Who wanted it.
     pub origin: Origin,
+}
+
+/// A record as it is written: programs that know no nodes of configurations read it, and this one reads theirs.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    spec: AgentSpec,
+    origin: StoredOrigin,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    configured_by: Option<NodeName>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredOrigin {
+    Configuration,
+    Order,
+}
+
+impl From<Stored> for AgentRecord {
+    fn from(stored: Stored) -> Self {
+        let origin = match stored.origin {
+            StoredOrigin::Configuration => Origin::Configuration(stored.configured_by),
+            StoredOrigin::Order => Origin::Order,
+        };
+        let spec = stored.spec;
+        Self { spec, origin }
+    }
+}
+
+impl From<AgentRecord> for Stored {
+    fn from(record: AgentRecord) -> Self {
+        let (origin, configured_by) = match record.origin {
+            Origin::Configuration(node) => (StoredOrigin::Configuration, node),
+            Origin::Order => (StoredOrigin::Order, None),
+        };
+        let spec = record.spec;
+        Self {
+            spec,
+            origin,
+            configured_by,
+        }
+    }
 }
 
 impl AgentRecord {
@@ -92,6 +147,12 @@ pub enum RecordError {
     /// Not written, or not known whether: do it again.
     #[error(transparent)]
     Write(#[from] CommitError),
+    /// What has changed is not read: try again later, or read all of it anew if there is a gap.
+    #[error(transparent)]
+    Changes(#[from] ReadError),
+    /// Others changed the record each time before this one could: do it again.
+    #[error("others keep changing the record of agent {0}")]
+    Contended(AgentId),
 }
 
 impl From<RecordError> for Refusal {
@@ -99,7 +160,10 @@ impl From<RecordError> for Refusal {
         let code = match &error {
             RecordError::Read(TableError::Newer { .. }) => ErrorCode::Incompatible,
             RecordError::Read(TableError::Damaged { .. }) => ErrorCode::Internal,
-            RecordError::Read(TableError::Read(_)) | RecordError::Write(_) => ErrorCode::Overloaded,
+            RecordError::Read(TableError::Read(_))
+            | RecordError::Write(_)
+            | RecordError::Changes(_)
+            | RecordError::Contended(_) => ErrorCode::Overloaded,
         };
         Refusal::new(code, &error.to_string())
     }
@@ -116,13 +180,13 @@ pub enum Inserted {
     Moved,
 }
 
-/// What a configuration changed.
+/// What came of records that were brought into another store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Configured {
-    /// Records that are new or differ from what was.
+pub struct Brought {
+    /// Records that are new there.
     pub written: usize,
-    /// Records of agents that the configuration no longer lists.
-    pub deleted: Vec<AgentId>,
+    /// Agents of which there is another record there, which stays.
+    pub left: Vec<AgentId>,
 }
 
 /// See the module. Cheap to clone.
@@ -209,61 +273,119 @@ impl Records {
     /// If the store does not answer, or a row is damaged or of a newer program.
     pub async fn index(&self, shards: impl IntoIterator<Item = Shard>) -> Result<Vec<(Shard, Index)>, RecordError> {
         let mut indices: BTreeMap<Shard, Index> = shards.into_iter().map(|shard| (shard, Index::default())).collect();
-        self.each(|record| {
-            let agent = &record.spec.agent;
-            if let Some(index) = indices.get_mut(&Shard::of(agent)) {
-                index.insert(agent, record.is_resident());
+        let prefixes: Vec<Vec<u8>> = indices.keys().copied().map(prefix).collect();
+        let mut take = |entry: Entry<AgentId, AgentRecord>| {
+            if let Some(index) = indices.get_mut(&Shard::of(&entry.key)) {
+                index.insert(&entry.key, entry.value.is_resident());
             }
-        })
-        .await?;
+        };
+        if prefixes.len() > MAX_PREFIXES {
+            self.each(&[], take).await?;
+        } else {
+            for some in prefixes.chunks(PREFIXES_AT_ONCE) {
+                let read = some.iter().map(|prefix| self.all(prefix));
+                try_join_all(read).await?.into_iter().flatten().for_each(&mut take);
+            }
+        }
         indices.values_mut().for_each(Index::shrink);
         Ok(indices.into_iter().collect())
     }
 
-    /// Makes the records that a configuration wrote those that it lists now. Those that others wrote stay as they are, also
-    /// where the configuration lists them.
+    /// From where on [`changed`](Self::changed) tells what has changed after this call.
     ///
     /// # Errors
-    /// If the store does not answer or a write fails; what was written until then stays, and the next call goes on.
-    pub async fn configure(&self, specs: &[AgentSpec]) -> Result<Configured, RecordError> {
-        let mut listed: BTreeMap<&AgentId, &AgentSpec> = specs.iter().map(|spec| (&spec.agent, spec)).collect();
-        let (mut changed, mut configured) = (Vec::new(), Configured::default());
-        self.each(|record| {
-            let agent = &record.spec.agent;
-            match (listed.remove(agent), record.origin) {
-                (Some(spec), Origin::Configuration) if *spec != record.spec => changed.push(spec.clone()),
-                (None, Origin::Configuration) => configured.deleted.push(agent.clone()),
-                (_, Origin::Order) | (Some(_), Origin::Configuration) => {}
-            }
+    /// If the store does not answer.
+    pub async fn since(&self) -> Result<Since, RecordError> {
+        // Any row will do: it is where the store stands that counts.
+        let row = RowId::new(AgentTable::ID, Vec::new());
+        let seen = self.store.get(row, Consistency::Consistent, STORE_DEADLINE).await?;
+        Ok(Since {
+            // From 0 on nothing is ever missed, and there is nothing before.
+            after: seen.head.revision,
+            began: seen.head.revision,
+            ..Since::the_beginning(Some(AgentTable::ID))
         })
-        .await?;
-        changed.extend(listed.into_values().cloned());
-        configured.written = changed.len();
-        let origin = Origin::Configuration;
-        let records: Vec<AgentRecord> = changed.into_iter().map(|spec| AgentRecord { spec, origin }).collect();
-        // Together, so that the store writes them as few batches: one by one each waits for the disk.
-        for some in records.chunks(AT_ONCE) {
-            try_join_all(some.iter().map(|record| self.replace(record))).await?;
-        }
-        for some in configured.deleted.chunks(AT_ONCE) {
-            try_join_all(some.iter().map(|agent| self.delete(agent, None))).await?;
-        }
-        Ok(configured)
     }
 
-    async fn each(&self, mut look: impl FnMut(AgentRecord)) -> Result<(), RecordError> {
+    /// What has become of some records that have changed since, and whether that is all. `since` goes on behind them.
+    ///
+    /// # Errors
+    /// If the store does not answer, has forgotten what was deleted, or a row is damaged or of a newer program.
+    pub async fn changed(&self, since: &mut Since) -> Result<(Vec<(AgentId, Option<AgentRecord>)>, bool), RecordError> {
+        let told = self.store.changes(since.clone(), STORE_DEADLINE).await?;
+        since.go_on(&told);
+        let is_all = told.through >= told.head.revision;
+        let mut changed = Vec::new();
+        for change in told.changes {
+            let damaged = TableError::Damaged {
+                table: AgentTable::NAME,
+            };
+            let agent = AgentTable::read_key(&change.key).ok_or(damaged)?;
+            let record = change.into_row().as_ref().map(entry::<AgentTable>).transpose()?;
+            changed.push((agent, record.map(|entry| entry.value)));
+        }
+        Ok((changed, is_all))
+    }
+
+    /// Writes what operators and programs registered here into another store, where nobody of the same name is.
+    ///
+    /// # Errors
+    /// If one of the stores does not answer; what was written until then stays, and the next call goes on.
+    pub async fn bring_into(&self, to: &Self) -> Result<Brought, RecordError> {
+        let mut ordered = Vec::new();
+        self.each(&[], |entry| match entry.value.origin {
+            Origin::Order => ordered.push(entry.value),
+            Origin::Configuration(_) => {}
+        })
+        .await?;
+        let mut brought = Brought::default();
+        for some in ordered.chunks(AT_ONCE) {
+            let inserted = try_join_all(some.iter().map(|record| to.add(record))).await?;
+            for (record, is_new) in some.iter().zip(inserted) {
+                if is_new {
+                    brought.written += 1;
+                } else if to.get(&record.spec.agent).await?.as_ref() != Some(record) {
+                    brought.left.push(record.spec.agent.clone());
+                }
+            }
+        }
+        Ok(brought)
+    }
+
+    /// Writes a record if there is none of this name, whoever has its shard.
+    async fn add(&self, record: &AgentRecord) -> Result<bool, RecordError> {
+        let agent = &record.spec.agent;
+        let absent = Precondition::Absent(row_id::<AgentTable>(agent));
+        let commit = Commit::new([absent], [put::<AgentTable>(agent, record)]);
+        let outcome = self.store.commit(commit, STORE_DEADLINE).await?;
+        Ok(matches!(outcome, Outcome::Committed(_)))
+    }
+
+    async fn all(&self, prefix: &[u8]) -> Result<Vec<Entry<AgentId, AgentRecord>>, RecordError> {
+        let mut all = Vec::new();
+        self.each(prefix, |entry| all.push(entry)).await?;
+        Ok(all)
+    }
+
+    /// Looks at each record whose key begins with this.
+    async fn each(&self, prefix: &[u8], mut look: impl FnMut(Entry<AgentId, AgentRecord>)) -> Result<(), RecordError> {
         let (table, mut after) = (self.table(), None);
         loop {
             let page = table
-                .page(By::Key, &[], after, Consistency::Consistent, STORE_DEADLINE)
+                .page(By::Key, prefix, after, Consistency::Consistent, STORE_DEADLINE)
                 .await?;
-            page.entries.into_iter().for_each(|entry| look(entry.value));
+            page.entries.into_iter().for_each(&mut look);
             after = page.next;
             if after.is_none() {
                 return Ok(());
             }
         }
     }
+}
+
+/// What the keys of a shard's agents begin with.
+fn prefix(shard: Shard) -> Vec<u8> {
+    key::Key::new().number(u64::from(shard.number())).bytes()
 }
 
 #[cfg(test)]
@@ -356,28 +478,64 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_configuration_adds_changes_and_takes_away_its_own_records_only() {
+    async fn a_few_shards_are_read_alone() {
         let records = records();
-        assert_eq!(insert(&records, &ordered("mine")).await, Ok(Inserted::New));
-        let first = records.configure(&[spec("a"), spec("b"), spec("mine")]).await;
-        let expected = Configured {
-            written: 2,
-            deleted: Vec::new(),
+        for number in 0..500 {
+            assert_eq!(records.add(&ordered(&format!("a-{number}"))).await, Ok(true));
+        }
+        let all = records.index(Shard::all()).await.expect("reads");
+        for few in [1, 17, MAX_PREFIXES, MAX_PREFIXES + 1] {
+            let some = all.iter().take(few).map(|(shard, _)| *shard);
+            for ((shard, index), (expected_shard, expected)) in
+                records.index(some).await.expect("reads").iter().zip(&all)
+            {
+                assert_eq!((shard, index.residents()), (expected_shard, expected.residents()));
+            }
+        }
+    }
+
+    #[test]
+    fn records_of_before_and_after_nodes_were_named_are_read() {
+        let of = |text: &str| serde_json::from_str::<AgentRecord>(text).expect("a record").origin;
+        let text = |rest: &str| format!(r#"{{"spec":{{"agent":"a"}},"origin":{rest}}}"#);
+        assert_eq!(of(&text(r#""order""#)), Origin::Order);
+        assert_eq!(of(&text(r#""configuration""#)), Origin::Configuration(None));
+        let named = Origin::Configuration(Some(NodeName::new("n1").expect("a name")));
+        assert_eq!(of(&text(r#""configuration","configured_by":"n1""#)), named);
+        for origin in [named, Origin::Configuration(None), Origin::Order] {
+            let record = AgentRecord {
+                spec: spec("a"),
+                origin,
+            };
+            let bytes = AgentTable::encode(&record);
+            assert_eq!(AgentTable::decode(1, &bytes), Some(record));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_ordered_goes_into_another_store_once() {
+        let (from, to) = (records(), records());
+        let node = NodeName::new("n2").expect("a name");
+        assert!(from.configure(&node, &[spec("listed")]).await.is_ok());
+        for name in ["a", "b", "c"] {
+            assert_eq!(from.add(&ordered(name)).await, Ok(true));
+        }
+        let other = AgentRecord {
+            spec: AgentSpec { seed: 7, ..spec("b") },
+            origin: Origin::Order,
         };
-        assert_eq!(first, Ok(expected));
-        let changed = AgentSpec { seed: 9, ..spec("a") };
-        let second = records.configure(&[changed.clone(), spec("c")]).await;
-        let expected = Configured {
-            written: 2,
-            deleted: vec![spec("b").agent],
-        };
-        assert_eq!(second, Ok(expected));
-        let a = records.get(&changed.agent).await.expect("reads").expect("is there");
-        assert_eq!((a.spec, a.origin), (changed.clone(), Origin::Configuration));
-        assert_eq!(records.get(&spec("mine").agent).await, Ok(Some(ordered("mine"))));
+        assert_eq!(to.add(&other).await, Ok(true));
+        let left = vec![other.spec.agent.clone()];
+        for written in [2, 0] {
+            let left = left.clone();
+            assert_eq!(from.bring_into(&to).await, Ok(Brought { written, left }));
+        }
+        assert_eq!(to.get(&spec("a").agent).await, Ok(Some(ordered("a"))));
+        assert_eq!(to.get(&other.spec.agent).await, Ok(Some(other)));
         assert_eq!(
-            records.configure(&[changed, spec("c")]).await,
-            Ok(Configured::default())
+            to.get(&spec("listed").agent).await,
+            Ok(None),
+            "whoever lists it writes it"
         );
     }
 }

@@ -8,8 +8,8 @@
 //! └─ users     actors of the program          as they were registered
 //! ```
 //!
-//! Start: clock, timers, stores → mesh → directory → hosts of agents, users → copies → activator → membership (with whose
-//! lease agents start) → admin (so that whoever reaches it finds the rest).
+//! Start: clock, timers → store and mesh, neither of which waits for the other → directory → hosts of agents, users →
+//! copies → activator → membership (with whose lease agents start) → admin (so that whoever reaches it finds the rest).
 //! Stop: membership (shards go to others, if there are any) → users → agents (state saved) → what they saved is copied →
 //! system → links → timers.
 
@@ -19,6 +19,7 @@ use crate::lateness::Lateness;
 use crate::membership;
 use crate::node::Node;
 use crate::peers::Post;
+use crate::store::OpenStore;
 use crate::system;
 use crate::task_logs;
 use anyhow::Context as _;
@@ -41,10 +42,11 @@ use rungs_mesh::cluster::{ClusterConfig, ClusterTransport, Seed};
 use rungs_mesh::{Identity, Mesh, MeshConfig};
 use rungs_store::cluster::Store;
 use rungs_store::{FileSnapshots, Snapshots};
-use rungs_store_raft::RaftStore;
+use rungs_store_raft::{Ended, RaftStore};
 use rungs_types::{NodeId, NodeName};
+use std::fs::File;
 use std::num::NonZero;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -82,10 +84,14 @@ pub(crate) struct Parts {
     pub(crate) users: SupervisorHandle,
     pub(crate) member: MemberHandle,
     pub(crate) roles: Vec<String>,
-    pub(crate) store: Arc<RaftStore>,
+    pub(crate) store: OpenStore,
+    /// Why the node stops by itself.
+    failed: Arc<OnceLock<Ended>>,
     stop: watch::Sender<bool>,
     /// The timer wheel stops with its last owner.
     pub(crate) timers: Timers,
+    /// Kept: the lock on the data folder.
+    _lock: File,
 }
 
 impl Parts {
@@ -105,8 +111,13 @@ impl Parts {
 
     pub(crate) async fn shut_down(&self) -> crate::Result<()> {
         self.request_stop();
-        // Whatever has not left by then is taken by others when its lease ends.
-        drop(tokio::time::timeout(LEAVE_DEADLINE, self.member.leave()).await);
+        // Whatever has not left by then is taken by others when its lease ends. Where the store is lost, as when all nodes stop
+        // at the same time, nobody can take anything.
+        let leave = tokio::time::timeout(LEAVE_DEADLINE, self.member.leave());
+        tokio::select! {
+            left = leave => drop(left),
+            () = self.store.lost() => {}
+        }
         let users = self.users.shutdown(ACTORS_DEADLINE).await;
         let agents = self.hosts.shutdown(AGENTS_DEADLINE).await;
         if !self.copies.settle(COPIES_DEADLINE).await {
@@ -114,37 +125,39 @@ impl Parts {
         }
         let system = self.system.shutdown(ACTORS_DEADLINE).await;
         self.mesh.stop().await;
-        if let Err(error) = self.store.close().await {
-            // Nothing is lost: the next start reads the log.
-            tracing::warn!(%error, "the store was not closed in order");
-        }
+        self.store.close().await;
         anyhow::ensure!(
             users && agents && system,
             "not everything stopped in time; what did not was ended by force"
         );
-        Ok(())
+        // Not in order: whoever keeps the node running starts it again.
+        match self.failed.get() {
+            Some(ended) => anyhow::bail!("{ended}"),
+            None => Ok(()),
+        }
     }
 }
 
 /// Starts everything.
-pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Identity) -> crate::Result<Node> {
-    let clock = Clock::system();
-    let timers = Timers::start();
-    let endpoints = Arc::new(Endpoints::new());
-    let events = EventHub::default();
-    let faults = if builder.allow_faults {
-        Faults::allowed()
-    } else {
-        Faults::off()
-    };
+pub(crate) async fn start(
+    mut builder: NodeBuilder,
+    name: NodeName,
+    identity: Identity,
+    lock: File,
+) -> crate::Result<Node> {
+    let (clock, timers) = (Clock::system(), Timers::start());
+    let (endpoints, events) = (Arc::new(Endpoints::new()), EventHub::default());
+    let faults = faults(&builder);
     let stop = watch::Sender::new(false);
     let compute = compute_pool(&faults, &stop)?;
     let roles: Vec<String> = identity.roles().iter().map(|role| role.as_str().to_owned()).collect();
-    let store = Arc::new(crate::store::open(&builder.data).await?);
-    watch_store(&store, &stop);
-    let tasks = task_logs::open(&builder.data, Arc::clone(&store) as _).await?;
     let certified = identity.roles();
-    let (transport, mesh) = connect(&mut builder, &name, identity, &clock, &timers, &endpoints, &events).await?;
+    let opening = crate::store::open(name.clone(), builder.data.clone(), builder.store.take());
+    let connecting = connect(&mut builder, &name, identity, &clock, &timers, &endpoints, &events);
+    let (open_store, (transport, mesh)) = tokio::try_join!(opening, connecting)?;
+    let store = Arc::clone(&open_store.store);
+    let failed = watch_store(&store, &stop);
+    let tasks = task_logs::open(&builder.data, Arc::clone(&store) as _).await?;
     let gate = LeaseGate::closed(SteadyClock::Machine);
     let routes = Arc::new(Routes::new(name.clone(), gate.clone()));
     let outgoing = Outgoing::new(Arc::clone(&routes) as _);
@@ -222,11 +235,13 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         users,
         member,
         roles,
-        store,
+        store: open_store,
+        failed,
         stop,
         timers,
+        _lock: lock,
     });
-    parts.records.configure(&builder.agents).await?;
+    parts.records.configure(&name, &builder.agents).await?;
     system::start(&parts, &routes, &membership).await?;
     let settled = tokio::time::timeout(SETTLE_DEADLINE, routes.settled()).await;
     if settled.is_err() {
@@ -234,6 +249,13 @@ pub(crate) async fn start(mut builder: NodeBuilder, name: NodeName, identity: Id
         tracing::warn!("the node is no member of its cluster yet: the store or the other members do not answer");
     }
     Ok(Node::new(parts))
+}
+
+fn faults(builder: &NodeBuilder) -> Arc<Faults> {
+    match builder.allow_faults {
+        true => Faults::allowed(),
+        false => Faults::off(),
+    }
 }
 
 /// Who starts agents when they are wanted; it runs when the system does.
@@ -289,8 +311,9 @@ fn compute_pool(faults: &Arc<Faults>, stop: &watch::Sender<bool>) -> crate::Resu
 }
 
 /// A node without its store can promise nothing: it stops, and whoever keeps it running starts it anew.
-fn watch_store(store: &Arc<RaftStore>, stop: &watch::Sender<bool>) {
-    let (store, stop) = (Arc::clone(store), stop.clone());
+fn watch_store(store: &Arc<RaftStore>, stop: &watch::Sender<bool>) -> Arc<OnceLock<Ended>> {
+    let failed: Arc<OnceLock<Ended>> = Arc::default();
+    let (store, stop, told) = (Arc::clone(store), stop.clone(), Arc::clone(&failed));
     rungs_host::tasks::spawn("watch the store", async move {
         let mut stopped = stop.subscribe();
         let ended = tokio::select! {
@@ -298,8 +321,11 @@ fn watch_store(store: &Arc<RaftStore>, stop: &watch::Sender<bool>) {
             _ = stopped.wait_for(|stop| *stop) => return,
         };
         tracing::error!(%ended, "the node stops");
+        // Nobody else tells.
+        let _ = told.set(ended);
         stop.send_replace(true);
     });
+    failed
 }
 
 async fn connect(

@@ -4,18 +4,21 @@ use crate::assembly;
 use crate::node::Node;
 use anyhow::Context as _;
 use rungs_agent::{Environment, EnvironmentError};
-use rungs_cli::config::Member;
+use rungs_cli::config::{Member, StoreConfig};
 use rungs_cli::local::LocalCluster;
 use rungs_environments::Factory;
 use rungs_host::telemetry::Telemetry;
 use rungs_mesh::{Ca, Identity, Listen, Role};
 use rungs_types::{AgentId, AgentSpec, NodeName};
+use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The name of a node that was given none.
 const DEFAULT_NAME: &str = "n1";
+/// The file in the data folder that is locked while the node lives.
+const LOCK_FILE: &str = "node.lock";
 
 /// What a node is to be. Without any setting: one node named `n1` on loopback, its data in `.rungs`, an authority of
 /// its own, so that `rungs shell` reaches it.
@@ -25,6 +28,7 @@ pub struct NodeBuilder {
     /// Taken when the node starts.
     pub(crate) listen: Option<Listen>,
     pub(crate) members: Vec<Member>,
+    pub(crate) store: Option<StoreConfig>,
     pub(crate) agents: Vec<AgentSpec>,
     pub(crate) identity: Option<Identity>,
     pub(crate) allow_faults: bool,
@@ -39,6 +43,7 @@ impl Default for NodeBuilder {
             data: PathBuf::from(rungs_cli::args::DEFAULT_DATA),
             listen: Some(Listen::At(SocketAddr::from(([127, 0, 0, 1], 0)))),
             members: Vec::new(),
+            store: None,
             agents: Vec::new(),
             identity: None,
             allow_faults: false,
@@ -70,15 +75,22 @@ impl NodeBuilder {
         self
     }
 
-    /// The members of its cluster, itself among them.
+    /// The members of its cluster, itself among them; a cluster of several needs a [`store`](Self::store), too.
     #[must_use]
     pub fn members(mut self, members: Vec<Member>) -> Self {
         self.members = members;
         self
     }
 
-    /// The agents of its cluster, as configured: those that are placed on it are registered when it starts, and those that an
-    /// earlier configuration listed are no more.
+    /// The store of its cluster, the same for all members. A node that is told of none has a store of its own.
+    #[must_use]
+    pub fn store(mut self, store: StoreConfig) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// The agents of its cluster, as configured: they are registered when the node starts, and those that an earlier
+    /// configuration of this node listed are no more. One that another node's configuration lists as well stays as that says.
     #[must_use]
     pub fn agents(mut self, agents: Vec<AgentSpec>) -> Self {
         self.agents = agents;
@@ -123,8 +135,8 @@ impl NodeBuilder {
     pub fn local_member(dir: impl AsRef<Path>, name: &str, nodes: u32) -> crate::Result<Self> {
         let dir = dir.as_ref();
         let (cluster, sockets) = match LocalCluster::load(dir) {
-            Ok(cluster) => (cluster, Vec::new()),
-            Err(_) => {
+            Ok(cluster) if !cluster.voters.is_empty() => (cluster, Vec::new()),
+            _ => {
                 let prepared = LocalCluster::prepare(dir, nodes)?;
                 (prepared.cluster, prepared.sockets)
             }
@@ -143,6 +155,7 @@ impl NodeBuilder {
             name,
             data,
             listen: Some(listen),
+            store: cluster.store(dir),
             members: cluster.members,
             identity: Some(identity),
             ..Self::default()
@@ -153,23 +166,61 @@ impl NodeBuilder {
     pub async fn start(mut self) -> crate::Result<Node> {
         let name = NodeName::new(self.name.as_deref().unwrap_or(DEFAULT_NAME))?;
         std::fs::create_dir_all(&self.data).with_context(|| format!("cannot make {}", self.data.display()))?;
+        let lock = lock(&self.data)?;
+        rungs_cli::config::check_store(&name, &self.members, self.store.as_ref())?;
         let own = self.identity.is_none();
         let identity = match self.identity.take() {
             Some(identity) => identity,
             None => Ca::create_or_load(&self.data)?.issue(&name, &[Role::Voter])?,
         };
         let data = self.data.clone();
-        let node = assembly::start(self, name.clone(), identity).await?;
+        let node = assembly::start(self, name.clone(), identity, lock).await?;
         if own && let Some(address) = node.local_addr() {
-            LocalCluster {
-                members: vec![Member {
-                    name,
-                    address,
-                    weight: 1,
-                }],
-            }
-            .save(&data)?;
+            // Whoever had a cluster in this folder keeps its voters.
+            let voters = LocalCluster::load(&data).map_or_else(|_| Vec::new(), |cluster| cluster.voters);
+            let members = vec![Member::new(name, address)];
+            LocalCluster { members, voters }.save(&data)?;
         }
         Ok(node)
+    }
+}
+
+/// Two processes with one data folder would both be the same node.
+fn lock(data: &Path) -> crate::Result<File> {
+    let path = data.join(LOCK_FILE);
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => anyhow::bail!(
+            "{} is in use by another node; each node needs a data folder of its own",
+            data.display()
+        ),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_folder_is_one_nodes_at_a_time() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let held = lock(dir.path()).expect("nobody has it");
+        let error = lock(dir.path()).expect_err("it is held").to_string();
+        let expected = format!("{} is in use by another node", dir.path().display());
+        assert!(error.starts_with(&expected), "{error}");
+        drop(held);
+        lock(dir.path()).expect("nobody has it");
+    }
+
+    #[tokio::test]
+    async fn a_node_of_several_has_to_be_told_of_their_store() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let member = |name| Member::new(NodeName::new(name).expect("a name"), ([127, 0, 0, 1], 7101).into());
+        let builder = NodeBuilder::default().data_dir(dir.path());
+        let started = builder.members(vec![member("n1"), member("n2")]).start().await;
+        let error = started.err().expect("there would be two stores").to_string();
+        assert!(error.starts_with("store: absent; expected [store]"), "{error}");
     }
 }

@@ -33,6 +33,7 @@ async fn run(config: NodeConfig, launch: Launch) -> anyhow::Result<()> {
         data: config.data,
         listen: Some(launch.socket.map_or(Listen::At(config.listen), Listen::On)),
         members: config.members,
+        store: config.store,
         agents: config.agents,
         identity: Some(identity),
         allow_faults: config.allow_faults,

@@ -8,7 +8,7 @@ use rungs_directory::activation::{Guests, StartError};
 use rungs_directory::copies::Copies;
 use rungs_directory::records::Records;
 use rungs_host::Refusal;
-use rungs_types::{Address, AgentId, Authority, Epoch, ErrorCode, Level, NodeName};
+use rungs_types::{Address, AgentId, AgentSpec, Authority, Epoch, ErrorCode, Level, NodeName};
 
 /// When to try again to reach an agent that is just starting again.
 const STARTING_AGAIN_MS: u64 = 500;
@@ -72,6 +72,10 @@ impl Guests for AgentGuests {
 
     fn running(&self) -> Vec<AgentId> {
         self.hosts.list().into_iter().map(|entry| entry.agent).collect()
+    }
+
+    fn spec(&self, agent: &AgentId) -> Option<AgentSpec> {
+        Some(self.hosts.get(agent)?.spec().clone())
     }
 
     fn absence(&self, of: &Address) -> Refusal {

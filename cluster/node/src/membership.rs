@@ -43,7 +43,9 @@ pub(crate) fn parts(builder: &NodeBuilder, roles: Roles, around: Around) -> Memb
     let listed = builder.members.iter().find(|member| member.name == node.name);
     let me = Identity {
         role: role(roles),
-        zone: Zone::default(),
+        zone: listed
+            .and_then(|member| Zone::new(&member.zone).ok())
+            .unwrap_or_default(),
         weight: listed.map_or(1, |member| member.weight),
         address: transport.local_addr(),
         node,

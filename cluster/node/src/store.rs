@@ -1,159 +1,182 @@
-//! The node's store: a replica in its data folder. The node is its only voter, so what it keeps is its own.
-//!
-//! A voter's addresses are in its log and stay the same for ever. They are chosen at the first start, on a loopback address
-//! of this node alone, so that no other program asks for one of the ports while the node is down.
+//! The node's way to the store of its cluster: as one of its voters, with a replica in the data folder, or as a client. A
+//! node that was told of no store has one of its own, whose only voter it is.
+
+mod moved;
 
 use anyhow::Context as _;
-use rand::TryRng as _;
-use rungs_store_raft::{Config, RaftStore, Secrets, Voter};
-use serde::{Deserialize, Serialize};
-use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use futures::future::BoxFuture;
+use rungs_cli::config::StoreConfig;
+use rungs_cli::store::{OwnStore, REPLICA_FOLDER, StoreSecrets};
+use rungs_store::cluster::limits::KEPT_DELETIONS;
+use rungs_store::cluster::{Consistency, RowId, Store as _, TableId};
+use rungs_store_raft::{Config, OpenError, RaftStore, Remote, Secrets, Tls, Voter};
+use rungs_types::NodeName;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the store may take to be ready: it may have to read its whole log.
+/// How long the store may take to be ready: it may have to read its whole log, and other voters may have to start.
 const OPEN_WITHIN: Duration = Duration::from_secs(60);
-/// The folder of the replica, and the file beside it that says how it is reached.
-const FOLDER: &str = "store";
-const FILE: &str = "store.toml";
-/// Largest such file, in bytes.
-const MAX_FILE_BYTES: u64 = 4096;
-/// Loopback addresses that are tried before the start is given up.
-const MAX_ADDRESSES: usize = 8;
 
-/// How the replica is reached.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Reached {
-    replica: SocketAddr,
-    client: SocketAddr,
-    replica_secret: String,
-    client_secret: String,
+/// A store that has not answered for so long is taken to be lost, by a node that stops anyway.
+const LOST_AFTER: Duration = Duration::from_secs(2);
+/// How often that is looked at.
+const LOOK_PERIOD: Duration = Duration::from_millis(500);
+
+/// What the node is to its store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// The only voter of it.
+    Alone,
+    /// One voter of several.
+    Voter,
+    /// It holds no replica.
+    Client,
 }
 
-/// Opens the store of a node, or makes it.
-pub(crate) async fn open(data: &Path) -> anyhow::Result<RaftStore> {
-    let file = data.join(FILE);
-    let reached = match read(&file)? {
-        Some(reached) => reached,
-        None => choose(&file)?,
+/// The store, open.
+#[derive(Debug)]
+pub(crate) struct OpenStore {
+    pub(crate) store: Arc<RaftStore>,
+    part: Part,
+}
+
+impl OpenStore {
+    /// Returns when the store does not answer any more, as where most voters have stopped.
+    pub(crate) async fn lost(&self) {
+        // Any row will do.
+        let row = || RowId::new(TableId::FIRST_FREE, Vec::new());
+        while self.store.get(row(), Consistency::Consistent, LOST_AFTER).await.is_ok() {
+            tokio::time::sleep(LOOK_PERIOD).await;
+        }
+    }
+
+    /// Stops the replica, if it is the only one. Of several, one that is just gone loses as little and is missed for a
+    /// shorter time than one that takes its leave.
+    pub(crate) async fn close(&self) {
+        if self.part != Part::Alone {
+            return;
+        }
+        if let Err(error) = self.store.close().await {
+            // Nothing is lost: the next start reads the log.
+            tracing::warn!(%error, "the store was not closed in order");
+        }
+    }
+}
+
+/// Opens the store of a node.
+pub(crate) fn open(
+    node: NodeName,
+    data: PathBuf,
+    cluster: Option<StoreConfig>,
+) -> BoxFuture<'static, anyhow::Result<OpenStore>> {
+    Box::pin(async move {
+        match &cluster {
+            Some(cluster) => open_clusters(&node, &data, cluster).await,
+            None => open_own(&data).await,
+        }
+    })
+}
+
+async fn open_clusters(node: &NodeName, data: &Path, cluster: &StoreConfig) -> anyhow::Result<OpenStore> {
+    let secrets = secrets(&StoreSecrets::read(&cluster.secrets).context("the secrets of the store")?);
+    let before = moved::Before::take(data, node, cluster)?;
+    let opened = match cluster.place_of(node) {
+        Some(place) => {
+            let config = Config {
+                tls: cluster.tls.as_ref().map(|tls| Tls {
+                    certificate: tls.certificate.clone(),
+                    key: tls.key.clone(),
+                }),
+                ..Config::new(data.join(REPLICA_FOLDER), number(place), voters(cluster), secrets)
+            };
+            let part = match cluster.voters.len() {
+                1 => Part::Alone,
+                _ => Part::Voter,
+            };
+            (part, RaftStore::open(config, OPEN_WITHIN).await)
+        }
+        None => (
+            Part::Client,
+            RaftStore::connect(remote(cluster, secrets), OPEN_WITHIN).await,
+        ),
     };
-    let (secrets, voter) = (
-        Secrets {
-            replica: reached.replica_secret,
-            client: reached.client_secret,
-        },
-        Voter {
-            id: 1,
-            replica: reached.replica,
-            client: reached.client,
-        },
-    );
-    let config = Config::new(data.join(FOLDER), 1, vec![voter], secrets);
+    let (part, store) = opened;
+    let store = Arc::new(store.map_err(|error| explain(error, node, cluster))?);
+    if let Some(before) = before {
+        before.bring_into(&store).await?;
+    }
+    tracing::info!(part = ?part, "the store is open");
+    Ok(OpenStore { store, part })
+}
+
+async fn open_own(data: &Path) -> anyhow::Result<OpenStore> {
+    let own = match OwnStore::read(data)? {
+        Some(own) => own,
+        None => OwnStore::choose(data)?,
+    };
+    let (store, part) = (open_alone(&own, &data.join(REPLICA_FOLDER)).await?, Part::Alone);
+    Ok(OpenStore {
+        store: Arc::new(store),
+        part,
+    })
+}
+
+/// Opens a store whose only voter this node is.
+async fn open_alone(own: &OwnStore, folder: &Path) -> anyhow::Result<RaftStore> {
+    let voter = Voter {
+        id: 1,
+        replica: own.replica,
+        client: own.client,
+    };
+    let config = Config::new(folder.to_owned(), 1, vec![voter], secrets(&own.secrets()));
     let store = RaftStore::open(config, OPEN_WITHIN).await;
-    store.with_context(|| format!("cannot open the store in {}", data.join(FOLDER).display()))
+    store.with_context(|| format!("cannot open the store in {}", folder.display()))
 }
 
-fn read(file: &Path) -> anyhow::Result<Option<Reached>> {
-    let bytes = match std::fs::metadata(file) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        metadata => metadata.with_context(|| file.display().to_string())?.len(),
-    };
-    anyhow::ensure!(
-        bytes <= MAX_FILE_BYTES,
-        "{} has {bytes} bytes; expected at most {MAX_FILE_BYTES}",
-        file.display()
-    );
-    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    let reached = toml::from_str(&text).with_context(|| format!("{} is not what a node wrote", file.display()))?;
-    Ok(Some(reached))
+fn voters(cluster: &StoreConfig) -> Vec<Voter> {
+    let voters = cluster.voters.iter().enumerate();
+    let voters = voters.map(|(place, voter)| Voter {
+        id: number(place),
+        replica: voter.replica,
+        client: voter.client,
+    });
+    voters.collect()
 }
 
-/// Chooses addresses and secrets, and keeps them.
-fn choose(file: &Path) -> anyhow::Result<Reached> {
-    let (replica, client) = (0..MAX_ADDRESSES)
-        .find_map(|_| free_ports().ok())
-        .context("no loopback address has two free ports")?;
-    let reached = Reached {
-        replica,
-        client,
-        replica_secret: secret()?,
-        client_secret: secret()?,
-    };
-    let text = toml::to_string(&reached).context("cannot write down how the store is reached")?;
-    // Beside the target, then renamed: half a file would be in the way for ever.
-    let beside = file.with_extension("new");
-    let mut options = std::fs::OpenOptions::new();
-    let written = options
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)
-        .and_then(|mut new| new.write_all(text.as_bytes()).and_then(|()| new.sync_all()))
-        .and_then(|()| std::fs::rename(&beside, file));
-    written.with_context(|| file.display().to_string())?;
-    Ok(reached)
+/// Voters are numbered from 1.
+fn number(place: usize) -> u64 {
+    place as u64 + 1
 }
 
-fn random<const BYTES: usize>() -> std::io::Result<[u8; BYTES]> {
-    let mut bytes = [0; BYTES];
-    rand::rngs::SysRng
-        .try_fill_bytes(&mut bytes)
-        .map_err(std::io::Error::other)?;
-    Ok(bytes)
-}
-
-/// 256 bits of the system's randomness, as a text.
-fn secret() -> std::io::Result<String> {
-    Ok(random::<32>()?.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// Two free ports on a loopback address that hardly anybody else uses.
-fn free_ports() -> std::io::Result<(SocketAddr, SocketAddr)> {
-    let [a, b, c] = random()?;
-    // Linux has all of 127.0.0.0/8.
-    let ip = if cfg!(target_os = "linux") {
-        Ipv4Addr::new(127, a, b, c.clamp(1, 254))
-    } else {
-        Ipv4Addr::LOCALHOST
-    };
-    let bind = || TcpListener::bind((IpAddr::V4(ip), 0));
-    let (replica, client) = (bind()?, bind()?);
-    Ok((replica.local_addr()?, client.local_addr()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn how_a_store_is_reached_is_chosen_once_and_is_for_this_user_alone() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let dir = tempfile::tempdir().expect("a folder");
-        let file = dir.path().join(FILE);
-        assert!(read(&file).expect("nothing is wrong").is_none());
-        let chosen = choose(&file).expect("there is room");
-        let again = read(&file).expect("it was just written").expect("it is there");
-        assert_eq!((again.replica, again.client), (chosen.replica, chosen.client));
-        assert_eq!(again.client_secret, chosen.client_secret);
-        assert_ne!(chosen.replica_secret, chosen.client_secret);
-        assert!(chosen.replica.ip().is_loopback() && chosen.replica != chosen.client);
-        let mode = std::fs::metadata(&file).expect("it is there").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+fn remote(cluster: &StoreConfig, secrets: Secrets) -> Remote {
+    Remote {
+        voters: cluster.voters.iter().map(|voter| voter.client).collect(),
+        secret: secrets.client,
+        tls: cluster.is_encrypted(),
+        heartbeat: rungs_store_raft::HEARTBEAT,
+        kept_deletions: KEPT_DELETIONS,
     }
+}
 
-    #[test]
-    fn a_damaged_file_is_refused_by_name() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let file = dir.path().join(FILE);
-        std::fs::write(&file, "replica = 7").expect("written");
-        let error = read(&file).expect_err("damaged").to_string();
-        assert!(error.contains("store.toml is not what a node wrote"), "{error}");
-        std::fs::write(&file, "#".repeat(5000)).expect("written");
-        let error = read(&file).expect_err("too large").to_string();
-        assert!(error.contains("5000 bytes; expected at most 4096"), "{error}");
+fn secrets(secrets: &StoreSecrets) -> Secrets {
+    Secrets {
+        replica: secrets.replica_secret.clone(),
+        client: secrets.client_secret.clone(),
     }
+}
+
+/// Says who has to be there.
+fn explain(error: OpenError, node: &NodeName, cluster: &StoreConfig) -> anyhow::Error {
+    let voters = cluster
+        .voters
+        .iter()
+        .map(|voter| format!("{} at {}", voter.node, voter.client));
+    let voters = voters.collect::<Vec<_>>().join(", ");
+    let needed = cluster.voters.len() / 2 + 1;
+    let text = match error {
+        OpenError::NoMajority => format!("{node} waited for {needed} of the store's voters: {voters}"),
+        _ => format!("cannot open the store of {voters}"),
+    };
+    anyhow::Error::new(error).context(text)
 }

@@ -100,7 +100,7 @@ async fn start_goals(parts: &Arc<Parts>) -> crate::Result<()> {
     let goals = Goals {
         directory: parts.directory.clone(),
         records: parts.records.clone(),
-        inbox: GoalInbox::new(Arc::clone(&parts.store) as _),
+        inbox: GoalInbox::new(Arc::clone(&parts.store.store) as _),
     };
     let timers = parts.timers.clone();
     let goals = ChildSpec::new(

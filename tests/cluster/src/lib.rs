@@ -32,7 +32,11 @@ pub struct Cluster {
 impl Cluster {
     /// Starts `rungs up` with these arguments and waits until it says that it is up.
     pub async fn start(name: &str, arguments: &[&str]) -> Self {
-        let dir = temp_dir(name).expect("a folder can be made");
+        Self::start_in(temp_dir(name).expect("a folder can be made"), arguments).await
+    }
+
+    /// The same in a folder that is there.
+    pub async fn start_in(dir: TempDir, arguments: &[&str]) -> Self {
         let mut command = Command::new(program());
         command.arg("up").arg("--data").arg(dir.path()).args(arguments);
         let mut up = Process::start(command).expect("the program starts");
@@ -108,9 +112,15 @@ impl Cluster {
     }
 
     /// Ends `up` as Ctrl-C does and waits for it.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        drop(self.end().await);
+    }
+
+    /// The same, and keeps the folder.
+    pub async fn end(mut self) -> TempDir {
         self.up.signal(Signal::INT).expect("it runs");
         let status = self.up.exit(WITHIN).await.expect("it ends");
         assert!(status.success(), "{status}: {}", self.up.printed());
+        self.dir
     }
 }

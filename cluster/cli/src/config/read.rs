@@ -1,7 +1,11 @@
 //! Reading a configuration: the file first, then each variable, then each setting, so that whatever is wrong is told
 //! with the place that it comes from.
 
-use super::{ConfigError, MAX_AGENTS, MAX_CONFIG_BYTES, MAX_MEMBERS, Member, NodeConfig, Origin, VARIABLE_PREFIX};
+use super::{
+    ConfigError, MAX_AGENTS, MAX_CONFIG_BYTES, MAX_MEMBERS, NodeConfig, Origin, VARIABLE_PREFIX, WrongValue,
+    check_store,
+};
+use rungs_directory::placement::{MAX_ZONE_BYTES, Zone};
 use rungs_host::telemetry;
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -55,40 +59,23 @@ impl NodeConfig {
 
     /// Checks every range; an error tells `origin`.
     pub fn validate(&self, origin: &Origin) -> Result<(), ConfigError> {
-        let out_of = |field: &str, found: &dyn Display, expected: &str| {
-            Err(ConfigError::OutOfRange {
-                origin: origin.clone(),
-                field: field.to_owned(),
-                found: found.to_string(),
-                expected: expected.to_owned(),
-            })
+        let wrong = |WrongValue { field, found, expected }| ConfigError::OutOfRange {
+            origin: origin.clone(),
+            field,
+            found,
+            expected,
         };
-        if self.members.len() > MAX_MEMBERS {
-            return out_of("members", &self.members.len(), &format!("at most {MAX_MEMBERS}"));
-        }
+        self.check_members().map_err(wrong)?;
         if self.agents.len() > MAX_AGENTS {
-            return out_of("agents", &self.agents.len(), &format!("at most {MAX_AGENTS}"));
-        }
-        for Member { name, address, weight } in &self.members {
-            if !(1..=1000).contains(weight) {
-                return out_of(&format!("members, {name}, weight"), weight, "1 to 1000");
-            }
-            if address.port() == 0 {
-                return out_of(&format!("members, {name}, address"), address, "a port from 1 to 65535");
-            }
-        }
-        if let Some(twice) = first_twice(self.members.iter().map(|member| &member.name)) {
-            return out_of("members", &format!("{twice} twice"), "each name once");
-        }
-        if let Some(twice) = first_twice(self.members.iter().map(|member| member.address)) {
-            return out_of("members", &format!("{twice} twice"), "each address once");
+            let found = self.agents.len();
+            return out_of("agents", &found, &format!("at most {MAX_AGENTS}")).map_err(wrong);
         }
         if let Some(twice) = first_twice(self.agents.iter().map(|spec| &spec.agent)) {
-            return out_of("agents", &format!("{twice} twice"), "each name once");
+            return out_of("agents", &format!("{twice} twice"), "each name once").map_err(wrong);
         }
         if telemetry::check_filter(&self.log).is_err() {
             let expected = "levels such as info or rungs_mesh=debug, separated by commas";
-            return out_of("log", &format!("{:?}", self.log), expected);
+            return out_of("log", &format!("{:?}", self.log), expected).map_err(wrong);
         }
         for spec in &self.agents {
             spec.validate().map_err(|error| ConfigError::Agent {
@@ -97,8 +84,42 @@ impl NodeConfig {
                 error,
             })?;
         }
+        check_store(&self.name, &self.members, self.store.as_ref()).map_err(wrong)
+    }
+
+    fn check_members(&self) -> Result<(), WrongValue> {
+        if self.members.len() > MAX_MEMBERS {
+            return out_of("members", &self.members.len(), &format!("at most {MAX_MEMBERS}"));
+        }
+        for member in &self.members {
+            let field = |key: &str| format!("members, {}, {key}", member.name);
+            if !(1..=1000).contains(&member.weight) {
+                return out_of(&field("weight"), &member.weight, "1 to 1000");
+            }
+            if member.address.port() == 0 {
+                return out_of(&field("address"), &member.address, "a port from 1 to 65535");
+            }
+            if Zone::new(&member.zone).is_err() {
+                let expected = format!("1 to {MAX_ZONE_BYTES} visible ASCII characters");
+                return out_of(&field("zone"), &format!("{:?}", member.zone), &expected);
+            }
+        }
+        if let Some(twice) = first_twice(self.members.iter().map(|member| &member.name)) {
+            return out_of("members", &format!("{twice} twice"), "each name once");
+        }
+        if let Some(twice) = first_twice(self.members.iter().map(|member| member.address)) {
+            return out_of("members", &format!("{twice} twice"), "each address once");
+        }
         Ok(())
     }
+}
+
+fn out_of(field: &str, found: &dyn Display, expected: &str) -> Result<(), WrongValue> {
+    Err(WrongValue {
+        field: field.to_owned(),
+        found: found.to_string(),
+        expected: expected.to_owned(),
+    })
 }
 
 /// A file's text, if it is one and not too large.

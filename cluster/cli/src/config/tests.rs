@@ -21,9 +21,14 @@ fn the_example_for_people_is_a_good_file() {
 
 #[test]
 fn what_is_written_reads_back() {
-    let text =
-        format!("{MINIMAL}[[members]]\nname = \"n2\"\naddress = \"127.0.0.1:7102\"\n[[agents]]\nagent = \"ops-1\"\n");
+    let text = format!(
+        "{MINIMAL}[[members]]\nname = \"n2\"\naddress = \"127.0.0.1:7102\"\nzone = \"b\"\n\
+         [store]\nsecrets = \"s\"\ntls = {{ certificate = \"c\", key = \"k\" }}\n\
+         voters = [{{ node = \"n2\", replica = \"10.0.0.2:1\", client = \"10.0.0.2:2\" }}]\n\
+         [[agents]]\nagent = \"ops-1\"\n"
+    );
     let config = parse(&text, &[]).expect("valid");
+    assert_eq!(config.members[0].zone, "b");
     assert_eq!(parse(&config.to_toml(), &[]).expect("valid"), config);
 }
 
@@ -49,7 +54,7 @@ fn a_setting_can_give_what_the_file_lacks() {
 }
 
 /// Keys of a file, each with a value that is wrong: what follows the place in the error.
-const WRONG: [(&str, &str); 39] = [
+const WRONG: &[(&str, &str)] = &[
     // Not TOML.
     ("region = [", "unclosed array, expected `]`"),
     ("region eu", "key with no value, expected `=`"),
@@ -57,15 +62,15 @@ const WRONG: [(&str, &str); 39] = [
     // Unknown keys.
     (
         "lisetn = \"127.0.0.1:1\"",
-        "unknown field `lisetn`, expected one of `name`, `listen`, `data`, `certificates`, `region`, `zone`, `allow_faults`, `log`, `log_format`, `members`, `agents`; did you mean `listen`?",
+        "unknown field `lisetn`, expected one of `name`, `listen`, `data`, `certificates`, `region`, `zone`, `allow_faults`, `log`, `log_format`, `store`, `members`, `agents`; did you mean `listen`?",
     ),
     (
         "colour = \"red\"",
-        "unknown field `colour`, expected one of `name`, `listen`, `data`, `certificates`, `region`, `zone`, `allow_faults`, `log`, `log_format`, `members`, `agents`",
+        "unknown field `colour`, expected one of `name`, `listen`, `data`, `certificates`, `region`, `zone`, `allow_faults`, `log`, `log_format`, `store`, `members`, `agents`",
     ),
     (
         "members = [{ name = \"x\", address = \"127.0.0.1:1\", wieght = 2 }]",
-        "unknown field `wieght`, expected one of `name`, `address`, `weight`; did you mean `weight`?",
+        "unknown field `wieght`, expected one of `name`, `address`, `weight`, `zone`; did you mean `weight`?",
     ),
     (
         "agents = [{ agent = \"a\", rate = 2.0 }]",
@@ -169,7 +174,55 @@ const WRONG: [(&str, &str); 39] = [
         "log = \"a=b=c\"",
         "node.toml: log: \"a=b=c\"; expected levels such as info or rungs_mesh=debug, separated by commas",
     ),
+    (
+        "members = [{ name = \"x\", address = \"127.0.0.1:1\", zone = \"a b\" }]",
+        "node.toml: members, x, zone: \"a b\"; expected 1 to 63 visible ASCII characters",
+    ),
+    // The store of a cluster.
+    (
+        "members = [{ name = \"x\", address = \"127.0.0.1:1\" }]",
+        "node.toml: store: absent; expected [store] with secrets and 1, 3 or 5 voters, the same on all members: a cluster has one store",
+    ),
+    ("store = 1", "invalid type: integer `1`, expected struct StoreConfig"),
+    ("store = { voters = [] }", "missing field `secrets`"),
+    ("store = { secrets = \"s\" }", "missing field `voters`"),
+    (
+        "store = { secrets = \"s\", voters = [], voter = 1 }",
+        "unknown field `voter`, expected one of `secrets`, `tls`, `voters`; did you mean `voters`?",
+    ),
+    (
+        "store = { secrets = \"s\", voters = [{ node = \"n1\", replica = \"here\", client = \"127.0.0.1:2\" }] }",
+        "\"here\" is not an address; expected IP:PORT with a port up to 65535, such as 127.0.0.1:7101",
+    ),
+    (
+        "store = { secrets = \"s\", tls = { key = \"k\" }, voters = [] }",
+        "missing field `certificate`",
+    ),
+    (
+        "store = { secrets = \"s\", voters = [] }",
+        "node.toml: store, voters: 0; expected 1, 3 or 5",
+    ),
+    (
+        "store = { secrets = \"s\", voters = [{ node = \"n7\", replica = \"127.0.0.1:1\", client = \"127.0.0.1:2\" }] }",
+        "node.toml: store, voters: n7; expected a member: n1",
+    ),
+    (
+        "store = { secrets = \"s\", voters = [{ node = \"n1\", replica = \"127.0.0.1:1\", client = \"127.0.0.1:1\" }] }",
+        "node.toml: store, n1, client: 127.0.0.1:1 twice; expected an address that nothing else has",
+    ),
+    (
+        "store = { secrets = \"s\", voters = [{ node = \"n1\", replica = \"127.0.0.1:0\", client = \"127.0.0.1:1\" }] }",
+        "node.toml: store, n1, replica: 127.0.0.1:0; expected a port from 1 to 65535",
+    ),
+    (
+        "store = { secrets = \"s\", voters = [{ node = \"n1\", replica = \"127.0.0.1:1\", client = \"10.0.0.1:1\" }] }",
+        "node.toml: store, n1, client: 10.0.0.1:1; expected a loopback address, or store.tls with certificate and key: this node is a voter",
+    ),
     // Twice.
+    (
+        "store = { secrets = \"s\", voters = [{ node = \"n1\", replica = \"127.0.0.1:1\", client = \"127.0.0.1:2\" }, { node = \"n1\", replica = \"127.0.0.1:3\", client = \"127.0.0.1:4\" }, { node = \"n1\", replica = \"127.0.0.1:5\", client = \"127.0.0.1:6\" }] }",
+        "node.toml: store, voters: n1 twice; expected each member once",
+    ),
     (
         "members = [{ name = \"x\", address = \"127.0.0.1:1\" }, { name = \"x\", address = \"127.0.0.1:2\" }]",
         "node.toml: members: x twice; expected each name once",
@@ -190,7 +243,7 @@ fn each_wrong_value_in_a_file_is_told_with_its_place_and_what_was_expected() {
         let error = refused(&format!("{MINIMAL}{line}\n"), &[]);
         let key = line.split([' ', '=']).next().expect("a key");
         if expected.starts_with("node.toml") {
-            assert_eq!(error, expected, "{line}");
+            assert_eq!(error, *expected, "{line}");
         } else {
             // File and line first, then the line itself, then what is wrong with it.
             assert!(
@@ -316,4 +369,35 @@ fn a_file_that_cannot_be_a_configuration_is_told_by_its_name() {
     std::fs::remove_file(&file).expect("it is there");
     std::fs::create_dir(&file).expect("nothing is there");
     assert!(load().starts_with(&format!("{name}: cannot read: ")), "{}", load());
+}
+
+#[test]
+fn voters_are_members_with_addresses_of_their_own() {
+    let member = |n: u8| format!("[[members]]\nname = \"n{n}\"\naddress = \"127.0.0.1:{n}\"\n");
+    let voter = |n: u8| {
+        format!("[[store.voters]]\nnode = \"n{n}\"\nreplica = \"127.0.0.1:1{n}\"\nclient = \"127.0.0.1:2{n}\"\n")
+    };
+    let text = |members: &[u8], voters: &[u8]| {
+        let (members, voters): (String, String) = (
+            members.iter().copied().map(member).collect(),
+            voters.iter().copied().map(voter).collect(),
+        );
+        format!("{MINIMAL}{members}[store]\nsecrets = \"s\"\n{voters}")
+    };
+    for voters in [[1].as_slice(), &[2], &[3, 1, 2], &[5, 4, 3, 2, 1]] {
+        let config = parse(&text(&[1, 2, 3, 4, 5], voters), &[]).expect("valid");
+        let place = voters.iter().position(|voter| *voter == 1);
+        let store = config.store.expect("it is there");
+        assert_eq!((store.place_of(&config.name), store.is_encrypted()), (place, false));
+    }
+    for voters in [[1, 2].as_slice(), &[1, 2, 3, 4]] {
+        let error = refused(&text(&[1, 2, 3, 4], voters), &[]);
+        assert!(error.ends_with("expected 1, 3 or 5"), "{error}");
+    }
+    let error = refused(&text(&[1, 2], &[1, 2, 3]), &[]);
+    assert_eq!(error, "node.toml: store, voters: n3; expected a member: n1, n2");
+    // A client needs no certificate to reach voters elsewhere.
+    let elsewhere = text(&[1, 2], &[2]).replace("127.0.0.1:12", "10.0.0.2:12");
+    let config = parse(&elsewhere, &[]).expect("valid");
+    assert!(config.store.expect("it is there").is_encrypted());
 }

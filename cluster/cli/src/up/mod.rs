@@ -12,7 +12,7 @@ pub mod view;
 use crate::args::Up;
 use crate::interrupt::Interrupt;
 use crate::join::{self, Joined};
-use crate::local::{LocalCluster, Prepared, node_home};
+use crate::local::{LocalCluster, Prepared, node_home, voters_of};
 use anyhow::Context as _;
 use processes::{NODE_LOG, NodeProcess, ProcessEvent, Processes};
 use progress::Progress;
@@ -54,6 +54,7 @@ pub async fn run(up: Up) -> anyhow::Result<()> {
         .with_context(|| format!("cannot open {}", up.data.display()))?;
     let _lock = lock(&dir)?;
     let Prepared { cluster, sockets } = LocalCluster::prepare(&dir, up.nodes)?;
+    let voters = cluster.voters.len();
     issue_certificates(&dir, &cluster)?;
     let rate_hz = up.rate.unwrap_or_else(|| rate::that_fits(up.agents));
     let agents: Vec<AgentSpec> = (1..=up.agents).map(|index| agent(index, rate_hz)).collect();
@@ -67,7 +68,8 @@ pub async fn run(up: Up) -> anyhow::Result<()> {
     let nodes = files.into_iter().zip(sockets);
     let nodes = nodes.map(|((node, config), socket)| NodeProcess { node, config, socket });
     let processes = Processes::start(&program, nodes, &sender)?;
-    let result = watch_cluster(&up, &dir, rate_hz, began, process_events, &mut interrupt).await;
+    let view = View::new(&up, &dir, rate_hz, voters, began);
+    let result = watch_cluster(view, &dir, process_events, &mut interrupt).await;
     tokio::select! {
         () = processes.stop() => result,
         // The nodes end by themselves when this process does.
@@ -76,10 +78,8 @@ pub async fn run(up: Up) -> anyhow::Result<()> {
 }
 
 async fn watch_cluster(
-    up: &Up,
+    mut view: View,
     dir: &Path,
-    rate_hz: f64,
-    began: Instant,
     mut process_events: mpsc::Receiver<ProcessEvent>,
     interrupt: &mut Interrupt,
 ) -> anyhow::Result<()> {
@@ -88,7 +88,6 @@ async fn watch_cluster(
         up = wait_until_up(&joined, dir, &mut process_events) => up?,
         how = interrupt.received() => anyhow::bail!("{how} before all nodes were up"),
     }
-    let mut view = View::new(up, dir, rate_hz, began);
     view.greet()?;
     let events = joined.router.subscribe(EventFilter::default()).await?;
     view.run(&joined, events, process_events, interrupt).await?;
@@ -202,7 +201,7 @@ struct View {
 }
 
 impl View {
-    fn new(up: &Up, dir: &Path, rate_hz: f64, began: Instant) -> Self {
+    fn new(up: &Up, dir: &Path, rate_hz: f64, voters: usize, began: Instant) -> Self {
         let terminal = std::io::stdout().is_terminal() && !up.json;
         let data = match up.data == Path::new(crate::args::DEFAULT_DATA) {
             true => String::new(),
@@ -219,11 +218,12 @@ impl View {
             counted(up.agents, "agent"),
             dir.display()
         );
-        let hints = vec![
+        let mut hints = vec![
             format!("shell:  rungs shell{data}"),
             format!("break:  rungs exec{data} 'inject panic ops-1#l48/observe'"),
             "Ctrl-C drains and stops all of it".to_owned(),
         ];
+        hints.extend(fewer_voters(up.nodes, voters));
         let colour = terminal && Style::of_output().colour;
         Self {
             terminal,
@@ -336,6 +336,14 @@ impl View {
         }
         out.flush()
     }
+}
+
+/// What a folder that began with fewer nodes lacks.
+fn fewer_voters(nodes: u32, voters: usize) -> Option<String> {
+    let wanted = voters_of(nodes as usize);
+    (voters < wanted).then(|| {
+        format!("store:  on n1 alone, as this folder began; in a new one (--data) it is on {wanted} nodes and outlives any of them")
+    })
 }
 
 /// Such as `1 node` or `3 nodes`.

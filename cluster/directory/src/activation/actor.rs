@@ -12,6 +12,7 @@
 use super::action::{Action, Arrival, Failure, Wanted};
 use super::arriving::Arriving;
 use super::door::{self, Door};
+use super::follow::{Followed, Follower};
 use super::handle::ActivationParts;
 use super::machine::Activator;
 use super::messages::{Activate, Passivate, Register, Unregister};
@@ -26,7 +27,8 @@ use rungs_host::{
     Context, Delivered, EndpointBuilder, Handle, Mailbox, Payload, Refusal, Reply, Request, Timer, tasks,
 };
 use rungs_mesh::mesh::not_found;
-use rungs_types::{Address, AgentId, Epoch, ErrorCode, NodeName, RolePath};
+use rungs_store::cluster::Since;
+use rungs_types::{Address, AgentId, AgentSpec, Epoch, ErrorCode, NodeName, RolePath};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +69,12 @@ pub trait Guests: Send + Sync + 'static {
 
     /// The agents that run.
     fn running(&self) -> Vec<AgentId>;
+
+    /// What an agent that runs was started as; none if that is not known, and then a change of its record waits for its
+    /// next start.
+    fn spec(&self, _agent: &AgentId) -> Option<AgentSpec> {
+        None
+    }
 
     /// Why an agent that runs, or a role of it, is not to be found at this moment.
     fn absence(&self, of: &Address) -> Refusal {
@@ -130,6 +138,8 @@ pub(crate) enum ActivatorMessage {
     Ended(AgentId),
     /// An agent has ended for good, its record is deleted.
     Forget(AgentId),
+    /// Something was heard of records.
+    Records(Followed),
     /// Time has passed.
     Tick,
 }
@@ -163,6 +173,8 @@ pub fn address(node: &NodeName) -> Address {
 pub(super) struct ActivatorActor {
     pub(super) parts: Arc<ActivationParts>,
     pub(super) mailbox: Arc<Mailbox>,
+    /// From where on it follows the records.
+    pub(super) since: Since,
     pub(super) door: Arc<Door>,
 }
 
@@ -176,6 +188,8 @@ pub(super) struct Activating {
     pub(super) resting: BTreeMap<AgentId, Vec<Reply<()>>>,
     /// Agents that have been registered and have not run yet.
     pub(super) new: BTreeSet<AgentId>,
+    /// Records that changed while their agents started or came to rest.
+    pub(super) put_off: BTreeMap<AgentId, Option<AgentRecord>>,
     /// Agents whose records are being deleted.
     pub(super) leaving: BTreeSet<AgentId>,
     /// Shards that came and whose agents are being read.
@@ -183,6 +197,7 @@ pub(super) struct Activating {
     /// Agents that run although their shards were lost, each with the epoch to start it in when it has ended.
     pub(super) ending: BTreeMap<AgentId, Option<Epoch>>,
     _tick: Timer,
+    _follower: Follower,
 }
 
 impl Activating {
@@ -211,6 +226,7 @@ impl Actor for ActivatorActor {
             .parts
             .timers
             .every("activator", TICK, TICK, move |_| ticked.signal(ActivatorMessage::Tick))?;
+        let follower = Follower::start(self.parts.records.clone(), self.since.clone(), handle.clone());
         Ok(Activating {
             handle,
             machine: Activator::new(self.parts.limits),
@@ -218,10 +234,12 @@ impl Actor for ActivatorActor {
             starting: BTreeMap::new(),
             resting: BTreeMap::new(),
             new: BTreeSet::new(),
+            put_off: BTreeMap::new(),
             leaving: BTreeSet::new(),
             arriving: Arriving::new(self.parts.limits),
             ending: BTreeMap::new(),
             _tick: tick,
+            _follower: follower,
         })
     }
 
@@ -289,16 +307,8 @@ impl Actor for ActivatorActor {
                 state.leaving.remove(&agent);
                 state.machine.forget(&agent)
             }
-            ActivatorMessage::Tick => {
-                self.read(state.arriving.due(), state);
-                for late in state.arriving.late(Instant::now()) {
-                    door::refuse_late(late);
-                }
-                let mut actions = state.machine.sweep(now);
-                let idle = self.parts.guests.idle();
-                actions.extend(idle.iter().flat_map(|agent| state.machine.idle(agent)));
-                actions
-            }
+            ActivatorMessage::Records(followed) => self.followed(followed, state)?,
+            ActivatorMessage::Tick => self.tick(now, state),
         };
         self.carry_out(actions, None, state);
         self.parts.counts.set(state.machine.counts());
@@ -307,6 +317,19 @@ impl Actor for ActivatorActor {
 }
 
 impl ActivatorActor {
+    fn tick(&self, now: Duration, state: &mut Activating) -> Vec<Action<Letter>> {
+        self.read(state.arriving.due(), state);
+        for late in state.arriving.late(Instant::now()) {
+            door::refuse_late(late);
+        }
+        let mut actions = state.machine.sweep(now);
+        let idle = self.parts.guests.idle();
+        actions.extend(idle.iter().flat_map(|agent| state.machine.idle(agent)));
+        let put_off = std::mem::take(&mut state.put_off);
+        actions.extend(put_off.into_iter().flat_map(|changed| self.compare(changed, state)));
+        actions
+    }
+
     pub(super) fn wanted(&self, agent: &AgentId, letter: Letter, state: &mut Activating) -> Vec<Action<Letter>> {
         if state.leaving.contains(agent) {
             door::refuse_leaving(letter, agent);

@@ -47,6 +47,11 @@ impl Arriving {
         }
     }
 
+    /// Whether the agents of a shard are being read.
+    pub(super) fn expects(&self, shard: Shard) -> bool {
+        self.shards.contains_key(&shard)
+    }
+
     /// Keeps what is for an agent of such a shard; gives back what is not, and refuses what there is no room for.
     pub(super) fn hold(&mut self, agent: &AgentId, letter: Letter) -> Option<Letter> {
         let Some(coming) = self.shards.get_mut(&Shard::of(agent)) else {

@@ -109,12 +109,15 @@ impl Activation {
     /// # Errors
     /// If the records cannot be read, or the actor does not start.
     pub async fn start(&self, shards: Vec<(Shard, Epoch)>, supervisor: ActorCell) -> Result<Started, ActivationError> {
+        // Before the index is read: what changes from now on is told.
+        let since = self.parts.records.since().await?;
         let indices = self.parts.records.index(shards.iter().map(|(shard, _)| *shard)).await?;
         self.door.forget();
         let mailbox = Arc::new(Mailbox::bounded(MAX_MESSAGES, MAX_BYTES));
         let actor = ActivatorActor {
             parts: Arc::clone(&self.parts),
             mailbox: Arc::clone(&mailbox),
+            since,
             door: Arc::clone(&self.door),
         };
         let (actor, _) = Actor::spawn_linked(None, actor, (), supervisor).await?;

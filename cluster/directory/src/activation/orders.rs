@@ -68,6 +68,11 @@ impl ActivatorActor {
         }
         let (_, mut actions) = state.machine.register(agent, record.is_resident());
         actions.extend(state.machine.wanted(agent, Wanted::ToRun, now));
+        if state.machine.is_active(agent) {
+            // Who follows the records was faster.
+            reply.send(Ok(()));
+            return actions;
+        }
         state.new.insert(agent.clone());
         state.starting.entry(agent.clone()).or_default().push(reply);
         actions

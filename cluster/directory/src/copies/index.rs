@@ -59,7 +59,7 @@ fn shard_key(shard: Shard) -> key::Key {
 }
 
 impl Table for SnapshotIndex {
-    const ID: TableId = TableId(17);
+    const ID: TableId = TableId(18);
     const NAME: &'static str = "snapshots";
     const SCHEMA: u16 = 1;
     type Key = AgentId;

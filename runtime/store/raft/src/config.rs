@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// Shortest and longest heartbeat. An election takes three to six of them.
 const HEARTBEATS: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(2)];
+/// [`Config::heartbeat`] where nothing else is said: for fast links.
+pub const HEARTBEAT: Duration = Duration::from_millis(100);
 /// [`Config::catch_up`] where nothing else is said: a gigabyte at 20 MB/s.
 pub(crate) const CATCH_UP: Duration = Duration::from_secs(60);
 /// Fewest characters of a secret.
@@ -150,7 +152,7 @@ impl Config {
             secrets,
             tls: None,
             sync: Sync::AtOnce,
-            heartbeat: Duration::from_millis(100),
+            heartbeat: HEARTBEAT,
             kept_deletions: KEPT_DELETIONS,
             entries_until_copy: 5_000,
             catch_up: CATCH_UP,

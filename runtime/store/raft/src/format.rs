@@ -8,21 +8,29 @@ use std::borrow::Cow;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+/// Heartbeats after which a call is given up and made again.
+const PATIENCE_HEARTBEATS: u32 = 20;
+
 /// Takes the steps that have not been taken.
 pub(crate) async fn bring_up(replica: &Replica, pace: Duration, until: Instant) -> Result<(), OpenError> {
     loop {
-        match timeout_at(until, found(replica)).await {
-            Err(_) => return Err(OpenError::NoMajority),
+        // A call to a leader that dies does not return.
+        let patience = until.min(Instant::now() + pace * PATIENCE_HEARTBEATS);
+        match timeout_at(patience, found(replica)).await {
+            Err(_) => tracing::debug!("nobody says what the format is"),
             Ok(Err(error)) => tracing::debug!(%error, "the format is not known yet"),
             Ok(Ok(found)) => match steps(found, FORMAT)?.next() {
                 None => return Ok(()),
                 // If it fails, another voter has taken it, or it is tried again.
-                Some(step) => match timeout_at(until, take(replica, step)).await {
-                    Err(_) => return Err(OpenError::NoMajority),
+                Some(step) => match timeout_at(patience, take(replica, step)).await {
+                    Err(_) => tracing::debug!(step, "nobody says whether a step was taken"),
                     Ok(Err(error)) => tracing::debug!(step, %error, "a step was not taken"),
                     Ok(Ok(())) => continue,
                 },
             },
+        }
+        if Instant::now() >= until {
+            return Err(OpenError::NoMajority);
         }
         sleep_until((Instant::now() + pace).min(until)).await;
     }

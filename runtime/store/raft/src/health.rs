@@ -24,6 +24,8 @@ pub enum Ended {
     Leading,
     /// It has not come to know of this commit, which the leader knew long ago.
     Behind(Revision),
+    /// It never took part; others answered in its place.
+    NeverStarted,
 }
 
 impl fmt::Display for Ended {
@@ -31,6 +33,7 @@ impl fmt::Display for Ended {
         match self {
             Self::Leading => f.write_str("the replica has ended while it led"),
             Self::Behind(revision) => write!(f, "the replica has ended before {revision}"),
+            Self::NeverStarted => f.write_str("the replica did not start"),
         }
     }
 }
@@ -39,6 +42,7 @@ impl fmt::Display for Ended {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Health {
     ended: Arc<AtomicBool>,
+    never_started: Arc<AtomicBool>,
 }
 
 impl Health {
@@ -49,12 +53,20 @@ impl Health {
         }
     }
 
+    /// The replica of this voter did not start; others answer.
+    pub(crate) fn does_not_start(&self) {
+        self.never_started.store(true, Ordering::Release);
+    }
+
     /// Returns when the replica has ended.
     pub(crate) async fn ended(&self, reader: &Reader, heartbeat: Duration, catch_up: Duration) -> Ended {
         let pace = heartbeat * PACE_HEARTBEATS;
         loop {
             if self.ended.load(Ordering::Acquire) {
                 return Ended::Leading;
+            }
+            if self.never_started.load(Ordering::Acquire) {
+                return Ended::NeverStarted;
             }
             sleep(pace).await;
             // Without a majority nothing is known.

@@ -10,12 +10,17 @@
 //! | leadership is lost for moments on a busy machine | the same | [`writer`], [`reader`] |
 //! | a log entry larger than the file of the log ends the Raft | files of 64 MiB, batches of 1 MiB | [`start`] |
 //! | starting takes several heartbeats | heartbeats of 100 ms | [`config`] |
+//! | a voter joins its cluster one step a second; who leads waits five seconds for another to do so | others answer until it takes part; one that took part before does not wait | [`start`] |
 //! | a voter that was away for so long that it is sent a copy of all rows ends, and nobody is told | noticed; entries are kept for those who come back sooner | [`health`], [`config`] |
 //! | it panics where the folder is in use, and wherever something is wrong at its start | a lock of our own first; it starts in a task of its own | [`start`] |
 //! | the log is synced every 200 ms | at once, unless the configuration says otherwise | [`config`] |
 //! | secrets go over plain TCP, its own certificates are not verified | loopback, or TLS with certificates that are | [`config`] |
 //! | its functions take a minute to compile wherever they are called | called in one crate that does nothing else | [`rungs_store_replica`] |
+//! | a voter that is killed while it joins may learn for ever and never vote | asks for its vote | [`start`] |
 //! | leaving takes ten seconds in a cluster | being killed is as good: the log is what counts | [`RaftStore::close`] |
+//! | the tasks of a client never end | they have a runtime of their own, which does | [`rungs_store_replica`] |
+//! | a client notices the end of the leader when a call fails, and takes a second or more to find the next | the call is made again | [`writer`], [`reader`] |
+//! | a client that finds voters but nobody who leads asks again at once, for as long as that is so | nothing can be done here: it takes a core | |
 //! | it deletes its log where `HQL_DANGER_RAFT_STATE_RESET` is set | nothing can be done here: do not set it | |
 //!
 //! Read [`schema`] first, then [`batch`]: how preconditions are checked inside the replicated write.
@@ -30,7 +35,7 @@ mod schema;
 mod start;
 mod writer;
 
-pub use config::{Config, ConfigError, Remote, Secrets, Sync, Tls, Voter};
+pub use config::{Config, ConfigError, HEARTBEAT, Remote, Secrets, Sync, Tls, Voter};
 pub use health::Ended;
 pub use start::OpenError;
 
@@ -43,6 +48,7 @@ use rungs_store::cluster::{
     Seen, Since, Store,
 };
 use rungs_store_replica::Replica;
+use start::{Begun, Joining};
 use std::fmt;
 use std::fs::File;
 use std::time::Duration;
@@ -61,13 +67,14 @@ pub struct RaftStore {
     heartbeat: Duration,
     catch_up: Duration,
     head: HeadWatch,
-    _work: JoinSet<()>,
+    work: JoinSet<()>,
     // Of a voter; held until the store is dropped or the process ends.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl RaftStore {
-    /// Starts this voter and waits until it can be used, which needs a majority of the voters.
+    /// Starts this voter and waits until the store can be used, which needs a majority of the voters that have joined. One
+    /// that is new uses the replicas of others until it has joined.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -77,12 +84,15 @@ impl RaftStore {
         let lock = start::lock(&config.folder)?;
         let (kept_deletions, times) = (config.kept_deletions, [config.heartbeat, config.catch_up]);
         let begun = match start::start(config, until).await {
-            Ok(replica) => Self::begin(replica, times, kept_deletions, until).await,
+            Ok(Begun { replica, joining }) => {
+                let store = Self::begin(replica, times, kept_deletions, until).await;
+                store.map(|store| store.joining(joining))
+            }
             Err(error) => Err(error),
         };
         match begun {
             Ok(store) => Ok(Self {
-                _lock: Some(lock),
+                lock: Some(lock),
                 ..store
             }),
             Err(error) => {
@@ -91,6 +101,27 @@ impl RaftStore {
                 Err(error)
             }
         }
+    }
+
+    /// Goes over to the own replica when that takes part.
+    fn joining(mut self, joining: Option<Joining>) -> Self {
+        let Some(mut joining) = joining else {
+            return self;
+        };
+        let (replica, health) = (self.replica.clone(), self.health.clone());
+        self.work.spawn(async move {
+            match joining.joined().await {
+                Ok(here) => {
+                    replica.is_now(&here);
+                    tracing::info!("the replica of this voter takes part");
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the replica of this voter does not start");
+                    health.does_not_start();
+                }
+            }
+        });
+        self
     }
 
     /// Uses the replicas of others: the store of a node that is no voter. Its local reads ask the leader, which answers
@@ -128,9 +159,14 @@ impl RaftStore {
             heartbeat: pace,
             catch_up,
             head,
-            _work: tasks,
-            _lock: None,
+            work: tasks,
+            lock: None,
         })
+    }
+
+    /// Whether a replica here answers: that of a voter which has joined.
+    pub fn takes_part(&self) -> bool {
+        self.replica.is_here()
     }
 
     /// The voter that leads, as far as this one knows.
@@ -139,12 +175,15 @@ impl RaftStore {
     }
 
     /// Returns when the replica of this voter has ended, which nothing else tells. The process should end then and be
-    /// started anew; until then it is a voter less, and its local reads grow old.
+    /// started anew; until then it is a voter less, and its local reads grow old. For a client it never returns.
     pub async fn ended(&self) -> Ended {
+        if self.lock.is_none() {
+            return std::future::pending().await;
+        }
         self.health.ended(&self.reader, self.heartbeat, self.catch_up).await
     }
 
-    /// Stops the replica of a voter. In a cluster this takes ten seconds, in which others may take the lead. A process that ends
+    /// Stops the replica of a voter; of a client there is nothing to stop. In a cluster this takes ten seconds, in which others may take the lead. A process that ends
     /// without it loses nothing, but builds its rows anew from the log when it starts.
     ///
     /// # Errors

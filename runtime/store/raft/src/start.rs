@@ -1,4 +1,8 @@
 //! Starting a voter, in one place.
+//!
+//! A new voter of a cluster joins it one step a second, and the one that leads waits five seconds for another to do so. So
+//! it uses the replicas of others until its own takes part. One that took part before is in the log with its addresses, and
+//! is started as if it were alone: it has nothing to join, nor anything to wait for but an election.
 
 use crate::config::{Config, ConfigError, Remote, Sync};
 use rungs_store::cluster::format::NewerFormat;
@@ -7,7 +11,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// Size of the files of the log. Each entry must fit into one: batches have a megabyte, and their statements.
@@ -16,6 +20,10 @@ const LOG_FILE_BYTES: u32 = 64 * 1024 * 1024;
 const ELECTION_HEARTBEATS: [u64; 2] = [3, 6];
 
 const LOCK_FILE: &str = "LOCK";
+/// Is there when the voter has taken part in its cluster.
+const JOINED_FILE: &str = "JOINED";
+/// Where the log is.
+const LOG_FOLDER: &str = "logs";
 
 /// Why a store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -69,9 +77,94 @@ pub(crate) fn lock(folder: &Path) -> Result<File, OpenError> {
     }
 }
 
+/// A voter at work.
+pub(crate) struct Begun {
+    pub(crate) replica: Replica,
+    /// Its own replica, if that does not take part yet.
+    pub(crate) joining: Option<Joining>,
+}
+
+/// A replica on its way into its cluster.
+pub(crate) struct Joining {
+    start: JoinSet<Result<Replica, Error>>,
+    /// When it has started.
+    here: Option<Replica>,
+    folder: PathBuf,
+    this: u64,
+    nodes: Vec<Node>,
+    tls: bool,
+    secret: String,
+}
+
 /// Starts the replica and waits until somebody leads.
-pub(crate) async fn start(config: Config, until: Instant) -> Result<Replica, OpenError> {
-    wait_for(rungs_store_replica::start(node_config(config)?), until).await
+pub(crate) async fn start(config: Config, until: Instant) -> Result<Begun, OpenError> {
+    let folder = config.folder.clone();
+    if config.voters.len() == 1 || has_joined(&folder) {
+        let alone = node_config(Config {
+            voters: config
+                .voters
+                .into_iter()
+                .filter(|voter| voter.id == config.this)
+                .collect(),
+            ..config
+        })?;
+        let replica = wait_for(rungs_store_replica::start(alone), until).await?;
+        let joining = None;
+        return Ok(Begun { replica, joining });
+    }
+    let others = connect(remote(&config), until);
+    let mut joining = Joining {
+        start: JoinSet::new(),
+        here: None,
+        folder,
+        this: config.this,
+        nodes: nodes(&config),
+        tls: config.tls.is_some(),
+        secret: config.secrets.client.clone(),
+    };
+    joining.start.spawn(rungs_store_replica::start(node_config(config)?));
+    tokio::select! {
+        joined = joining.joined() => Ok(Begun { replica: joined?, joining: None }),
+        replica = others => Ok(Begun { replica: replica?, joining: Some(joining) }),
+    }
+}
+
+impl Joining {
+    /// The replica, when it takes part. May be dropped, and waited for again.
+    pub(crate) async fn joined(&mut self) -> Result<Replica, OpenError> {
+        let replica = match &self.here {
+            Some(replica) => replica.clone(),
+            None => self.here.insert(started(self.start.join_next().await)?).clone(),
+        };
+        let (this, others): (Vec<Node>, Vec<Node>) = self.nodes.iter().cloned().partition(|node| node.id == self.this);
+        for this in this {
+            let (others, secret) = (others.clone(), self.secret.clone());
+            replica.vote(this, others, self.tls, secret).await?;
+        }
+        let path = self.folder.join(JOINED_FILE);
+        if let Err(error) = fs::write(&path, []) {
+            // The next start takes longer, and that is all.
+            tracing::warn!(%error, path = %path.display(), "it is not kept that the voter takes part");
+        }
+        Ok(replica)
+    }
+}
+
+/// Without its log a voter joins again, which the others have to know.
+fn has_joined(folder: &Path) -> bool {
+    let mut log = fs::read_dir(folder.join(LOG_FOLDER)).into_iter().flatten();
+    folder.join(JOINED_FILE).exists() && log.next().is_some()
+}
+
+/// The way to all voters, as a client.
+pub(crate) fn remote(config: &Config) -> Remote {
+    Remote {
+        voters: config.voters.iter().map(|voter| voter.client).collect(),
+        secret: config.secrets.client.clone(),
+        tls: config.tls.is_some(),
+        heartbeat: config.heartbeat,
+        kept_deletions: config.kept_deletions,
+    }
 }
 
 /// Finds the replicas and waits until somebody leads.
@@ -89,23 +182,26 @@ async fn wait_for(start: rungs_store_replica::Answer<'static, Replica>, until: I
     // A task of its own: what is wrong at the start is a panic more often than an error.
     starting.spawn(start);
     match timeout_at(until, starting.join_next()).await {
-        Ok(Some(Ok(replica))) => Ok(replica?),
-        Ok(Some(Err(panic))) => Err(OpenError::Replica(panic.to_string())),
-        Ok(None) => unreachable!("one task was started"),
+        Ok(ended) => started(ended),
         Err(_) => Err(OpenError::NoMajority),
     }
 }
 
-fn node_config(config: Config) -> Result<NodeConfig, OpenError> {
+fn started(ended: Option<Result<Result<Replica, Error>, JoinError>>) -> Result<Replica, OpenError> {
+    match ended {
+        Some(Ok(replica)) => Ok(replica?),
+        Some(Err(panic)) => Err(OpenError::Replica(panic.to_string())),
+        // It was asked for before, and has ended then.
+        None => Err(OpenError::Replica("it is not starting".to_owned())),
+    }
+}
+
+pub(crate) fn node_config(config: Config) -> Result<NodeConfig, OpenError> {
     let this = config.voters.iter().find(|voter| voter.id == config.this);
     let Some(this) = this.cloned() else {
         return Err(ConfigError::Voters { this: config.this }.into());
     };
-    let nodes = config.voters.iter().map(|voter| Node {
-        id: voter.id,
-        addr_raft: voter.replica.to_string(),
-        addr_api: voter.client.to_string(),
-    });
+    let nodes = nodes(&config);
     let tls = config.tls.as_ref().map(|tls| {
         let (key, certificate) = (tls.key.display().to_string(), tls.certificate.display().to_string());
         ServerTlsConfig::Specific(ServerTlsConfigCerts::new(key, certificate))
@@ -118,7 +214,7 @@ fn node_config(config: Config) -> Result<NodeConfig, OpenError> {
         ELECTION_HEARTBEATS.map(|heartbeats| heartbeats * heartbeat_ms);
     Ok(NodeConfig {
         node_id: config.this,
-        nodes: nodes.collect(),
+        nodes,
         listen_addr_api: host(this.client).into(),
         listen_addr_raft: host(this.replica).into(),
         data_dir: config.folder.display().to_string().into(),
@@ -136,6 +232,15 @@ fn node_config(config: Config) -> Result<NodeConfig, OpenError> {
         health_check_delay: Duration::ZERO,
         ..NodeConfig::default()
     })
+}
+
+fn nodes(config: &Config) -> Vec<Node> {
+    let voters = config.voters.iter().map(|voter| Node {
+        id: voter.id,
+        addr_raft: voter.replica.to_string(),
+        addr_api: voter.client.to_string(),
+    });
+    voters.collect()
 }
 
 /// The address without its port, which is put behind it again.

@@ -22,6 +22,7 @@ struct Targets {
     broken: Mutex<Option<StartError>>,
     idle: Mutex<Vec<AgentId>>,
     records: Mutex<Option<Records>>,
+    specs: Mutex<BTreeMap<AgentId, AgentSpec>>,
 }
 
 impl Targets {
@@ -33,7 +34,13 @@ impl Targets {
             broken: Mutex::default(),
             idle: Mutex::default(),
             records: Mutex::default(),
+            specs: Mutex::default(),
         })
+    }
+
+    fn records(&self) -> Records {
+        let records = self.records.lock().expect("not poisoned").clone();
+        records.expect("there are some")
     }
 
     fn starts(&self) -> usize {
@@ -45,8 +52,7 @@ impl Targets {
     }
 
     async fn record(&self, agent: &AgentId) -> Option<AgentRecord> {
-        let records = self.records.lock().expect("not poisoned").clone();
-        records.expect("there are some").get(agent).await.expect("reads")
+        self.records().get(agent).await.expect("reads")
     }
 
     fn counted(&self, agent: &AgentId) -> u64 {
@@ -64,6 +70,13 @@ impl Guests for Shared {
             if let Some(error) = targets.broken.lock().expect("not poisoned").clone() {
                 return Err(error);
             }
+            // There is no record only where it was deleted meanwhile.
+            let record = targets.record(&agent).await.ok_or(StartError::Unknown)?;
+            targets
+                .specs
+                .lock()
+                .expect("not poisoned")
+                .insert(agent.clone(), record.spec);
             let at = Address::from(agent.clone());
             let target = Target::start(&targets.endpoints, at, Mailbox::bounded(64, 1 << 20)).await;
             let mut running = targets.running.lock().expect("not poisoned");
@@ -77,7 +90,8 @@ impl Guests for Shared {
     fn rest(&self, agent: AgentId) -> BoxFuture<'static, ()> {
         let targets = Arc::clone(&self.0);
         Box::pin(async move {
-            let target = targets.running.lock().expect("not poisoned")[&agent].clone();
+            let target = targets.running.lock().expect("not poisoned").get(&agent).cloned();
+            let Some(target) = target else { return };
             drop(target.handle.cell().drain());
             target.handle.cell().wait(None).await.expect("it ends");
             tokio::time::sleep(START).await;
@@ -87,6 +101,12 @@ impl Guests for Shared {
 
     fn running(&self) -> Vec<AgentId> {
         self.0.running.lock().expect("not poisoned").keys().cloned().collect()
+    }
+
+    fn spec(&self, agent: &AgentId) -> Option<AgentSpec> {
+        let runs = self.0.running.lock().expect("not poisoned").contains_key(agent);
+        runs.then(|| self.0.specs.lock().expect("not poisoned").get(agent).cloned())
+            .flatten()
     }
 
     fn idle(&self) -> Vec<AgentId> {
@@ -128,10 +148,10 @@ async fn activating(node: &Node) -> (AgentId, Arc<Targets>) {
         }),
         released: Box::new(|shard| panic!("nothing moves: {shard}")),
     });
+    *targets.records.lock().expect("not poisoned") = Some(records);
     let shards = vec![(Shard::of(&agent), Epoch(3))];
     activation.start(shards, node.supervisor.clone()).await.expect("starts");
     node.directory.set_activation(activation);
-    *targets.records.lock().expect("not poisoned") = Some(records);
     (agent, targets)
 }
 
@@ -304,4 +324,64 @@ async fn an_agent_that_does_not_start_when_it_is_registered_leaves_no_trace() {
     let wrong = AgentSpec { rate_hz: 0.0, ..spec };
     let refusal = one.ask(to, &Register { spec: wrong }).await.expect_err("refused");
     assert_eq!(refusal.code, ErrorCode::Malformed);
+}
+
+/// Longer than it takes until a record that others wrote is looked at.
+async fn looked_at() {
+    tokio::time::sleep(Duration::from_secs(3)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_write_about_an_agent_comes_true() {
+    let (_network, [one, ..]) = three().await;
+    let (agent, targets) = activating(&one).await;
+    let records = targets.records();
+    let resident = |seed| AgentRecord {
+        spec: AgentSpec {
+            seed,
+            ..AgentSpec::new(agent.clone())
+        },
+        origin: Origin::Configuration(None),
+    };
+    let runs = || {
+        targets
+            .specs
+            .lock()
+            .expect("not poisoned")
+            .get(&agent)
+            .map(|spec| spec.seed)
+    };
+    // One that rests is to run always.
+    records.replace(&resident(1)).await.expect("writes");
+    looked_at().await;
+    assert_eq!((targets.starts(), targets.running(), runs()), (1, 1, Some(1)));
+    // It is to be another.
+    records.replace(&resident(2)).await.expect("writes");
+    looked_at().await;
+    assert_eq!((targets.starts(), targets.running(), runs()), (2, 1, Some(2)));
+    // The same again changes nothing.
+    records.replace(&resident(2)).await.expect("writes");
+    looked_at().await;
+    assert_eq!(targets.starts(), 2);
+    records.delete(&agent, None).await.expect("deletes");
+    looked_at().await;
+    assert_eq!(targets.running(), 0);
+    let unknown = one.echo(&agent.to_string()).await.expect_err("it is gone");
+    assert_eq!(unknown.code, ErrorCode::NotFound);
+    records.replace(&resident(3)).await.expect("writes");
+    looked_at().await;
+    assert_eq!((targets.starts(), targets.running(), runs()), (3, 1, Some(3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_this_node_wrote_itself_is_no_news() {
+    let (_network, [one, ..]) = three().await;
+    let (agent, targets) = activating(&one).await;
+    let (to, spec) = ("@n1/activator", AgentSpec::new(agent.clone()));
+    for starts in 1..=3 {
+        assert_eq!(one.ask(to, &Unregister { agent: agent.clone() }).await, Ok(()));
+        assert_eq!(one.ask(to, &Register { spec: spec.clone() }).await, Ok(()));
+        looked_at().await;
+        assert_eq!((targets.starts(), targets.running()), (starts, 1));
+    }
 }

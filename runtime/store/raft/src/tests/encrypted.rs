@@ -21,9 +21,11 @@ async fn open(told: &str) {
         tls: Some(tls),
         ..config(&folder.join("store"), 1, voters(1))
     };
+    let remote = crate::start::remote(&config);
     match RaftStore::open(config, within).await {
         Ok(store) => {
-            store.commit(Commit::new([], [put(1)]), WITHIN).await.expect("commits");
+            let client = RaftStore::connect(remote, within).await.expect("connects");
+            client.commit(Commit::new([], [put(1)]), WITHIN).await.expect("commits");
             println!(
                 "opened {}.",
                 store.head.moved(Revision(0), WITHIN).await.expect("reads").revision

@@ -11,8 +11,12 @@ use std::sync::mpsc;
 const VOTER: &str = "RUNGS_TEST_RAFT_VOTER";
 /// Nothing takes longer than this, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// How often it is looked whether a voter has joined.
+const PACE: Duration = Duration::from_millis(20);
 /// Longest wait of a voter for one commit: longer than an election.
 const SHORT: Duration = Duration::from_secs(3);
+/// Added to the number of a voter that joins without voting.
+const LEARNS: u64 = 10;
 /// Acknowledgements after which a voter is believed to work.
 const ENOUGH: u64 = 20;
 /// Acknowledgements after which who was away needs a copy of all rows.
@@ -25,6 +29,18 @@ fn row(writer: u64, number: u64) -> RowId {
 /// A line to the parent. One that is gone reads nothing any more.
 fn say(line: &str) {
     drop(writeln!(std::io::stdout().lock(), "{line}."));
+}
+
+/// Joins as far as a voter does that is killed before it votes, says so, and goes on until it is.
+async fn learn(config: Config) {
+    let this = config.this;
+    let config = rungs_store_replica::NodeConfig {
+        learner_only: true,
+        ..crate::start::node_config(config).expect("a configuration")
+    };
+    let _replica = rungs_store_replica::start(config).await.expect("starts");
+    say(&format!("learns {this} 0 0"));
+    std::future::pending().await
 }
 
 /// Adds as many rows as each line of its input says; when that ends, says how many rows of each writer there are.
@@ -40,8 +56,15 @@ async fn vote(voter: &str) {
         replica: pair[0],
         client: pair[1],
     });
+    if this > LEARNS {
+        return learn(config(Path::new(parts[0]), this - LEARNS, voters.collect())).await;
+    }
     let config = config(Path::new(parts[0]), this, voters.collect());
     let store = RaftStore::open(config, OPEN).await.expect("opens");
+    // Until then the others do without it, also where one of them dies.
+    while !store.takes_part() {
+        tokio::time::sleep(PACE).await;
+    }
     let (order, orders) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lines().map_while(Result::ok) {
@@ -190,7 +213,7 @@ impl Cluster {
     }
 
     fn start(&mut self, voter: u64) {
-        let folder = self.folder.path().join(format!("v{voter}"));
+        let folder = self.folder.path().join(format!("v{}", voter % LEARNS));
         let mut process = Command::new(std::env::current_exe().expect("this test"))
             .args([
                 "tests::three::the_leader_is_killed_and_nothing_acknowledged_is_lost",
@@ -269,7 +292,13 @@ impl Cluster {
 /// A line, if it is a whole one of a voter's.
 fn read(line: &str) -> Option<Line> {
     let words: Vec<_> = line.strip_suffix('.')?.split(' ').collect();
-    let [word @ ("wrote" | "refused" | "kept" | "ended"), one, two, three] = words[..] else {
+    let [
+        word @ ("wrote" | "refused" | "kept" | "ended" | "learns"),
+        one,
+        two,
+        three,
+    ] = words[..]
+    else {
         return None;
     };
     let [one, two, three] = [one, two, three].map(|text| text.parse().expect("a number"));
@@ -333,4 +362,47 @@ fn the_leader_is_killed_and_nothing_acknowledged_is_lost() {
     }
     assert_eq!(counted, rows, "each row was counted once");
     process.wait().expect("ended");
+}
+
+#[test]
+fn the_calls_of_a_client_outlive_the_leader() {
+    let mut cluster = Cluster::new();
+    for voter in 1..=3 {
+        cluster.start(voter);
+    }
+    cluster.all_write(&[1, 2, 3], ENOUGH);
+    let clients = cluster.addresses.split(';').skip(2).step_by(2);
+    let remote = Remote {
+        voters: clients.map(|text| text.parse().expect("an address")).collect(),
+        secret: "a secret of clients".to_owned(),
+        tls: false,
+        heartbeat: Duration::from_millis(50),
+        kept_deletions: KEPT,
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let client = runtime.block_on(RaftStore::connect(remote, OPEN)).expect("connects");
+    let commit = |number: u64| {
+        let commit = Commit::new([], [Write::put(row(9, number), b"x")]);
+        let committed = runtime.block_on(client.commit(commit, WITHIN));
+        assert!(matches!(committed, Ok(Outcome::Committed(_))), "{committed:?}");
+    };
+    (0..ENOUGH).for_each(commit);
+    cluster.kill(cluster.leader);
+    (ENOUGH..2 * ENOUGH).for_each(commit);
+    assert_eq!(runtime.block_on(count(&client, 9)), 2 * ENOUGH);
+}
+
+#[test]
+fn a_voter_that_was_killed_before_it_voted_does_when_it_comes_back() {
+    let mut cluster = Cluster::new();
+    for voter in [1, 2 + LEARNS, 3] {
+        cluster.start(voter);
+    }
+    while cluster.listen().0 != "learns" {}
+    cluster.kill(2 + LEARNS);
+    cluster.start(2);
+    cluster.all_write(&[1, 2, 3], ENOUGH);
+    // Without its vote one of three is no majority of two.
+    cluster.kill(3);
+    cluster.all_write(&[1, 2], ENOUGH);
 }
