@@ -178,6 +178,7 @@ impl ActivatorActor {
             state.handle.clone(),
         );
         let resident = record.as_ref().map(AgentRecord::is_resident);
+        let forget = self.parts.guests.forget(agent.clone());
         tracing::info!(%agent, is_gone = resident.is_none(), "its record has changed; the agent ends");
         tasks::spawn("end an agent whose record has changed", async move {
             rest.await;
