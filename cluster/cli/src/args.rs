@@ -225,6 +225,12 @@ pub struct Bench {
     /// The labelled windows of these recordings; see `rungs replay --labels`.
     #[arg(long, requires = "dir", value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    /// How often a node is killed, with `kills`.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub kills: u32,
+    /// Agents of the cluster whose nodes are killed.
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=3000))]
+    pub agents: u32,
     /// Print one JSON object a line.
     #[arg(long)]
     pub json: bool,
@@ -250,6 +256,9 @@ pub enum BenchPart {
     Activation,
     /// What a freeze takes, and what L3 notices of it: 100 freezes, 20 pairs of runs, four minutes (P9).
     Freeze,
+    /// Nodes of a cluster of three processes are killed while goals are submitted: when their agents answer again, and what is
+    /// lost (P10).
+    Kills,
 }
 
 /// Roles of the processes of a measurement.

@@ -9,6 +9,7 @@ pub mod cycle;
 pub mod decide;
 pub mod filter;
 pub mod freeze;
+pub mod kills;
 pub mod local;
 pub mod mesh;
 pub mod mind;
@@ -33,7 +34,7 @@ pub async fn run(bench: Bench) -> anyhow::Result<()> {
     let mut figures = Vec::new();
     for part in BenchPart::value_variants() {
         if bench.parts.is_empty() || bench.parts.contains(part) {
-            let of_part = measure(*part, bench.runs).await?;
+            let of_part = measure(*part, &bench).await?;
             if bench.json {
                 tell(&of_part, &bench)?;
             }
@@ -61,7 +62,8 @@ fn tell(figures: &[Figure], bench: &Bench) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn measure(part: BenchPart, runs: u32) -> anyhow::Result<Vec<Figure>> {
+async fn measure(part: BenchPart, bench: &Bench) -> anyhow::Result<Vec<Figure>> {
+    let runs = bench.runs;
     let progress = Progress::default();
     match part {
         BenchPart::Local => {
@@ -82,6 +84,7 @@ async fn measure(part: BenchPart, runs: u32) -> anyhow::Result<Vec<Figure>> {
         BenchPart::Agents => agents::measure(runs, &progress).await,
         BenchPart::Activation => activation::measure(runs, &progress).await,
         BenchPart::Freeze => freeze::measure(&progress).await,
+        BenchPart::Kills => kills::measure(bench.kills, bench.agents, &progress).await,
     }
 }
 

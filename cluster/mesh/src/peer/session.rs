@@ -268,7 +268,11 @@ impl Session {
     fn dismissed(&self, envelope: &Envelope<'_>) -> Result<(), Refusal> {
         let refusal: Refusal = decode(envelope)?;
         let node = &self.identity().node;
-        tracing::warn!(peer = %node, code = %refusal.code, message = refusal.message, "peer says good-bye");
+        match refusal.code {
+            // It stops, as a shell does after each command.
+            ErrorCode::NodeDown => tracing::info!(peer = %node, "peer says good-bye"),
+            code => tracing::warn!(peer = %node, %code, message = refusal.message, "peer says good-bye"),
+        }
         self.local.note_refusal(&node.name, refusal);
         if let Some(peer) = self.peer.get() {
             peer.end("the peer said good-bye");
