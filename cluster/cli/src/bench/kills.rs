@@ -162,9 +162,7 @@ async fn kill_one(
         .zip(owners)
         .filter(|(_, owner)| owner.as_ref() == Some(victim));
     let of_victim: Vec<AgentId> = of_victim.map(|(agent, _)| agent.clone()).collect();
-    let info = ask(&**router, admin_of(victim), &NodeInfo {}, WITHIN).await?;
-    let pid = i32::try_from(info.pid).ok().and_then(rustix::process::Pid::from_raw);
-    let pid = pid.context("the node has a process")?;
+    let pid = process_of(&**router, victim).await?;
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let submitted = submit_until(Arc::clone(router), names.to_vec(), kill, stopped);
     let submitted = rungs_host::tasks::spawn("submit goals", submitted);
@@ -178,6 +176,21 @@ async fn kill_one(
         answered_s: answered.into_iter().collect::<anyhow::Result<_>>()?,
         acknowledged,
     })
+}
+
+/// The process of a node. The link to one that has just started may take a moment.
+async fn process_of(router: &dyn Router, node: &NodeName) -> anyhow::Result<rustix::process::Pid> {
+    let end = Instant::now() + WITHIN;
+    loop {
+        match ask(router, admin_of(node), &NodeInfo {}, ANSWER_WITHIN).await {
+            Ok(info) => {
+                let pid = i32::try_from(info.pid).ok().and_then(rustix::process::Pid::from_raw);
+                return pid.context("the node has a process");
+            }
+            Err(refusal) => anyhow::ensure!(Instant::now() < end, "{node} does not answer: {refusal}"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// Asks an agent until it answers; how long that was after the kill, in seconds.
