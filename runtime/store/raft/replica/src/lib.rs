@@ -35,7 +35,10 @@ pub struct Replica {
 enum Place {
     Here(Client),
     /// The others, over links that end with the runtime.
-    Elsewhere { client: Client, _links: Links },
+    Elsewhere {
+        client: Client,
+        _links: Links,
+    },
 }
 
 /// What a way to others runs on: its tasks have no other end.
