@@ -8,8 +8,8 @@
 //! └─ users     actors of the program          as they were registered
 //! ```
 //!
-//! Start: clock, timers → store and mesh, neither of which waits for the other → directory → hosts of agents, users →
-//! copies → activator → membership (with whose lease agents start) → admin (so that whoever reaches it finds the rest).
+//! Start: clock, timers, stores → mesh → directory → hosts of agents, users → copies → activator → membership (with whose
+//! lease agents start) → admin (so that whoever reaches it finds the rest).
 //! Stop: membership (shards go to others, if there are any) → users → agents (state saved) → what they saved is copied →
 //! system → links → timers.
 
@@ -152,12 +152,12 @@ pub(crate) async fn start(
     let compute = compute_pool(&faults, &stop)?;
     let roles: Vec<String> = identity.roles().iter().map(|role| role.as_str().to_owned()).collect();
     let certified = identity.roles();
-    let opening = crate::store::open(name.clone(), builder.data.clone(), builder.store.take());
-    let connecting = connect(&mut builder, &name, identity, &clock, &timers, &endpoints, &events);
-    let (open_store, (transport, mesh)) = tokio::try_join!(opening, connecting)?;
+    // It waits for other voters, which do not wait for this node.
+    let open_store = crate::store::open(&name, &builder.data, builder.store.as_ref()).await?;
     let store = Arc::clone(&open_store.store);
     let failed = watch_store(&store, &stop);
     let tasks = task_logs::open(&builder.data, Arc::clone(&store) as _).await?;
+    let (transport, mesh) = connect(&mut builder, &name, identity, &clock, &timers, &endpoints, &events).await?;
     let gate = LeaseGate::closed(SteadyClock::Machine);
     let routes = Arc::new(Routes::new(name.clone(), gate.clone()));
     let outgoing = Outgoing::new(Arc::clone(&routes) as _);

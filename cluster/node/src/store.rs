@@ -11,7 +11,7 @@ use rungs_store::cluster::limits::KEPT_DELETIONS;
 use rungs_store::cluster::{Consistency, RowId, Store as _, TableId};
 use rungs_store_raft::{Config, OpenError, RaftStore, Remote, Secrets, Tls, Voter};
 use rungs_types::NodeName;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,15 +65,15 @@ impl OpenStore {
 }
 
 /// Opens the store of a node.
-pub(crate) fn open(
-    node: NodeName,
-    data: PathBuf,
-    cluster: Option<StoreConfig>,
-) -> BoxFuture<'static, anyhow::Result<OpenStore>> {
+pub(crate) fn open<'a>(
+    node: &'a NodeName,
+    data: &'a Path,
+    cluster: Option<&'a StoreConfig>,
+) -> BoxFuture<'a, anyhow::Result<OpenStore>> {
     Box::pin(async move {
-        match &cluster {
-            Some(cluster) => open_clusters(&node, &data, cluster).await,
-            None => open_own(&data).await,
+        match cluster {
+            Some(cluster) => open_clusters(node, data, cluster).await,
+            None => open_own(data).await,
         }
     })
 }
