@@ -13,7 +13,7 @@
 //!    applied late comes to nothing, or is found by the next one, which then goes on only from entries that are its own.
 //! 3. A base counts from the commit on that puts it into the head; what it stands for is deleted in that commit or later.
 //!
-//! [`known`] says how entries are laid out in rows and commits.
+//! `known` says how entries are laid out in rows and commits.
 
 mod known;
 
