@@ -135,11 +135,10 @@ impl Keeper {
         let cycle = record.cycle;
         let bytes = record.encode().map_err(|error| self.failed(&error))?;
         let size = bytes.len() as u64;
-        let put = self
-            .tree
-            .runtime
-            .snapshots
-            .put(shared.agent().clone(), NEWEST_VERSION, bytes);
+        // In the epoch in which the agent was started: one that still runs after its shard was lost and came back must not
+        // pass for later than what was written elsewhere meanwhile.
+        let (agent, epoch) = (shared.agent().clone(), shared.epoch);
+        let put = self.tree.runtime.snapshots.put_in(agent, epoch, NEWEST_VERSION, bytes);
         let meta = self.in_time(put).await?;
         self.tree.shared.meter.set_state_bytes(size);
         let taken = SnapshotTaken {

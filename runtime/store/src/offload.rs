@@ -55,13 +55,24 @@ impl Snapshots {
         Self { follower, ..self }
     }
 
-    /// Keeps a snapshot; durable when this returns `Ok`. See [`SnapshotStore::put_in`]; the epoch is what the follower
-    /// says.
+    /// The same as [`Snapshots::put_in`] in the epoch that the follower says.
     pub async fn put(&self, agent: AgentId, version: u16, bytes: Vec<u8>) -> Result<SnapshotMeta, StoreError> {
+        let epoch = self.follower.as_ref().map(|follower| follower.epoch(&agent));
+        self.put_in(agent, epoch.unwrap_or_default(), version, bytes).await
+    }
+
+    /// Keeps a snapshot that was written in an epoch of the agent's shard; durable when this returns `Ok`. See
+    /// [`SnapshotStore::put_in`].
+    pub async fn put_in(
+        &self,
+        agent: AgentId,
+        epoch: Epoch,
+        version: u16,
+        bytes: Vec<u8>,
+    ) -> Result<SnapshotMeta, StoreError> {
         let follower = self.follower.clone();
         let put = move |store: &dyn SnapshotStore| {
-            let epoch = follower.as_ref().map(|follower| follower.epoch(&agent));
-            let meta = store.put_in(&agent, epoch.unwrap_or_default(), version, &bytes)?;
+            let meta = store.put_in(&agent, epoch, version, &bytes)?;
             // Here, so that it is told also if the caller has given up.
             if let Some(follower) = follower {
                 follower.written(&agent, meta, bytes.len());

@@ -167,7 +167,7 @@ struct Lost;
 
 impl Follower for Lost {
     fn epoch(&self, _: &AgentId) -> Epoch {
-        Epoch(2)
+        Epoch(9)
     }
 
     fn written(&self, _: &AgentId, _: SnapshotMeta, _: usize) {}
@@ -184,7 +184,7 @@ fn an_agent_tells_that_a_later_snapshot_was_known_and_which_it_uses() {
     for used in ["the agent starts anew", "snapshot 1 of e2 is used"] {
         life(&store, async |node| {
             let mut hub = node.runtime.events.subscribe();
-            node.hosts.spawn(spec("ops-1")).await.expect("starts");
+            node.hosts.spawn_in(spec("ops-1"), Epoch(2)).await.expect("starts");
             let event = hub.recv().await.expect("told");
             let EventKind::Warning { summary } = &event.kind else {
                 panic!("{event:?}")
