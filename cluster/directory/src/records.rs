@@ -18,7 +18,9 @@ use futures::future::try_join_all;
 use rungs_host::Refusal;
 use rungs_store::cluster::read::{By, Consistency, ReadError};
 use rungs_store::cluster::table::{Entry, Table, TableError, Typed, delete, entry, put, row_id};
-use rungs_store::cluster::{Commit, CommitError, Fence, Outcome, Precondition, RowId, Since, Store, TableId, key};
+use rungs_store::cluster::{
+    Commit, CommitError, Fence, Outcome, Precondition, Revision, RowId, Since, Store, TableId, key,
+};
 use rungs_types::{AgentId, AgentSpec, ErrorCode, NodeName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -281,9 +283,10 @@ impl Records {
         };
         if prefixes.len() > MAX_PREFIXES {
             self.each(&[], take).await?;
-        } else {
+        } else if !prefixes.is_empty() {
+            let now = self.known_here().await?;
             for some in prefixes.chunks(PREFIXES_AT_ONCE) {
-                let read = some.iter().map(|prefix| self.all(prefix));
+                let read = some.iter().map(|prefix| self.all(prefix, now));
                 try_join_all(read).await?.into_iter().flatten().for_each(&mut take);
             }
         }
@@ -361,7 +364,25 @@ impl Records {
         Ok(matches!(outcome, Outcome::Committed(_)))
     }
 
-    async fn all(&self, prefix: &[u8]) -> Result<Vec<Entry<AgentId, AgentRecord>>, RecordError> {
+    /// Where the store stands, once the replica that answers here knows as much. To make sure of that takes all voters, and
+    /// much longer than to read a few rows: so it is done once, and what is read then is read here.
+    async fn known_here(&self) -> Result<Revision, RecordError> {
+        let now = self.since().await?.after;
+        if let Some(before) = now.0.checked_sub(1) {
+            self.store.moved(Revision(before), STORE_DEADLINE).await?;
+        }
+        Ok(now)
+    }
+
+    /// The records whose keys begin with this, as of `now` or later.
+    async fn all(&self, prefix: &[u8], now: Revision) -> Result<Vec<Entry<AgentId, AgentRecord>>, RecordError> {
+        let page = self
+            .table()
+            .page(By::Key, prefix, None, Consistency::Local, STORE_DEADLINE)
+            .await?;
+        if page.head.revision >= now && page.next.is_none() {
+            return Ok(page.entries);
+        }
         let mut all = Vec::new();
         self.each(prefix, |entry| all.push(entry)).await?;
         Ok(all)
