@@ -1,6 +1,8 @@
 //! `rungs node`: a node from a configuration file, until it is told to stop.
 
 use crate::builder::NodeBuilder;
+use crate::node::Node;
+use crate::stop::StopReason;
 use anyhow::Context as _;
 use futures::future::BoxFuture;
 use rungs_cli::Launch;
@@ -37,8 +39,8 @@ async fn run(config: NodeConfig, launch: Launch) -> anyhow::Result<()> {
         agents: config.agents,
         identity: Some(identity),
         allow_faults: config.allow_faults,
-        environments: Vec::new(),
         telemetry: Some(telemetry),
+        ..NodeBuilder::default()
     };
     let mut interrupt = Interrupt::listen().context("cannot wait for signals")?;
     let end = async {
@@ -54,9 +56,18 @@ async fn run(config: NodeConfig, launch: Launch) -> anyhow::Result<()> {
         why = &mut end => anyhow::bail!("{why} before the node was up"),
     };
     tracing::info!(node = %node.name(), address = ?node.local_addr(), "node up");
+    until_stopped(&node, end).await
+}
+
+/// Runs the node until it is to stop, and stops it. An error if it could not go on: the program is to fail, so that whoever
+/// keeps it running starts it anew.
+pub(crate) async fn until_stopped(node: &Node, end: impl Future<Output = &'static str>) -> anyhow::Result<()> {
     let why = tokio::select! {
-        () = node.stop_requested() => "asked to stop",
-        why = &mut end => why,
+        reason = node.stop_requested() => match reason {
+            StopReason::Asked => "asked to stop",
+            StopReason::Failed(_) => "it cannot go on",
+        },
+        why = end => why,
     };
     tracing::info!(why, "node stops");
     node.shutdown().await

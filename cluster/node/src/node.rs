@@ -2,6 +2,7 @@
 
 use crate::assembly::Parts;
 use crate::builder::NodeBuilder;
+use crate::stop::StopReason;
 use crate::user::UserActor;
 use anyhow::Context as _;
 use rungs_agent::AgentHandle;
@@ -34,6 +35,11 @@ impl Node {
 
     pub(crate) fn new(parts: Arc<Parts>) -> Self {
         Self { parts }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
     }
 
     /// Its name.
@@ -149,12 +155,16 @@ impl Node {
             .inject(target.parse()?, rungs_host::faults::Fault::Panic)?)
     }
 
-    /// Waits until somebody asks the node to stop: the shell, or [`Node::shutdown`].
-    pub async fn stop_requested(&self) {
-        self.parts.stop_requested().await;
+    /// Waits until the node is to stop: because the shell or [`Node::shutdown`] asks for it, or because it cannot go on.
+    /// It goes on until [`Node::shutdown`], which a program is to call then.
+    pub async fn stop_requested(&self) -> StopReason {
+        self.parts.stop.requested().await
     }
 
     /// Stops in order: agents (their state is saved), users' actors, links.
+    ///
+    /// # Errors
+    /// If the node had to stop because it cannot go on (a [`Failure`](crate::Failure)), or if not everything stopped in time.
     pub async fn shutdown(&self) -> crate::Result<()> {
         self.parts.shut_down().await
     }
