@@ -1,7 +1,7 @@
 //! Who is supervised by whom on a node, and in which order it starts and stops.
 //!
 //! ```text
-//! node
+//! node       no actor: it watches the four tops, and fails when one ends
 //! ├─ system    directory · copies · activator · goals · membership · admin  permanent, one for one
 //! ├─ mesh      gateways · node server         the transport's own supervisor
 //! ├─ agents    hosts → agents                 see rungs_agent
@@ -228,6 +228,7 @@ pub(crate) async fn start(
         timers,
         _lock: lock,
     });
+    watch_trees(&parts);
     parts.records.configure(&name, &builder.agents).await?;
     system::start(&parts, &routes, &membership).await?;
     let settled = tokio::time::timeout(SETTLE_DEADLINE, routes.settled()).await;
@@ -295,6 +296,29 @@ fn compute_pool(faults: &Arc<Faults>, stop: &Stop) -> crate::Result<ComputePool>
 fn watch_store(store: &Arc<RaftStore>, stop: &Stop) {
     let store = Arc::clone(store);
     stop.when_lost("watch the store", async move { Failure::Store(store.ended().await) });
+}
+
+/// Nothing supervises the tops of the trees. Without one of them the node would live on and do only a part of what it is for:
+/// it stops, and whoever keeps it running starts it anew.
+fn watch_trees(parts: &Parts) {
+    let trees = [
+        ("system", parts.system.cell()),
+        ("agents", parts.hosts.cell()),
+        ("users", parts.users.cell()),
+    ];
+    for (tree, top) in trees {
+        let ended = async move {
+            // Without a time it waits for ever.
+            drop(top.wait(None).await);
+            Failure::Supervisor { tree }
+        };
+        parts.stop.when_lost("watch a supervision tree", ended);
+    }
+    let transport = Arc::clone(&parts.transport);
+    parts.stop.when_lost("watch the transport", async move {
+        transport.ended().await;
+        Failure::Supervisor { tree: "mesh" }
+    });
 }
 
 async fn connect(

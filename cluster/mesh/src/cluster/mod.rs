@@ -243,6 +243,16 @@ impl ClusterTransport {
         Ok(())
     }
 
+    /// Returns when the actors of the transport have ended, which nothing starts again: because it was stopped, or because
+    /// they have failed too often. Not before it has started.
+    pub async fn ended(&self) {
+        match self.running.get() {
+            // Without a time it waits for ever.
+            Some(running) => drop(running.supervisor.cell().wait(None).await),
+            None => std::future::pending().await,
+        }
+    }
+
     /// Connections, authenticated or not.
     pub fn connections(&self) -> usize {
         self.running.get().map_or(0, |running| running.shared.connections.len())

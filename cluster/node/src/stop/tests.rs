@@ -67,3 +67,20 @@ async fn a_node_whose_store_ends_stops_in_order_and_fails() {
         "the node has lost its store: the replica has ended while it led"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_loses_the_top_of_a_supervision_tree_fails_and_names_it() {
+    for tree in ["system", "agents", "users", "mesh"] {
+        let ended = run_and(async |node| {
+            let parts = node.parts();
+            match tree {
+                "system" => parts.system.cell().kill(),
+                "agents" => parts.hosts.cell().kill(),
+                "users" => parts.users.cell().kill(),
+                // Nothing stops the node: it is as if its actors had failed too often.
+                _ => rungs_mesh::Transport::stop(&*parts.transport).await,
+            }
+        });
+        assert_eq!(failure(ended.await), Failure::Supervisor { tree });
+    }
+}
