@@ -136,6 +136,31 @@ async fn nodes_ask_and_tell_each_other_and_only_gateways_can_be_sent_to() {
 }
 
 #[tokio::test]
+async fn what_is_for_operators_needs_a_certificate_of_one() {
+    let dir = cluster(&["n1", "n2"]);
+    let ca = Ca::load(dir.path()).expect("the authority");
+    for (name, roles) in [("n3", &[Role::Admin][..]), ("n4", &[])] {
+        let name = NodeName::new(name).expect("a name");
+        ca.issue(&name, roles).expect("issued").save(dir.path()).expect("saved");
+    }
+    let one = node(&dir, "n1", &[]).await;
+    let mut two = node(&dir, "n2", &[one.address]).await;
+    two.up("n1").await;
+    assert_eq!(
+        two.say("ask n1 user:guarded").await,
+        "forbidden bench.echo is for operators; expected a certificate with the role admin"
+    );
+    assert_eq!(two.say("ask n1 ops-1").await, "");
+    let mut three = node(&dir, "n3", &[one.address]).await;
+    three.up("n1").await;
+    assert_eq!(three.say("ask n1 user:guarded").await, "");
+    let mut four = node(&dir, "n4", &[one.address]).await;
+    let refused = "forbidden the certificate of n4";
+    let refusal = four.say("refused n1").await;
+    assert!(refusal.starts_with(refused), "{refusal}");
+}
+
+#[tokio::test]
 async fn a_killed_node_comes_back_under_its_name() {
     let dir = cluster(&["n1", "n2"]);
     let mut one = node(&dir, "n1", &[]).await;
