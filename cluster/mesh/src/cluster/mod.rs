@@ -23,6 +23,7 @@ pub use connection::MAX_FRAMES_IN;
 pub use data::{DATA_DEADLINE, MAX_PENDING_BYTES};
 pub use dial::{DIAL_DEADLINE, FIRST_PAUSE, LONGEST_PAUSE, Seed};
 pub use gateway::{GATEWAYS, gateways, remotable_actors};
+pub use scanner::{CONTROL_WINDOW, MAX_ANNOUNCED_ACTORS, MAX_CONTROL_FRAMES, MAX_SESSION_FRAME_BYTES};
 pub use stream::{AUTH_DEADLINE, PRE_AUTH_BYTES, READ_IDLE, WRITE_STALL};
 
 use crate::hello::ClusterId;
@@ -49,8 +50,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
-/// Largest ractor_cluster frame: announcements of gateways, a token.
-const MAX_SESSION_FRAME_BYTES: u64 = 64 * 1024;
 /// How long the actors of the transport may take to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
@@ -319,7 +318,7 @@ async fn start_node_server(
         Some(NodeConnectionMode::Isolated),
     )
     .with_listen_addr(Ipv4Addr::LOCALHOST.into())
-    .with_max_inbound_frame_size(MAX_SESSION_FRAME_BYTES);
+    .with_max_inbound_frame_size(MAX_SESSION_FRAME_BYTES as u64);
     let (server, _) = Actor::spawn_linked(None, server, (), supervisor).await?;
     let sessions = Sessions {
         node: shared.node.name.clone(),
