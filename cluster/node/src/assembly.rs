@@ -352,6 +352,7 @@ async fn connect(
         seeds: seeds.collect(),
     };
     let transport = ClusterTransport::bind(cluster, timers.clone(), None).await?;
+    transport.keep_certified(builder.renewal.clone());
     let mesh = Mesh::start(
         config,
         Arc::clone(&transport) as _,

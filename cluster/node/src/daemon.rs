@@ -9,7 +9,7 @@ use rungs_cli::Launch;
 use rungs_cli::config::{LogFormat, NodeConfig};
 use rungs_cli::interrupt::Interrupt;
 use rungs_host::telemetry::{self, Telemetry};
-use rungs_mesh::{Identity, Listen};
+use rungs_mesh::Listen;
 use tokio::io::AsyncReadExt;
 
 /// Runs nodes for the command line.
@@ -29,19 +29,17 @@ async fn run(config: NodeConfig, launch: Launch) -> anyhow::Result<()> {
     };
     let telemetry = Telemetry::install(format, &config.log)?;
     log_panics();
-    let identity = Identity::load(&config.certificates, &config.name)?;
     let builder = NodeBuilder {
-        name: Some(config.name.to_string()),
         data: config.data,
         listen: Some(launch.socket.map_or(Listen::At(config.listen), Listen::On)),
         members: config.members,
         store: config.store,
         agents: config.agents,
-        identity: Some(identity),
         allow_faults: config.allow_faults,
         telemetry: Some(telemetry),
         ..NodeBuilder::default()
     };
+    let builder = builder.certificates(&config.certificates, &config.name)?;
     let mut interrupt = Interrupt::listen().context("cannot wait for signals")?;
     let end = async {
         tokio::select! {

@@ -9,6 +9,7 @@ use rungs_agent::AgentHandle;
 use rungs_directory::activation;
 use rungs_directory::activation::messages::{Activate, Register, Unregister};
 use rungs_host::{Delivered, EventFilter, EventStream, Format, Payload, Refusal, Router, Wire};
+use rungs_mesh::Identity;
 use rungs_types::{Address, AgentId, AgentSpec, NodeName, UserName};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -153,6 +154,15 @@ impl Node {
             .parts
             .faults
             .inject(target.parse()?, rungs_host::faults::Fault::Panic)?)
+    }
+
+    /// From now on the node shows this certificate to its peers; see
+    /// [`ClusterTransport::renew`](rungs_mesh::ClusterTransport::renew).
+    ///
+    /// # Errors
+    /// If it is no successor of the one before.
+    pub fn renew(&self, identity: Identity) -> crate::Result<()> {
+        Ok(self.parts.transport.renew(identity)?)
     }
 
     /// Waits until the node is to stop: because the shell or [`Node::shutdown`] asks for it, or because it cannot go on.

@@ -102,7 +102,7 @@ pub(crate) async fn run(dir: &Path, name: &str, seeds: &[&str]) {
     mesh.stop().await;
 }
 
-async fn obey(dir: &Path, mesh: &Mesh, transport: &ClusterTransport, line: &str) -> String {
+async fn obey(dir: &Path, mesh: &Mesh, transport: &Arc<ClusterTransport>, line: &str) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
     let result = match words[..] {
         ["up", ref names @ ..] => {
@@ -138,6 +138,10 @@ async fn obey(dir: &Path, mesh: &Mesh, transport: &ClusterTransport, line: &str)
             let identity = Identity::load(dir, &mesh.node().name).expect("an identity");
             transport.renew(identity).expect("of this node");
             Ok("renewed".to_owned())
+        }
+        ["keep"] => {
+            transport.keep_certified(rungs_mesh::Renewal::Files(dir.to_owned()));
+            Ok("kept".to_owned())
         }
         ["resumed", name] => {
             let metrics = mesh.metrics();
