@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// Where `up` keeps a local cluster, and where the shell looks for one.
 pub const DEFAULT_DATA: &str = ".rungs";
+/// For how many days a certificate is issued.
+const DEFAULT_CERTIFICATE_DAYS: u32 = (rungs_mesh::ca::NODE_VALIDITY.as_secs() / (24 * 3600)) as u32;
 
 /// Autonomous agents whose autonomy is governed.
 #[derive(Debug, Parser)]
@@ -367,6 +369,10 @@ pub enum Cert {
         /// voter, member or admin; may be repeated.
         #[arg(long = "role", required = true)]
         roles: Vec<Role>,
+        /// For how many days it is valid, 1 to 365: the fewer, the less a stolen key is good for. A node that runs takes the
+        /// next certificate from this folder without a restart.
+        #[arg(long, default_value_t = DEFAULT_CERTIFICATE_DAYS, value_parser = clap::value_parser!(u32).range(1..=365))]
+        days: u32,
     },
 }
 

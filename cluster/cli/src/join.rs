@@ -6,7 +6,7 @@ use rungs_directory::routing::Fixed;
 use rungs_directory::{Directory, Member, StaticPlacement};
 use rungs_host::clock::Clock;
 use rungs_host::{Endpoints, EventHub, Router, Timers};
-use rungs_mesh::cluster::{ClusterConfig, ClusterTransport, Seed};
+use rungs_mesh::cluster::{ClusterConfig, ClusterTransport, Renewal, Seed};
 use rungs_mesh::{Ca, Identity, Mesh, MeshConfig, Peers, Role};
 use rungs_types::{NodeId, NodeName};
 use std::io::ErrorKind;
@@ -86,6 +86,7 @@ pub async fn join(dir: &Path, connect: Option<SocketAddr>, wait: bool) -> anyhow
         seeds,
     };
     let transport = ClusterTransport::bind(transport, timers.clone(), None).await?;
+    transport.keep_certified(Renewal::Authority(dir.to_owned()));
     let mesh = Mesh::start(config, transport, Arc::new(Endpoints::new()), EventHub::default()).await?;
     if wait {
         let members = if connect.is_some() { 1 } else { listed().count() };

@@ -26,6 +26,7 @@ use rungs_shell::table::Style;
 use rungs_shell::{Options, Session, ShellError};
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Bad usage.
 const EXIT_USAGE: u8 = 2;
@@ -164,9 +165,14 @@ fn cert_command(cert: Cert) -> anyhow::Result<()> {
             }
             println!("secrets of its store in {}", secrets.display());
         }
-        Cert::Issue { dir, name, roles } => {
-            Ca::load(&dir)?.issue(&name, &roles)?.save(&dir)?;
-            println!("certificate and key of {name} in {}", dir.join("nodes").display());
+        Cert::Issue { dir, name, roles, days } => {
+            let validity = Duration::from_secs(u64::from(days) * 24 * 3600);
+            Ca::load(&dir)?.issue_for(&name, &roles, validity)?.save(&dir)?;
+            let nodes = dir.join("nodes");
+            println!(
+                "certificate and key of {name} in {}, valid for {days} days",
+                nodes.display()
+            );
         }
     }
     Ok(())

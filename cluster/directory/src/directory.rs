@@ -163,9 +163,13 @@ impl Inner {
         if self.users.is_missing(name) {
             return Err(missing());
         }
-        let _place = self.users.look_up().await;
+        let _turn = self.users.look_up().await?;
+        // Somebody else may have looked for it meanwhile.
         if let Some(node) = self.users.get(name) {
             return Ok(node);
+        }
+        if self.users.is_missing(name) {
+            return Err(missing());
         }
         let question = Payload::of(&Locate { name: name.clone() }, Format::Binary)?;
         let peers = self.mesh.peers();
@@ -216,7 +220,15 @@ impl Inner {
     }
 
     async fn ask_once(&self, to: &Address, payload: Payload, deadline: Duration) -> Result<Payload, Refusal> {
-        match self.find(to).await? {
+        let until = Instant::now() + deadline;
+        let late = |_| {
+            let ms = deadline.as_millis();
+            let text = format!("{to} was not found within {ms} ms; nothing was sent");
+            Refusal::new(ErrorCode::DeadlineExceeded, &text)
+        };
+        let place = tokio::time::timeout_at(until, self.find(to)).await.map_err(late)??;
+        let deadline = until.saturating_duration_since(Instant::now());
+        match place {
             Place::Here => self.ask_here(to, payload, deadline).await,
             Place::Node(node, version) => {
                 let context = Context::default();

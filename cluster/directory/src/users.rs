@@ -2,7 +2,8 @@
 //!
 //! Invariant: at most [`MAX_USERS`] names, none older than [`FOUND_FOR`] or [`MISSING_FOR`].
 
-use rungs_types::{NodeName, UserName};
+use rungs_host::Refusal;
+use rungs_types::{ErrorCode, NodeName, UserName};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,12 +18,27 @@ pub const FOUND_FOR: Duration = Duration::from_secs(30);
 pub const MISSING_FOR: Duration = Duration::from_millis(500);
 /// Look-ups at a time; each asks every peer.
 const MAX_LOOK_UPS: usize = 16;
+/// Look-ups that wait for their turn; one more is refused.
+pub const MAX_WAITING_LOOK_UPS: usize = 1024;
+/// Longest wait for one's turn.
+pub const TURN_WITHIN: Duration = Duration::from_secs(5);
+/// When to try again what had no turn.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// The remembered names.
 #[derive(Debug)]
 pub struct Users {
     seen: Mutex<HashMap<UserName, (Option<NodeName>, Instant)>>,
     look_ups: Semaphore,
+    /// One place for each that looks up or waits to.
+    waiting: Semaphore,
+}
+
+/// One's turn to ask all peers.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    _turn: SemaphorePermit<'a>,
+    _place: SemaphorePermit<'a>,
 }
 
 impl Default for Users {
@@ -30,6 +46,7 @@ impl Default for Users {
         Self {
             seen: Mutex::default(),
             look_ups: Semaphore::new(MAX_LOOK_UPS),
+            waiting: Semaphore::new(MAX_LOOK_UPS + MAX_WAITING_LOOK_UPS),
         }
     }
 }
@@ -77,9 +94,24 @@ impl Users {
         self.lock().remove(name);
     }
 
-    /// Waits for one's turn to ask all peers.
-    pub async fn look_up(&self) -> Option<SemaphorePermit<'_>> {
-        self.look_ups.acquire().await.ok()
+    /// Waits for one's turn to ask all peers, at most [`TURN_WITHIN`]. What is known by then need not be asked.
+    ///
+    /// # Errors
+    /// `overloaded` if too many wait, or it takes too long; nothing was asked.
+    pub async fn look_up(&self) -> Result<Turn<'_>, Refusal> {
+        let refused = |text: &str| Refusal {
+            retry_after_ms: Some(RETRY_AFTER.as_millis() as u64),
+            ..Refusal::new(ErrorCode::Overloaded, text)
+        };
+        let many = |_| refused("too many actors of users are being looked for; nothing was sent");
+        let place = self.waiting.try_acquire().map_err(many)?;
+        let turn = tokio::time::timeout(TURN_WITHIN, self.look_ups.acquire()).await;
+        let turn = turn.ok().and_then(Result::ok);
+        let late = || refused("no turn to look for an actor of a user within 5 s; nothing was sent");
+        Ok(Turn {
+            _turn: turn.ok_or_else(late)?,
+            _place: place,
+        })
     }
 }
 
@@ -114,6 +146,25 @@ mod tests {
         users.note(&name("a"), node("n2"));
         users.forget(&name("a"));
         assert_eq!(users.get(&name("a")), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_turn_waits_in_bounds() {
+        let users = Users::default();
+        let mut turns = Vec::new();
+        for _ in 0..MAX_LOOK_UPS {
+            turns.push(users.look_up().await.expect("a turn"));
+        }
+        let began = Instant::now();
+        let waiting = futures::future::join_all((0..=MAX_WAITING_LOOK_UPS).map(|_| users.look_up())).await;
+        let [full, late] = ["too many", "no turn"].map(|text| {
+            let refused = waiting.iter().filter_map(|turn| turn.as_ref().err());
+            let refused = refused.filter(|refusal| refusal.code == ErrorCode::Overloaded);
+            refused.filter(|refusal| refusal.message.starts_with(text)).count()
+        });
+        assert_eq!((full, late, began.elapsed()), (1, MAX_WAITING_LOOK_UPS, TURN_WITHIN));
+        turns.pop();
+        assert!(users.look_up().await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

@@ -21,8 +21,10 @@ pub const NODE_VALIDITY: Duration = Duration::from_secs(7 * DAY_SECS);
 /// How long the authority is valid.
 pub const CA_VALIDITY: Duration = Duration::from_secs(3650 * DAY_SECS);
 /// How far before its issue a certificate is already valid, for clocks that differ.
-const BACKDATE: Duration = Duration::from_secs(3600);
+pub(crate) const BACKDATE: Duration = Duration::from_secs(3600);
 const DAY_SECS: u64 = 24 * 3600;
+/// The authority's key in a cluster folder.
+pub(crate) const KEY_FILE: &str = "ca/ca.key";
 
 /// The certificate authority of a cluster.
 pub struct Ca {
@@ -49,7 +51,7 @@ impl Ca {
     /// The authority in a cluster folder.
     pub fn load(dir: &Path) -> Result<Self, IdentityError> {
         let shared = Shared::load(dir)?;
-        let path = dir.join("ca").join("ca.key");
+        let path = dir.join(KEY_FILE);
         let content = |expected| IdentityError::Content {
             path: path.clone(),
             expected,
@@ -79,7 +81,7 @@ impl Ca {
     }
 
     /// The same with another validity, in whole seconds: the shorter, the less a stolen key is good for. A running node
-    /// takes the next one with [`ClusterTransport::renew`](crate::ClusterTransport::renew).
+    /// has the next one in time (see [`Renewal`](crate::cluster::Renewal)).
     pub fn issue_for(&self, name: &NodeName, roles: &[Role], validity: Duration) -> Result<Identity, IdentityError> {
         self.issue_from(name, roles, now_unix(), validity)
     }

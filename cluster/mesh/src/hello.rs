@@ -185,6 +185,12 @@ pub enum Disagreement {
         /// What it may be.
         expected: Roles,
     },
+    /// Its certificate gives it no role: it may be nothing in the cluster.
+    #[error("the certificate of {node} gives it no role; expected voter, member or admin")]
+    NoRole {
+        /// The other node.
+        node: NodeId,
+    },
     /// Limits that nobody can work with.
     #[error("{node} gives a window of {messages} messages and {bytes} bytes and {features} features")]
     Limits {
@@ -206,7 +212,8 @@ impl From<&Disagreement> for Refusal {
             Disagreement::Cluster { .. }
             | Disagreement::Name { .. }
             | Disagreement::Duplicate { .. }
-            | Disagreement::Roles { .. } => ErrorCode::Forbidden,
+            | Disagreement::Roles { .. }
+            | Disagreement::NoRole { .. } => ErrorCode::Forbidden,
         };
         Refusal::new(code, &error.to_string())
     }
@@ -244,6 +251,9 @@ impl Hello {
                 found_max: theirs.protocol,
                 expected: (self.min_protocol, self.protocol),
             });
+        }
+        if certified.is_empty() {
+            return Err(Disagreement::NoRole { node });
         }
         if !certified.contains_all(theirs.roles) {
             return Err(Disagreement::Roles {
@@ -320,6 +330,9 @@ mod tests {
         assert!(matches!(stale, Err(Disagreement::Name { .. })));
         let role = agree(|theirs| theirs.roles = Roles::of(&[Role::Admin]));
         assert!(matches!(role, Err(Disagreement::Roles { .. })));
+        let session = "n2~5".parse().expect("a node id");
+        let none = hello("n1~1").agree(&hello("n2~5"), &session, Roles::default());
+        assert!(matches!(none, Err(Disagreement::NoRole { .. })));
         let window = agree(|theirs| theirs.window_messages = 0);
         assert!(matches!(window, Err(Disagreement::Limits { .. })));
     }

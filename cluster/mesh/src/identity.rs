@@ -8,6 +8,8 @@
 //!
 //! Keys and the cookie are readable by their owner only (mode 0600) and never shown by `Debug`.
 
+use crate::ca::BACKDATE;
+use crate::cluster::tls;
 use crate::hello::ClusterId;
 use crate::role::{ParseRoleError, Roles};
 use rungs_types::NodeName;
@@ -64,6 +66,14 @@ pub enum IdentityError {
         found: NodeName,
         /// The node it should be for.
         expected: NodeName,
+    },
+    /// The certificate lacks roles that the node has.
+    #[error("a certificate with the roles {found}; expected at least {expected}")]
+    Roles {
+        /// The roles in the certificate.
+        found: Roles,
+        /// Those that the node has shown.
+        expected: Roles,
     },
     /// The identity is of another cluster.
     #[error("an identity of cluster {found}; expected {expected}")]
@@ -233,6 +243,45 @@ impl Identity {
         &self.cluster
     }
 
+    /// When the certificate ends, since 1970.
+    pub fn ends(&self) -> Result<Duration, IdentityError> {
+        Ok(self.validity()?.ends)
+    }
+
+    pub(crate) fn validity(&self) -> Result<Validity, IdentityError> {
+        validity(
+            self.chain()?
+                .first()
+                .ok_or(IdentityError::Certificate { problem: "is missing" })?,
+        )
+    }
+
+    /// Whether a running node can go over from this identity to `next` at a time since 1970: its name and its cluster stay,
+    /// no role that it has told its peers is lost, and they trust the certificate, which is valid.
+    pub fn check_successor(&self, next: &Identity, now: Duration) -> Result<(), IdentityError> {
+        if next.name != self.name {
+            return Err(IdentityError::Name {
+                found: next.name.clone(),
+                expected: self.name.clone(),
+            });
+        }
+        if next.cluster != self.cluster {
+            return Err(IdentityError::Cluster {
+                found: next.cluster.clone(),
+                expected: self.cluster.clone(),
+            });
+        }
+        if !next.roles.contains_all(self.roles) {
+            return Err(IdentityError::Roles {
+                found: next.roles,
+                expected: self.roles,
+            });
+        }
+        tls::verify(&next.chain()?, self.authority()?, now)?;
+        // Whether its key is that of the certificate.
+        tls::Tls::new(next).map(drop)
+    }
+
     pub(crate) fn chain(&self) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
         CertificateDer::pem_slice_iter(self.certificate_pem.as_bytes())
             .collect::<Result<_, _>>()
@@ -253,7 +302,7 @@ impl Identity {
     }
 }
 
-fn node_files(dir: &Path, name: &NodeName) -> [PathBuf; 2] {
+pub(crate) fn node_files(dir: &Path, name: &NodeName) -> [PathBuf; 2] {
     let nodes = dir.join("nodes");
     [nodes.join(format!("{name}.pem")), nodes.join(format!("{name}.key"))]
 }
@@ -265,10 +314,40 @@ fn first_certificate(pem: &str, path: &Path) -> Result<CertificateDer<'static>, 
     })
 }
 
-/// When a certificate ends, since 1970.
-pub(crate) fn expiry(certificate: &CertificateDer<'_>) -> Result<Duration, IdentityError> {
-    let seconds = parsed(certificate)?.validity().not_after.timestamp();
-    Ok(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+/// The time in which a certificate is valid, since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Validity {
+    pub(crate) begins: Duration,
+    pub(crate) ends: Duration,
+}
+
+impl Validity {
+    /// When it was issued: an authority dates it back (see [`BACKDATE`]).
+    pub(crate) fn issued(self) -> Duration {
+        let issued = self.begins + BACKDATE;
+        if issued < self.ends { issued } else { self.begins }
+    }
+
+    /// For how long it was issued.
+    pub(crate) fn lifetime(self) -> Duration {
+        self.ends.saturating_sub(self.issued())
+    }
+
+    /// The share of its lifetime that has passed, in [0, ∞).
+    pub(crate) fn share(self, now: Duration) -> f64 {
+        let passed = now.saturating_sub(self.issued()).as_secs_f64();
+        passed / self.lifetime().as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+}
+
+/// When a certificate is valid.
+pub(crate) fn validity(certificate: &CertificateDer<'_>) -> Result<Validity, IdentityError> {
+    let parsed = parsed(certificate)?;
+    let since_1970 = |seconds: i64| Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    Ok(Validity {
+        begins: since_1970(parsed.validity().not_before.timestamp()),
+        ends: since_1970(parsed.validity().not_after.timestamp()),
+    })
 }
 
 fn parsed<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, IdentityError> {

@@ -22,7 +22,7 @@ pub mod role;
 pub mod transport;
 
 pub use ca::Ca;
-pub use cluster::{ClusterConfig, ClusterTransport, Listen, Seed};
+pub use cluster::{ClusterConfig, ClusterTransport, Listen, Renewal, Seed};
 pub use hello::ClusterId;
 pub use identity::{Identity, IdentityError};
 pub use mesh::{Forward, LinkMetrics, Mesh, MeshConfig, Misdirected, Outbound, PeerInfo, Peers};

@@ -13,7 +13,7 @@ pub enum Role {
     Voter,
     /// Owns agents and is a client of the store.
     Member,
-    /// A shell: owns nothing, may send administrative messages.
+    /// A shell: owns nothing, and may send what only operators may (see `rungs_host::EndpointBuilder::operators_only`).
     Admin,
 }
 
@@ -66,6 +66,11 @@ impl Roles {
     /// The set of these roles.
     pub fn of(roles: &[Role]) -> Self {
         Self(roles.iter().fold(0, |set, role| set | 1 << *role as u8))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
     /// Whether the role is in the set.

@@ -1,7 +1,7 @@
 //! Who is supervised by whom on a node, and in which order it starts and stops.
 //!
 //! ```text
-//! node
+//! node       no actor: it watches the four tops, and fails when one ends
 //! ├─ system    directory · copies · activator · goals · membership · admin  permanent, one for one
 //! ├─ mesh      gateways · node server         the transport's own supervisor
 //! ├─ agents    hosts → agents                 see rungs_agent
@@ -19,6 +19,7 @@ use crate::lateness::Lateness;
 use crate::membership;
 use crate::node::Node;
 use crate::peers::Post;
+use crate::stop::{Failure, Stop};
 use crate::store::OpenStore;
 use crate::system;
 use crate::task_logs;
@@ -42,13 +43,12 @@ use rungs_mesh::cluster::{ClusterConfig, ClusterTransport, Seed};
 use rungs_mesh::{Identity, Mesh, MeshConfig};
 use rungs_store::cluster::Store;
 use rungs_store::{FileSnapshots, Snapshots};
-use rungs_store_raft::{Ended, RaftStore};
+use rungs_store_raft::RaftStore;
 use rungs_types::{NodeId, NodeName};
 use std::fs::File;
 use std::num::NonZero;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// How long agents may take to stop and save their state.
 const AGENTS_DEADLINE: Duration = Duration::from_secs(10);
@@ -85,9 +85,7 @@ pub(crate) struct Parts {
     pub(crate) member: MemberHandle,
     pub(crate) roles: Vec<String>,
     pub(crate) store: OpenStore,
-    /// Why the node stops by itself.
-    failed: Arc<OnceLock<Ended>>,
-    stop: watch::Sender<bool>,
+    pub(crate) stop: Stop,
     /// The timer wheel stops with its last owner.
     pub(crate) timers: Timers,
     /// Kept: the lock on the data folder.
@@ -95,28 +93,16 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    pub(crate) fn request_stop(&self) {
-        self.stop.send_replace(true);
-    }
-
-    pub(crate) fn is_stopping(&self) -> bool {
-        *self.stop.borrow()
-    }
-
-    pub(crate) async fn stop_requested(&self) {
-        let mut stop = self.stop.subscribe();
-        // The sender is a field of `self`: it cannot be gone.
-        drop(stop.wait_for(|stop| *stop).await);
-    }
-
     pub(crate) async fn shut_down(&self) -> crate::Result<()> {
-        self.request_stop();
+        self.stop.ask();
         // Whatever has not left by then is taken by others when its lease ends. Where the store is lost, as when all nodes stop
         // at the same time, nobody can take anything.
-        let leave = tokio::time::timeout(LEAVE_DEADLINE, self.member.leave());
-        tokio::select! {
-            left = leave => drop(left),
-            () = self.store.lost() => {}
+        if self.stop.can_leave() {
+            let leave = tokio::time::timeout(LEAVE_DEADLINE, self.member.leave());
+            tokio::select! {
+                left = leave => drop(left),
+                () = self.store.lost() => {}
+            }
         }
         let users = self.users.shutdown(ACTORS_DEADLINE).await;
         let agents = self.hosts.shutdown(AGENTS_DEADLINE).await;
@@ -126,15 +112,17 @@ impl Parts {
         let system = self.system.shutdown(ACTORS_DEADLINE).await;
         self.mesh.stop().await;
         self.store.close().await;
-        anyhow::ensure!(
-            users && agents && system,
-            "not everything stopped in time; what did not was ended by force"
-        );
-        // Not in order: whoever keeps the node running starts it again.
-        match self.failed.get() {
-            Some(ended) => anyhow::bail!("{ended}"),
-            None => Ok(()),
+        let late = "not everything stopped in time; what did not was ended by force";
+        let in_time = users && agents && system;
+        if let Some(failure) = self.stop.failure() {
+            if !in_time {
+                tracing::warn!(late);
+            }
+            // Whoever keeps the node running starts it again.
+            return Err(failure.into());
         }
+        anyhow::ensure!(in_time, late);
+        Ok(())
     }
 }
 
@@ -148,14 +136,14 @@ pub(crate) async fn start(
     let (clock, timers) = (Clock::system(), Timers::start());
     let (endpoints, events) = (Arc::new(Endpoints::new()), EventHub::default());
     let faults = faults(&builder);
-    let stop = watch::Sender::new(false);
+    let stop = Stop::default();
     let compute = compute_pool(&faults, &stop)?;
     let roles: Vec<String> = identity.roles().iter().map(|role| role.as_str().to_owned()).collect();
     let certified = identity.roles();
     // It waits for other voters, which do not wait for this node.
     let open_store = crate::store::open(&name, &builder.data, builder.store.as_ref()).await?;
     let store = Arc::clone(&open_store.store);
-    let failed = watch_store(&store, &stop);
+    watch_store(&store, &stop);
     let tasks = task_logs::open(&builder.data, Arc::clone(&store) as _).await?;
     let (transport, mesh) = connect(&mut builder, &name, identity, &clock, &timers, &endpoints, &events).await?;
     let gate = LeaseGate::closed(SteadyClock::Machine);
@@ -236,11 +224,11 @@ pub(crate) async fn start(
         member,
         roles,
         store: open_store,
-        failed,
         stop,
         timers,
         _lock: lock,
     });
+    watch_trees(&parts);
     parts.records.configure(&name, &builder.agents).await?;
     system::start(&parts, &routes, &membership).await?;
     let settled = tokio::time::timeout(SETTLE_DEADLINE, routes.settled()).await;
@@ -280,52 +268,57 @@ fn activation_of(
     })
 }
 
-/// A node whose name has been taken by a later start of it will never act again.
-fn watch_member(member: &MemberHandle, stop: &watch::Sender<bool>) {
+/// A node whose name has been taken by a later start of it will never act again. That is no failure: started anew, it would
+/// only take the name back.
+fn watch_member(member: &MemberHandle, stop: &Stop) {
     let (member, stop) = (member.clone(), stop.clone());
     rungs_host::tasks::spawn("watch the membership", async move {
-        let mut stopped = stop.subscribe();
         let notice = tokio::select! {
             notice = member.ended() => notice,
-            _ = stopped.wait_for(|stop| *stop) => return,
+            _ = stop.requested() => return,
         };
         if notice != Notice::Left {
             tracing::error!(%notice, "the node stops");
         }
-        stop.send_replace(true);
+        stop.ask();
     });
 }
 
 /// Level phases have threads of their own: synchronous code that spins cannot take a kernel's.
-fn compute_pool(faults: &Arc<Faults>, stop: &watch::Sender<bool>) -> crate::Result<ComputePool> {
+fn compute_pool(faults: &Arc<Faults>, stop: &Stop) -> crate::Result<ComputePool> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let stop = stop.clone();
-    let drain = move |abandoned| {
-        tracing::error!(
-            abandoned,
-            "too many threads are lost to phases that do not end; the node stops"
-        );
-        stop.send_replace(true);
-    };
+    let drain = move |abandoned| stop.fail(Failure::Threads { abandoned });
     ComputePool::start(threads, Arc::clone(faults), drain).context("cannot start the threads of the levels")
 }
 
 /// A node without its store can promise nothing: it stops, and whoever keeps it running starts it anew.
-fn watch_store(store: &Arc<RaftStore>, stop: &watch::Sender<bool>) -> Arc<OnceLock<Ended>> {
-    let failed: Arc<OnceLock<Ended>> = Arc::default();
-    let (store, stop, told) = (Arc::clone(store), stop.clone(), Arc::clone(&failed));
-    rungs_host::tasks::spawn("watch the store", async move {
-        let mut stopped = stop.subscribe();
-        let ended = tokio::select! {
-            ended = store.ended() => ended,
-            _ = stopped.wait_for(|stop| *stop) => return,
+fn watch_store(store: &Arc<RaftStore>, stop: &Stop) {
+    let store = Arc::clone(store);
+    stop.when_lost("watch the store", async move { Failure::Store(store.ended().await) });
+}
+
+/// Nothing supervises the tops of the trees. Without one of them the node would live on and do only a part of what it is for:
+/// it stops, and whoever keeps it running starts it anew.
+fn watch_trees(parts: &Parts) {
+    let trees = [
+        ("system", parts.system.cell()),
+        ("agents", parts.hosts.cell()),
+        ("users", parts.users.cell()),
+    ];
+    for (tree, top) in trees {
+        let ended = async move {
+            // Without a time it waits for ever.
+            drop(top.wait(None).await);
+            Failure::Supervisor { tree }
         };
-        tracing::error!(%ended, "the node stops");
-        // Nobody else tells.
-        let _ = told.set(ended);
-        stop.send_replace(true);
+        parts.stop.when_lost("watch a supervision tree", ended);
+    }
+    let transport = Arc::clone(&parts.transport);
+    parts.stop.when_lost("watch the transport", async move {
+        transport.ended().await;
+        Failure::Supervisor { tree: "mesh" }
     });
-    failed
 }
 
 async fn connect(
@@ -359,6 +352,7 @@ async fn connect(
         seeds: seeds.collect(),
     };
     let transport = ClusterTransport::bind(cluster, timers.clone(), None).await?;
+    transport.keep_certified(builder.renewal.clone());
     let mesh = Mesh::start(
         config,
         Arc::clone(&transport) as _,

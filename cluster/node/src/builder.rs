@@ -8,7 +8,7 @@ use rungs_cli::config::{Member, StoreConfig};
 use rungs_cli::local::LocalCluster;
 use rungs_environments::Factory;
 use rungs_host::telemetry::Telemetry;
-use rungs_mesh::{Ca, Identity, Listen, Role};
+use rungs_mesh::{Ca, Identity, Listen, Renewal, Role};
 use rungs_types::{AgentId, AgentSpec, NodeName};
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
@@ -31,6 +31,8 @@ pub struct NodeBuilder {
     pub(crate) store: Option<StoreConfig>,
     pub(crate) agents: Vec<AgentSpec>,
     pub(crate) identity: Option<Identity>,
+    /// Where the next certificate comes from.
+    pub(crate) renewal: Renewal,
     pub(crate) allow_faults: bool,
     pub(crate) environments: Vec<(String, Factory)>,
     pub(crate) telemetry: Option<Telemetry>,
@@ -46,6 +48,7 @@ impl Default for NodeBuilder {
             store: None,
             agents: Vec::new(),
             identity: None,
+            renewal: Renewal::Program,
             allow_faults: false,
             environments: Vec::new(),
             telemetry: None,
@@ -97,11 +100,24 @@ impl NodeBuilder {
         self
     }
 
-    /// Who it is and whom it trusts.
+    /// Who it is and whom it trusts. Before its certificate ends, the program gives it the next one with [`Node::renew`].
     #[must_use]
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
+        self.renewal = Renewal::Program;
         self
+    }
+
+    /// Who it is and whom it trusts, from its files in a cluster folder. While it runs, it takes the next certificate from
+    /// there, too; where the authority's key is, it issues it itself.
+    ///
+    /// # Errors
+    /// If a file is missing or is not what its name says.
+    pub fn certificates(mut self, folder: impl AsRef<Path>, name: &NodeName) -> crate::Result<Self> {
+        self.identity = Some(Identity::load(folder.as_ref(), name)?);
+        self.renewal = Renewal::Files(folder.as_ref().to_owned());
+        self.name = Some(name.to_string());
+        Ok(self)
     }
 
     /// Obey injected faults: for tests and demonstrations.
@@ -158,6 +174,7 @@ impl NodeBuilder {
             store: cluster.store(dir),
             members: cluster.members,
             identity: Some(identity),
+            renewal: Renewal::Authority(dir.to_owned()),
             ..Self::default()
         })
     }
@@ -171,7 +188,10 @@ impl NodeBuilder {
         let own = self.identity.is_none();
         let identity = match self.identity.take() {
             Some(identity) => identity,
-            None => Ca::create_or_load(&self.data)?.issue(&name, &[Role::Voter])?,
+            None => {
+                self.renewal = Renewal::Authority(self.data.clone());
+                Ca::create_or_load(&self.data)?.issue(&name, &[Role::Voter])?
+            }
         };
         let data = self.data.clone();
         let node = assembly::start(self, name.clone(), identity, lock).await?;

@@ -250,7 +250,7 @@ impl NodeControl for Control {
             resident_bytes: resident_bytes(),
             abandoned_threads: parts.compute.stats().abandoned as u32,
             faults_allowed: parts.faults_allowed,
-            draining: parts.is_stopping(),
+            draining: parts.stop.is_requested(),
             peers: Self::peers(&parts),
         }
     }
@@ -373,7 +373,7 @@ impl NodeControl for Control {
 
     fn shut_down(&self) {
         if let Ok(parts) = self.parts() {
-            parts.request_stop();
+            parts.stop.ask();
         }
     }
 }

@@ -1,13 +1,15 @@
 //! `rungs node`: a node from a configuration file, until it is told to stop.
 
 use crate::builder::NodeBuilder;
+use crate::node::Node;
+use crate::stop::StopReason;
 use anyhow::Context as _;
 use futures::future::BoxFuture;
 use rungs_cli::Launch;
 use rungs_cli::config::{LogFormat, NodeConfig};
 use rungs_cli::interrupt::Interrupt;
 use rungs_host::telemetry::{self, Telemetry};
-use rungs_mesh::{Identity, Listen};
+use rungs_mesh::Listen;
 use tokio::io::AsyncReadExt;
 
 /// Runs nodes for the command line.
@@ -27,19 +29,17 @@ async fn run(config: NodeConfig, launch: Launch) -> anyhow::Result<()> {
     };
     let telemetry = Telemetry::install(format, &config.log)?;
     log_panics();
-    let identity = Identity::load(&config.certificates, &config.name)?;
     let builder = NodeBuilder {
-        name: Some(config.name.to_string()),
         data: config.data,
         listen: Some(launch.socket.map_or(Listen::At(config.listen), Listen::On)),
         members: config.members,
         store: config.store,
         agents: config.agents,
-        identity: Some(identity),
         allow_faults: config.allow_faults,
-        environments: Vec::new(),
         telemetry: Some(telemetry),
+        ..NodeBuilder::default()
     };
+    let builder = builder.certificates(&config.certificates, &config.name)?;
     let mut interrupt = Interrupt::listen().context("cannot wait for signals")?;
     let end = async {
         tokio::select! {
@@ -54,9 +54,18 @@ async fn run(config: NodeConfig, launch: Launch) -> anyhow::Result<()> {
         why = &mut end => anyhow::bail!("{why} before the node was up"),
     };
     tracing::info!(node = %node.name(), address = ?node.local_addr(), "node up");
+    until_stopped(&node, end).await
+}
+
+/// Runs the node until it is to stop, and stops it. An error if it could not go on: the program is to fail, so that whoever
+/// keeps it running starts it anew.
+pub(crate) async fn until_stopped(node: &Node, end: impl Future<Output = &'static str>) -> anyhow::Result<()> {
     let why = tokio::select! {
-        () = node.stop_requested() => "asked to stop",
-        why = &mut end => why,
+        reason = node.stop_requested() => match reason {
+            StopReason::Asked => "asked to stop",
+            StopReason::Failed(_) => "it cannot go on",
+        },
+        why = end => why,
     };
     tracing::info!(why, "node stops");
     node.shutdown().await

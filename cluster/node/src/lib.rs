@@ -28,6 +28,7 @@ mod membership;
 mod node;
 mod peers;
 pub mod prelude;
+mod stop;
 mod store;
 mod system;
 mod task_logs;
@@ -35,6 +36,7 @@ mod user;
 
 pub use builder::NodeBuilder;
 pub use node::{CALL_DEADLINE, Node};
+pub use stop::{Failure, StopReason};
 pub use user::UserActor;
 
 /// What a program that embeds Rungs gets: an error with its causes.

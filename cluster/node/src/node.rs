@@ -2,12 +2,14 @@
 
 use crate::assembly::Parts;
 use crate::builder::NodeBuilder;
+use crate::stop::StopReason;
 use crate::user::UserActor;
 use anyhow::Context as _;
 use rungs_agent::AgentHandle;
 use rungs_directory::activation;
 use rungs_directory::activation::messages::{Activate, Register, Unregister};
 use rungs_host::{Delivered, EventFilter, EventStream, Format, Payload, Refusal, Router, Wire};
+use rungs_mesh::Identity;
 use rungs_types::{Address, AgentId, AgentSpec, NodeName, UserName};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,6 +36,11 @@ impl Node {
 
     pub(crate) fn new(parts: Arc<Parts>) -> Self {
         Self { parts }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
     }
 
     /// Its name.
@@ -149,12 +156,25 @@ impl Node {
             .inject(target.parse()?, rungs_host::faults::Fault::Panic)?)
     }
 
-    /// Waits until somebody asks the node to stop: the shell, or [`Node::shutdown`].
-    pub async fn stop_requested(&self) {
-        self.parts.stop_requested().await;
+    /// From now on the node shows this certificate to its peers; see
+    /// [`ClusterTransport::renew`](rungs_mesh::ClusterTransport::renew).
+    ///
+    /// # Errors
+    /// If it is no successor of the one before.
+    pub fn renew(&self, identity: Identity) -> crate::Result<()> {
+        Ok(self.parts.transport.renew(identity)?)
+    }
+
+    /// Waits until the node is to stop: because the shell or [`Node::shutdown`] asks for it, or because it cannot go on.
+    /// It goes on until [`Node::shutdown`], which a program is to call then.
+    pub async fn stop_requested(&self) -> StopReason {
+        self.parts.stop.requested().await
     }
 
     /// Stops in order: agents (their state is saved), users' actors, links.
+    ///
+    /// # Errors
+    /// If the node had to stop because it cannot go on (a [`Failure`](crate::Failure)), or if not everything stopped in time.
     pub async fn shutdown(&self) -> crate::Result<()> {
         self.parts.shut_down().await
     }

@@ -79,7 +79,7 @@ macro_rules! receives {
 
         /// Everything the actor receives by name.
         pub fn endpoint(handle: Handle<AdminMessage>) -> rungs_host::Endpoint {
-            EndpointBuilder::new(handle)$(.receives::<$message>())*.build()
+            EndpointBuilder::new(handle)$(.receives::<$message>())*.operators_only().build()
         }
     };
 }
@@ -154,6 +154,49 @@ fn check(fault: FaultSpec) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rungs_host::{Caller, Context, Format, Mailbox, Payload};
+
+    /// Takes everything and does nothing.
+    struct Sink;
+
+    impl Actor for Sink {
+        type Msg = Delivered<AdminMessage>;
+        type State = ();
+        type Arguments = ();
+
+        async fn pre_start(&self, _: ActorRef<Self::Msg>, (): ()) -> Result<(), ActorProcessingErr> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn every_order_to_a_node_is_refused_of_another_node_and_taken_from_an_operator() {
+        let (sink, _) = Actor::spawn(None, Sink, ()).await.expect("starts");
+        let endpoint = endpoint(Handle::new(sink, Mailbox::default()));
+        let kinds = endpoint.describe();
+        assert!(kinds.len() >= 11, "{endpoint:?}");
+        for kind in kinds {
+            for (caller, may) in [(Caller::Here, true), (Caller::Operator, true), (Caller::Node, false)] {
+                let order = Payload {
+                    kind: kind.kind.clone().into(),
+                    version: kind.version,
+                    format: Format::Json,
+                    bytes: kind.example.clone().into(),
+                };
+                let context = Context {
+                    caller,
+                    ..Context::default()
+                };
+                let refused = endpoint.deliver(order, context, None).err().map(|refusal| refusal.code);
+                assert_eq!(
+                    refused,
+                    (!may).then_some(ErrorCode::Forbidden),
+                    "{} from {caller:?}",
+                    kind.kind
+                );
+            }
+        }
+    }
 
     #[test]
     fn a_fault_out_of_range_is_refused() {

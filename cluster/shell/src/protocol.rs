@@ -1,5 +1,6 @@
 //! The messages of `@node/admin`, the actor of each node that answers the shell. What concerns one agent goes to the
-//! agent itself, and starting and stopping agents to `@node/agents` (see `rungs_agent::messages`).
+//! agent itself, starting and stopping agents to `@node/activator` (see `rungs_directory::activation::messages`), and what
+//! is parked to `@node/agents` (see `rungs_agent::messages`).
 
 use rungs_host::{KindDescription, TreeNode, Wire};
 use rungs_types::{Address, AgentId, Authority, EnvironmentSpec, NodeName};
@@ -45,7 +46,7 @@ pub struct NodeReport {
     pub abandoned_threads: u32,
     /// Fault injection is allowed.
     pub faults_allowed: bool,
-    /// The node is draining and takes no new agents.
+    /// The node is stopping: its agents are saved and its links closed.
     pub draining: bool,
     /// The other members as this node sees them.
     pub peers: Vec<PeerReport>,
@@ -69,7 +70,7 @@ pub struct PeerReport {
     pub incarnation: Option<u64>,
     /// The link is up.
     pub up: bool,
-    /// Milliseconds since it came up or went down.
+    /// Milliseconds since it came up; 0 while it is down.
     pub since_ms: u64,
     /// Round trip of the last probe, in microseconds.
     pub round_trip_us: Option<u64>,
@@ -135,7 +136,7 @@ pub struct AgentRow {
     pub agent: AgentId,
     /// The node it runs on.
     pub node: NodeName,
-    /// `running`, `parked` or `restarting`.
+    /// `starting`, `running`, `waiting` (to be started again), `parked` or `stopped`.
     pub state: String,
     /// What it watches.
     pub environment: EnvironmentSpec,

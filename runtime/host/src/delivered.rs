@@ -11,13 +11,27 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// On whose word a message comes, as far as that is proven.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Caller {
+    /// This node's own: the node, its agents, or the program around it.
+    #[default]
+    Here,
+    /// Another node's.
+    Node,
+    /// An operator's, whose certificate says so.
+    Operator,
+}
+
 /// What travels beside a message.
 #[derive(Debug, Clone, Default)]
 pub struct Context {
     /// Trace and span of the sender (W3C ids), if it is traced.
     pub trace: Option<(u128, u64)>,
-    /// Who sent it, if known.
+    /// Who sent it, if known. A remote sender says so itself; who may send what is decided by [`Context::caller`].
     pub from: Option<Address>,
+    /// On whose word it comes.
+    pub caller: Caller,
     /// The id under which a remote sender knows it.
     pub message_id: Option<MessageId>,
     /// Given back when the message is dropped: its share of the window of the link it came over.

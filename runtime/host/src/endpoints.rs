@@ -1,11 +1,12 @@
 //! The endpoints table: which actors of this node are reachable by name, and what they receive. The mesh (bincode) and
-//! the shell (JSON) both deliver through it.
+//! the shell (JSON) both deliver through it. It also decides who may send what: some kinds only operators may send from
+//! elsewhere, and [`Endpoint::deliver`] refuses them of other nodes.
 //!
 //! Invariant: an entry leaves with its actor (a held reference would keep most of the actor's memory): the actor keeps
 //! the [`Registration`] in its state, which is dropped however the actor ends; and an entry whose actor has ended is
 //! never handed out.
 
-use crate::delivered::{Context, Handle, TellError};
+use crate::delivered::{Caller, Context, Handle, TellError};
 use crate::groups::Groups;
 use crate::mailbox::Mailbox;
 use crate::wire::{Format, Payload, Refusal, Reply, Request, Wire};
@@ -40,6 +41,8 @@ pub struct KindDescription {
 struct Kind {
     name: &'static str,
     version: u16,
+    /// Of what comes from elsewhere, only an operator's is taken.
+    operators_only: bool,
     describe: fn() -> KindDescription,
     deliver: Deliver,
 }
@@ -87,9 +90,19 @@ impl<M: Send + 'static> EndpointBuilder<M> {
         self.kinds.push(Kind {
             name: W::KIND,
             version: W::VERSION,
+            operators_only: false,
             describe: describe::<W>,
             deliver,
         });
+        self
+    }
+
+    /// Of what was added so far, only operators may send anything from elsewhere; other nodes may not.
+    #[must_use]
+    pub fn operators_only(mut self) -> Self {
+        for kind in &mut self.kinds {
+            kind.operators_only = true;
+        }
         self
     }
 
@@ -127,13 +140,20 @@ impl From<TellError> for Refusal {
 }
 
 impl Endpoint {
-    /// Decodes the payload and puts it into the actor's mailbox.
+    /// Decodes the payload and puts it into the actor's mailbox, unless its sender may not send it.
     pub fn deliver(&self, payload: Payload, context: Context, reply: ReplySender) -> Result<(), Refusal> {
         let kind = self
             .kinds
             .iter()
             .find(|kind| kind.name == payload.kind)
             .ok_or_else(|| self.unknown(&payload))?;
+        if kind.operators_only && context.caller == Caller::Node {
+            let text = format!(
+                "{} is for operators; expected a certificate with the role admin",
+                kind.name
+            );
+            return Err(Refusal::new(ErrorCode::Forbidden, &text));
+        }
         if kind.version != payload.version && payload.format == Format::Binary {
             let text = format!("{} version {}; expected {}", kind.name, payload.version, kind.version);
             return Err(Refusal::new(ErrorCode::Incompatible, &text));

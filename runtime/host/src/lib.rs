@@ -29,7 +29,7 @@ pub mod wire;
 
 pub use clock::Clock;
 pub use compute::{ComputeError, ComputePool, Job};
-pub use delivered::{AskError, Context, Delivered, Handle, TellError};
+pub use delivered::{AskError, Caller, Context, Delivered, Handle, TellError};
 pub use endpoints::{Endpoint, EndpointBuilder, Endpoints, KindDescription};
 pub use events::{EventHub, EventStream, Watched};
 pub use faults::{Fault, Faults};

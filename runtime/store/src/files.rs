@@ -20,6 +20,7 @@ use crate::snapshot::{
 };
 use format::MAX_FILE_BYTES;
 use rungs_types::{AgentId, AgentName, Epoch, TenantName};
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind, Read, Write};
@@ -38,6 +39,7 @@ const STRIPES: usize = 64;
 pub struct FileSnapshots {
     root: PathBuf,
     stripes: [Mutex<()>; STRIPES],
+    synced: Synced,
     // Held until the store is dropped or the process ends.
     _lock: File,
 }
@@ -49,6 +51,7 @@ impl FileSnapshots {
         Ok(Self {
             root: root.to_owned(),
             stripes: [const { Mutex::new(()) }; STRIPES],
+            synced: Synced::default(),
             _lock: lock,
         })
     }
@@ -66,15 +69,12 @@ impl FileSnapshots {
     }
 
     fn make_folders(&self, folder: &Path) -> Result<(), StoreError> {
-        if folder.is_dir() {
-            return Ok(());
-        }
         let tenant = folder.parent().unwrap_or(&self.root);
-        if !tenant.is_dir() {
-            make_folder(tenant)?;
-            sync_folder(&self.root)?;
+        if folder.is_dir() {
+            return self.synced.once(&self.root, tenant);
         }
         make_folder(folder)?;
+        self.synced.once(&self.root, tenant)?;
         sync_folder(tenant)
     }
 }
@@ -309,9 +309,29 @@ fn write_synced(mut file: File, meta: SnapshotMeta, content: &[u8]) -> io::Resul
     file.sync_all()
 }
 
+/// The folders of tenants whose names, and the names in them, this process knows to be durable. A process that was killed
+/// between making a name and syncing its folder leaves one that only looks so.
+#[derive(Debug, Default)]
+pub(crate) struct Synced(Mutex<BTreeSet<PathBuf>>);
+
+impl Synced {
+    /// Makes what is in the folder of a tenant, and its own name, durable, if this process has not done so yet.
+    pub(crate) fn once(&self, root: &Path, tenant: &Path) -> Result<(), StoreError> {
+        let mut synced = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !synced.contains(tenant) {
+            sync_folder(tenant)?;
+            sync_folder(root)?;
+            synced.insert(tenant.to_owned());
+        }
+        Ok(())
+    }
+}
+
 /// Makes a folder if need be and locks it for as long as the result lives.
 pub(crate) fn lock_folder(root: &Path) -> Result<File, StoreError> {
     make_folder(root)?;
+    let above = root.parent().filter(|above| *above != Path::new(""));
+    sync_folder(above.unwrap_or(Path::new(".")))?;
     let path = root.join(LOCK_FILE);
     let options = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let lock = options.map_err(|error| StoreError::io("open", &path, error))?;

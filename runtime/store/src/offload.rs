@@ -112,24 +112,31 @@ impl Snapshots {
         &self,
         act: impl FnOnce(&dyn SnapshotStore) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let pending = Pending::enter(&self.pending).ok_or(StoreError::Busy)?;
-        let work = async {
-            let turn = Arc::clone(&self.turns)
-                .acquire_owned()
-                .await
-                .map_err(|_| StoreError::Ended)?;
-            let store = Arc::clone(&self.store);
-            let done = tokio::task::spawn_blocking(move || {
-                // Both are held until the disk has answered, also when nobody waits any more: a stuck disk must not
-                // collect threads.
-                let _held = (turn, pending);
-                act(store.as_ref())
-            });
-            done.await.unwrap_or(Err(StoreError::Ended))
-        };
-        let late = |_| Err(StoreError::TimedOut(STORE_DEADLINE));
-        tokio::time::timeout(STORE_DEADLINE, work).await.unwrap_or_else(late)
+        let store = Arc::clone(&self.store);
+        bounded(&self.turns, &self.pending, move || act(store.as_ref())).await
     }
+}
+
+/// Does something that blocks, on a thread of its own, when one of the `turns` is free; `pending` counts those that wait or
+/// run.
+pub(crate) async fn bounded<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
+    pending: &Arc<AtomicUsize>,
+    act: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let pending = Pending::enter(pending).ok_or(StoreError::Busy)?;
+    let work = async {
+        let turn = Arc::clone(turns).acquire_owned().await.map_err(|_| StoreError::Ended)?;
+        let done = tokio::task::spawn_blocking(move || {
+            // Both are held until the disk has answered, also when nobody waits any more: a stuck disk must not collect
+            // threads.
+            let _held = (turn, pending);
+            act()
+        });
+        done.await.unwrap_or(Err(StoreError::Ended))
+    };
+    let late = |_| Err(StoreError::TimedOut(STORE_DEADLINE));
+    tokio::time::timeout(STORE_DEADLINE, work).await.unwrap_or_else(late)
 }
 
 /// One of the [`MAX_PENDING_CALLS`] places.

@@ -121,6 +121,11 @@ impl Hosts {
         Started::from(&self.handle).with_subtree(self.view.clone())
     }
 
+    /// The top, to be watched by whoever is above it.
+    pub fn cell(&self) -> ActorCell {
+        self.handle.cell()
+    }
+
     /// What is supervised, as the shell shows it.
     pub fn view(&self) -> &TreeView {
         &self.view

@@ -85,6 +85,7 @@ impl Actor for Top {
         let endpoint = EndpointBuilder::new(handle.clone())
             .receives::<UnparkAgent>()
             .receives::<ListAgents>()
+            .operators_only()
             .build();
         self.runtime.endpoints.register(self.address(), endpoint);
         let wake = handle.clone();

@@ -3,7 +3,7 @@
 use crate::support::{Node, cycle, id, spec};
 use bytes::Bytes;
 use rungs_agent::messages::{AgentDescription, GetRoleState, RoleState};
-use rungs_host::{Context, Format, Payload, Refusal, Wire};
+use rungs_host::{Caller, Context, Format, Payload, Refusal, Wire};
 use rungs_types::{Address, ErrorCode};
 use std::borrow::Cow;
 use std::time::Duration;
@@ -112,6 +112,38 @@ async fn orders_by_name_do_what_the_handle_does() {
         .await
         .expect_err("no such agent");
     assert_eq!(gone.code, ErrorCode::NotFound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_to_the_hosts_is_for_operators_and_what_is_sent_to_agents_for_every_node() {
+    let node = Node::paused().await;
+    let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+    cycle(&agent, 1).await;
+    for address in node.runtime.endpoints.addresses() {
+        let endpoint = node.runtime.endpoints.get(&address).expect("just listed");
+        let for_operators = address.to_string() == "@n1/agents";
+        for kind in endpoint.describe() {
+            let message = Payload {
+                kind: kind.kind.into(),
+                version: kind.version,
+                format: Format::Json,
+                bytes: kind.example.into(),
+            };
+            let deliver = |caller| {
+                let context = Context {
+                    caller,
+                    ..Context::default()
+                };
+                endpoint
+                    .deliver(message.clone(), context, None)
+                    .err()
+                    .map(|refusal| refusal.code)
+            };
+            let of_a_node = deliver(Caller::Node);
+            assert_eq!(of_a_node, for_operators.then_some(ErrorCode::Forbidden), "{message:?}");
+            assert_eq!(deliver(Caller::Operator), None, "{message:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -217,7 +217,8 @@ impl Actor for ActivatorActor {
             .receives::<Register>()
             .receives::<Unregister>()
             .receives::<Activate>()
-            .receives::<Passivate>();
+            .receives::<Passivate>()
+            .operators_only();
         self.parts
             .endpoints
             .register(address(&self.parts.node), endpoint.build());

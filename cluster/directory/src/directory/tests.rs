@@ -13,6 +13,8 @@ use rungs_types::{AgentId, Event, EventKind, NodeId};
 const SECOND: Duration = Duration::from_secs(1);
 
 mod activation;
+mod find;
+mod roles;
 
 struct Node {
     directory: Directory,

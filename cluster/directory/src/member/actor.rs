@@ -267,10 +267,11 @@ impl Actor for MemberActor {
         parts.shards.stop();
         let handle = Handle::sharing(myself, Arc::clone(&self.mailbox));
         let endpoint = EndpointBuilder::new(handle.clone())
+            .receives::<Order>()
+            .operators_only()
             .receives::<TimeOfDay>()
             .receives::<ListMembers>()
-            .receives::<ListShards>()
-            .receives::<Order>();
+            .receives::<ListShards>();
         parts
             .mesh
             .endpoints()

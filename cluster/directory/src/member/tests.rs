@@ -402,6 +402,11 @@ async fn nodes_that_join_get_their_share_and_every_agent_is_reached_from_each() 
         .expect("answers");
     assert_eq!((shards.unowned, shards.moving), (0, 0));
     assert_eq!(shards.owned.iter().map(|(_, count)| count).sum::<u32>(), 4096);
+    let order = nodes[0]
+        .ask(&super::address(&nodes[1].id.name), &Order::example())
+        .await;
+    let refused = order.expect_err("only operators order other nodes");
+    assert_eq!(refused.code, ErrorCode::Forbidden);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@ mod connection;
 mod data;
 mod dial;
 mod gateway;
+mod renewal;
 mod scanner;
 mod sessions;
 mod stream;
@@ -23,9 +24,11 @@ pub use connection::MAX_FRAMES_IN;
 pub use data::{DATA_DEADLINE, MAX_PENDING_BYTES};
 pub use dial::{DIAL_DEADLINE, FIRST_PAUSE, LONGEST_PAUSE, Seed};
 pub use gateway::{GATEWAYS, gateways, remotable_actors};
+pub use renewal::{LOOK_PERIOD, RENEW_AT, Renewal, WARN_AT, WARN_PERIOD, WARNINGS_PER_LIFETIME};
+pub use scanner::{CONTROL_WINDOW, MAX_ANNOUNCED_ACTORS, MAX_CONTROL_FRAMES, MAX_SESSION_FRAME_BYTES};
 pub use stream::{AUTH_DEADLINE, PRE_AUTH_BYTES, READ_IDLE, WRITE_STALL};
 
-use crate::hello::ClusterId;
+use crate::ca::now_unix;
 use crate::identity::{Identity, IdentityError, Secret};
 use crate::transport::{Transport, TransportError, Uplink};
 use arc_swap::ArcSwap;
@@ -49,8 +52,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
-/// Largest ractor_cluster frame: announcements of gateways, a token.
-const MAX_SESSION_FRAME_BYTES: u64 = 64 * 1024;
 /// How long the actors of the transport may take to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
@@ -156,7 +157,6 @@ struct Running {
 /// See the module.
 pub struct ClusterTransport {
     node: NodeId,
-    cluster: ClusterId,
     cookie: Secret,
     identity: Mutex<Arc<Identity>>,
     timers: Timers,
@@ -182,7 +182,6 @@ impl ClusterTransport {
                 name: config.identity.name().clone(),
                 incarnation: config.incarnation,
             },
-            cluster: config.identity.cluster().clone(),
             cookie: config.identity.cookie.clone(),
             identity: Mutex::new(Arc::new(config.identity)),
             timers,
@@ -221,26 +220,28 @@ impl ClusterTransport {
     }
 
     /// From now on the node shows this certificate. Links that are up stay up until a certificate that was shown on them
-    /// ends; what they carry then goes on over the next one. Name and cluster cannot change.
+    /// ends; what they carry then goes on over the next one.
+    ///
+    /// # Errors
+    /// If it is no successor, see [`Identity::check_successor`].
     pub fn renew(&self, identity: Identity) -> Result<(), IdentityError> {
-        if *identity.name() != self.node.name {
-            return Err(IdentityError::Name {
-                found: identity.name().clone(),
-                expected: self.node.name.clone(),
-            });
-        }
-        if *identity.cluster() != self.cluster {
-            return Err(IdentityError::Cluster {
-                found: identity.cluster().clone(),
-                expected: self.cluster.clone(),
-            });
-        }
+        self.identity().check_successor(&identity, now_unix())?;
         let tls = tls::Tls::new(&identity)?;
         *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
         if let Some(running) = self.running.get() {
             running.shared.tls.store(Arc::new(tls));
         }
         Ok(())
+    }
+
+    /// Returns when the actors of the transport have ended, which nothing starts again: because it was stopped, or because
+    /// they have failed too often. Not before it has started.
+    pub async fn ended(&self) {
+        match self.running.get() {
+            // Without a time it waits for ever.
+            Some(running) => drop(running.supervisor.cell().wait(None).await),
+            None => std::future::pending().await,
+        }
     }
 
     /// Connections, authenticated or not.
@@ -309,7 +310,7 @@ async fn start_node_server(
         Some(NodeConnectionMode::Isolated),
     )
     .with_listen_addr(Ipv4Addr::LOCALHOST.into())
-    .with_max_inbound_frame_size(MAX_SESSION_FRAME_BYTES);
+    .with_max_inbound_frame_size(MAX_SESSION_FRAME_BYTES as u64);
     let (server, _) = Actor::spawn_linked(None, server, (), supervisor).await?;
     let sessions = Sessions {
         node: shared.node.name.clone(),

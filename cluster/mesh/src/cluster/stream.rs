@@ -4,6 +4,8 @@
 //!   at most [`AUTH_DEADLINE`];
 //! - a peer that sends nothing for [`READ_IDLE`] (its session pings every 1 to 5 s) or takes nothing for
 //!   [`WRITE_STALL`] is gone;
+//! - a peer that sends what no node sends, or announces more actors than a node has, is thrown out before ractor_cluster
+//!   has read it (see [`super::scanner`]);
 //! - the socket is not read while [`MAX_FRAMES_IN`](super::connection::MAX_FRAMES_IN) messages wait to be handled, so
 //!   that no queue behind it can grow.
 
@@ -48,7 +50,7 @@ where
             timer: Box::pin(tokio::time::sleep(AUTH_DEADLINE)),
             heard: Instant::now(),
             early: Some(Early::default()),
-            scanner: Scanner::default(),
+            scanner: Scanner::new(Instant::now()),
             connection: Arc::clone(&self.connection),
             inner: self.reader,
         };
@@ -83,6 +85,14 @@ struct GuardedRead<R> {
     early: Option<Early>,
     heard: Instant,
     timer: Pin<Box<Sleep>>,
+}
+
+/// Counts what ractor_cluster is about to read; an error if it must not.
+fn scan(scanner: &mut Scanner, connection: &Connection, bytes: &[u8]) -> io::Result<()> {
+    let messages = scanner.feed(bytes, Instant::now());
+    let messages = messages.map_err(|violation| io::Error::new(io::ErrorKind::InvalidData, violation.to_string()))?;
+    connection.count_read(bytes.len(), messages);
+    Ok(())
 }
 
 fn timed_out(what: &str) -> io::Error {
@@ -122,9 +132,10 @@ impl<R: AsyncRead + Unpin> GuardedRead<R> {
             }
             if early.cleared > 0 {
                 let count = early.cleared.min(buf.remaining());
+                if let Err(error) = scan(&mut self.scanner, &self.connection, &early.buffer[..count]) {
+                    return Poll::Ready(Err(error));
+                }
                 buf.put_slice(&early.buffer[..count]);
-                let messages = self.scanner.feed(&early.buffer[..count]);
-                self.connection.count_read(count, messages);
                 early.buffer.drain(..count);
                 early.cleared -= count;
                 early.passed += count;
@@ -174,9 +185,9 @@ impl<R: AsyncRead + Unpin> GuardedRead<R> {
         }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
-        let new = &buf.filled()[before..];
-        let messages = self.scanner.feed(new);
-        self.connection.count_read(new.len(), messages);
+        if let Err(error) = scan(&mut self.scanner, &self.connection, &buf.filled()[before..]) {
+            return Poll::Ready(Err(error));
+        }
         self.heard = Instant::now();
         Poll::Ready(Ok(()))
     }

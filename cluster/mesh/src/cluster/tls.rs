@@ -2,12 +2,12 @@
 //! keys from its TLS session, one for each direction, which nobody but the two ends can know; they mark the messages that
 //! belong to the link (see [`super::gateway`]).
 
-use crate::identity::{ANY_NODE, Identity, IdentityError, certified, expiry};
+use crate::identity::{ANY_NODE, Identity, IdentityError, certified, validity};
 use crate::role::Roles;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rungs_types::NodeName;
 use rustls::client::Resumption;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
 use std::sync::Arc;
@@ -98,6 +98,23 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
+/// Whether those who trust the authority would trust the certificate at a time since 1970.
+pub(crate) fn verify(
+    chain: &[CertificateDer<'_>],
+    authority: CertificateDer<'static>,
+    now: Duration,
+) -> Result<(), IdentityError> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority)?;
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+        .build()
+        .map_err(|error| IdentityError::Crypto(error.to_string()))?;
+    let missing = IdentityError::Certificate { problem: "is missing" };
+    let (certificate, between) = chain.split_first().ok_or(missing)?;
+    verifier.verify_client_cert(certificate, between, UnixTime::since_unix_epoch(now))?;
+    Ok(())
+}
+
 fn server_config(
     roots: Arc<RootCertStore>,
     chain: Vec<CertificateDer<'static>>,
@@ -146,7 +163,7 @@ fn proven(
     Ok(Proven {
         name,
         roles,
-        expiry: expiry(certificate)?,
+        expiry: validity(certificate)?.ends,
         certificate: certificate.clone().into_owned(),
         our_key,
         their_key,

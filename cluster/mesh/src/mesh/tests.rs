@@ -1,4 +1,5 @@
 mod conversation;
+mod roles;
 
 use super::*;
 use crate::bench::target::{Count, Delay, Echo, Target, TargetHandle};

@@ -349,7 +349,7 @@ impl Peer {
             }
             Err(error) => return Err(broken(error)),
         };
-        let mut cache = serve::Cache::default();
+        let mut cache = serve::Cache::of(session.identity().roles);
         for envelope in content {
             self.receive(&envelope.map_err(broken)?, &mut cache)?;
         }

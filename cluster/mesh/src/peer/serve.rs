@@ -3,9 +3,10 @@
 use super::{Peer, Sender, enclose, payload};
 use crate::envelope::{Class, Envelope};
 use crate::mesh::Misdirected;
+use crate::role::{Role, Roles};
 use bytes::Bytes;
 use rungs_host::tasks::last_words;
-use rungs_host::{Context, Endpoint, Held, Payload, Refusal, Window};
+use rungs_host::{Caller, Context, Endpoint, Held, Payload, Refusal, Window};
 use rungs_types::{Address, ErrorCode, MAX_DEADLINE};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,11 +16,25 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// The endpoint of the message before, for the next one of the same frame. It does not outlive the frame: an endpoint
-/// held longer would keep a stopped actor's memory.
-#[derive(Default)]
+/// What the messages of one frame have in common. It does not outlive the frame: an endpoint held longer would keep a
+/// stopped actor's memory.
 pub(crate) struct Cache {
+    /// On whose word they come: that of the certificate of the link that brought them.
+    caller: Caller,
+    /// The endpoint of the message before.
     last: Option<(String, Arc<Endpoint>)>,
+}
+
+impl Cache {
+    /// For a frame from a peer with these roles.
+    pub(super) fn of(roles: Roles) -> Self {
+        let caller = if roles.contains(Role::Admin) {
+            Caller::Operator
+        } else {
+            Caller::Node
+        };
+        Self { caller, last: None }
+    }
 }
 
 impl Peer {
@@ -104,6 +119,7 @@ impl Peer {
             trace: envelope.trace,
             from: envelope.from.map(parse).transpose()?,
             message_id: envelope.message_id,
+            caller: cache.caller,
             held,
         };
         if let Some((text, endpoint)) = &cache.last

@@ -136,6 +136,31 @@ async fn nodes_ask_and_tell_each_other_and_only_gateways_can_be_sent_to() {
 }
 
 #[tokio::test]
+async fn what_is_for_operators_needs_a_certificate_of_one() {
+    let dir = cluster(&["n1", "n2"]);
+    let ca = Ca::load(dir.path()).expect("the authority");
+    for (name, roles) in [("n3", &[Role::Admin][..]), ("n4", &[])] {
+        let name = NodeName::new(name).expect("a name");
+        ca.issue(&name, roles).expect("issued").save(dir.path()).expect("saved");
+    }
+    let one = node(&dir, "n1", &[]).await;
+    let mut two = node(&dir, "n2", &[one.address]).await;
+    two.up("n1").await;
+    assert_eq!(
+        two.say("ask n1 user:guarded").await,
+        "forbidden bench.echo is for operators; expected a certificate with the role admin"
+    );
+    assert_eq!(two.say("ask n1 ops-1").await, "");
+    let mut three = node(&dir, "n3", &[one.address]).await;
+    three.up("n1").await;
+    assert_eq!(three.say("ask n1 user:guarded").await, "");
+    let mut four = node(&dir, "n4", &[one.address]).await;
+    let refused = "forbidden the certificate of n4";
+    let refusal = four.say("refused n1").await;
+    assert!(refusal.starts_with(refused), "{refusal}");
+}
+
+#[tokio::test]
 async fn a_killed_node_comes_back_under_its_name() {
     let dir = cluster(&["n1", "n2"]);
     let mut one = node(&dir, "n1", &[]).await;
@@ -200,6 +225,55 @@ async fn a_link_ends_with_a_certificate_and_comes_again_with_the_next_one() {
     assert_eq!(two.say("renew").await, "renewed");
     one.up("n2").await;
     one.echoed_by("n2").await;
+}
+
+#[tokio::test]
+async fn nodes_outlive_their_certificates_whether_they_issue_the_next_ones_or_are_given_them() {
+    let dir = cluster(&["n1", "n2"]);
+    let ca = Ca::load(dir.path()).expect("the authority");
+    let [one, two] = ["n1", "n2"].map(|name| NodeName::new(name).expect("a name"));
+    let short = |name: &NodeName, seconds| {
+        let identity = ca.issue_for(name, &[Role::Member], Duration::from_secs(seconds));
+        identity.expect("issued").save(dir.path()).expect("saved");
+    };
+    short(&one, 8);
+    short(&two, 8);
+    // n1 sees the authority in its folder, n2 has a folder without.
+    let apart = temp_dir("mesh-apart").expect("a folder");
+    let hand_over = || {
+        for file in [
+            "ca/ca.pem",
+            "ca/cookie",
+            "ca/cluster-id",
+            "nodes/n2.key",
+            "nodes/n2.pem",
+        ] {
+            let to = apart.path().join(file);
+            std::fs::create_dir_all(to.parent().expect("it has one")).expect("made");
+            std::fs::copy(dir.path().join(file), to).expect("copied");
+        }
+    };
+    hand_over();
+    let mut first = node(&dir, "n1", &[]).await;
+    let mut second = node(&apart, "n2", &[first.address]).await;
+    for node in [&mut first, &mut second] {
+        assert_eq!(node.say("keep").await, "kept");
+    }
+    first.up("n2").await;
+    second.up("n1").await;
+    short(&two, 3600);
+    hand_over();
+    // The link ends with the first certificate of either, and goes on with the next ones: twice with those of n1.
+    let resumed = async {
+        while first.say("resumed n2").await.parse().unwrap_or(0) < 2 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, resumed)
+        .await
+        .expect("the next certificates are shown");
+    first.echoed_by("n2").await;
+    second.echoed_by("n1").await;
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use rungs_host::{
 };
 use rungs_mesh::bench::target::{Count, Echo, Target};
 use rungs_mesh::cluster::{gateways, remotable_actors};
-use rungs_mesh::{ClusterConfig, ClusterTransport, Identity, Listen, Mesh, MeshConfig, Outbound, Roles, Seed};
+use rungs_mesh::{ClusterConfig, ClusterTransport, Identity, Listen, Mesh, MeshConfig, Outbound, Seed};
 use rungs_types::{Address, Incarnation, NodeId, NodeName};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -66,7 +66,7 @@ pub(crate) async fn run(dir: &Path, name: &str, seeds: &[&str]) {
             name: identity.name().clone(),
             incarnation,
         },
-        roles: Roles::of(&[rungs_mesh::Role::Member]),
+        roles: identity.roles(),
         cluster: identity.cluster().clone(),
     };
     let seed = |address: &&str| Seed {
@@ -83,9 +83,9 @@ pub(crate) async fn run(dir: &Path, name: &str, seeds: &[&str]) {
         .await
         .expect("binds");
     let endpoints = Arc::new(Endpoints::new());
-    Target::start(&endpoints, address("ops-1"), Mailbox::bounded(32_768, 1 << 26))
-        .await
-        .expect("starts");
+    let target = Target::start(&endpoints, address("ops-1"), Mailbox::bounded(32_768, 1 << 26)).await;
+    let guarded = EndpointBuilder::new(target.expect("starts").handle).receives::<Echo>();
+    endpoints.register(address("user:guarded"), guarded.operators_only().build());
     let (fragile, _) = ractor::Actor::spawn(None, Fragile, ()).await.expect("starts");
     let fragile = EndpointBuilder::new(Handle::new(fragile, Mailbox::default())).receives::<Bomb>();
     endpoints.register(address("user:fragile"), fragile.build());
@@ -102,7 +102,7 @@ pub(crate) async fn run(dir: &Path, name: &str, seeds: &[&str]) {
     mesh.stop().await;
 }
 
-async fn obey(dir: &Path, mesh: &Mesh, transport: &ClusterTransport, line: &str) -> String {
+async fn obey(dir: &Path, mesh: &Mesh, transport: &Arc<ClusterTransport>, line: &str) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
     let result = match words[..] {
         ["up", ref names @ ..] => {
@@ -121,6 +121,14 @@ async fn obey(dir: &Path, mesh: &Mesh, transport: &ClusterTransport, line: &str)
             );
             Ok("down".to_owned())
         }
+        ["refused", name] => {
+            let mut refusal = None;
+            while refusal.is_none() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                refusal = mesh.refusals().remove(&node(name));
+            }
+            Err(refusal.expect("there is one by now"))
+        }
         ["peers"] => {
             let peers = mesh.peers();
             Ok(peers.keys().map(NodeName::as_str).collect::<Vec<_>>().join(" "))
@@ -130,6 +138,10 @@ async fn obey(dir: &Path, mesh: &Mesh, transport: &ClusterTransport, line: &str)
             let identity = Identity::load(dir, &mesh.node().name).expect("an identity");
             transport.renew(identity).expect("of this node");
             Ok("renewed".to_owned())
+        }
+        ["keep"] => {
+            transport.keep_certified(rungs_mesh::Renewal::Files(dir.to_owned()));
+            Ok("kept".to_owned())
         }
         ["resumed", name] => {
             let metrics = mesh.metrics();

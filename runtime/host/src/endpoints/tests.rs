@@ -100,6 +100,33 @@ async fn both_formats_reach_the_same_actor() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_for_operators_is_refused_of_other_nodes_before_it_is_decoded() {
+    let endpoints = Arc::new(Endpoints::new());
+    let actor = start(&endpoints).await;
+    let actor: ActorRef<Delivered<Message>> = actor.into();
+    let handle = Handle::new(actor, Mailbox::default());
+    let guarded = EndpointBuilder::new(handle).receives::<Add>().operators_only().build();
+    let deliver = |endpoint: &Endpoint, payload, caller| {
+        let context = Context {
+            caller,
+            ..Context::default()
+        };
+        endpoint.deliver(payload, context, None).map_err(|refusal| refusal.code)
+    };
+    let add = || payload(1, Format::Binary);
+    let garbage = Payload {
+        bytes: vec![0xff; 3].into(),
+        ..add()
+    };
+    assert_eq!(deliver(&guarded, garbage, Caller::Node), Err(ErrorCode::Forbidden));
+    assert_eq!(deliver(&guarded, add(), Caller::Operator), Ok(()));
+    assert_eq!(deliver(&guarded, add(), Caller::Here), Ok(()));
+    let open = endpoints.get(&address()).expect("registered");
+    assert_eq!(deliver(&open, add(), Caller::Node), Ok(()));
+    assert_eq!(ask(&endpoints, add()).await, Ok(4));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_actor_does_not_receive_is_refused_with_what_it_does() {
     let endpoints = Arc::new(Endpoints::new());
     let _actor = start(&endpoints).await;

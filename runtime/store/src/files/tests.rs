@@ -259,3 +259,19 @@ fn what_is_held_is_told_with_its_size() {
     assert_eq!(*bytes, (format::HEADER_BYTES + 5 + 5) as u64);
     assert!(*written > SystemTime::UNIX_EPOCH);
 }
+
+#[test]
+fn folders_that_an_earlier_process_made_are_synced_once_before_anything_in_them_is_called_durable() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (root, synced) = (dir.path(), Synced::default());
+    let tenant = root.join("acme");
+    assert!(
+        synced.once(root, &tenant).is_err(),
+        "what is not there cannot be synced"
+    );
+    std::fs::create_dir(&tenant).expect("made");
+    synced.once(root, &tenant).expect("synced");
+    // It is known from now on, and not looked at again.
+    std::fs::remove_dir(&tenant).expect("removed");
+    synced.once(root, &tenant).expect("known");
+}

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Invariants:
-//! 1. What is said to be durable was followed by a sync of the file, and of its folder where the file was new.
+//! 1. What is said to be durable was followed by a sync of the file, and of its folder where the file was new or was made by
+//!    an earlier process.
 //! 2. After a failed call nothing is believed of a file but what is read from it; after a failed sync it is written anew,
 //!    because the system tells of a page that was lost only once.
 //!
@@ -15,7 +16,7 @@
 
 use super::frame::{self, HEADER_BYTES, Log};
 use super::{Base, LogEntry, MAX_LOG_BYTES, TRIM_FROM_BYTES, Tail, TaskLogStore, check_sizes};
-use crate::files::{lock_folder, make_folder, sync_folder};
+use crate::files::{Synced, lock_folder, make_folder, sync_folder};
 use crate::snapshot::StoreError;
 use rungs_types::{AgentId, Epoch};
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ type Cell = Arc<Mutex<End>>;
 pub struct FileTaskLogs {
     root: PathBuf,
     ends: Mutex<BTreeMap<AgentId, Cell>>,
+    synced: Synced,
     // Held until the store is dropped or the process ends.
     _lock: File,
 }
@@ -53,6 +55,7 @@ impl FileTaskLogs {
             _lock: lock_folder(root)?,
             root: root.to_owned(),
             ends: Mutex::default(),
+            synced: Synced::default(),
         })
     }
 
@@ -153,6 +156,7 @@ impl TaskLogStore for FileTaskLogs {
                     *cell = End::Doubtful;
                     return Err(StoreError::io("sync", &path, error));
                 }
+                self.synced.once(&self.root, path.parent().unwrap_or(&self.root))?;
                 durable = seq;
             }
         }

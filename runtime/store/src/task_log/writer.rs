@@ -9,15 +9,15 @@
 //! 3. A log is opened only when nothing of an earlier opening is being written.
 
 use super::{Base, LogEntry, Tail, TaskLogStore};
-use crate::offload::STORE_DEADLINE;
+use crate::offload::{MAX_CONCURRENT_CALLS, STORE_DEADLINE, bounded};
 use crate::snapshot::StoreError;
 use rungs_types::{AgentId, Epoch};
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// Entries of one agent that wait for the disk.
 pub const MAX_PENDING_ENTRIES: usize = 4096;
@@ -37,6 +37,9 @@ struct Shared {
     kind: Kind,
     queue: Mutex<Queue>,
     logs: Mutex<BTreeMap<AgentId, Weak<Log>>>,
+    /// For calls that somebody waits for; see [`bounded`].
+    turns: Arc<Semaphore>,
+    calls: Arc<AtomicUsize>,
 }
 
 /// How a store wants to be called.
@@ -54,6 +57,14 @@ impl Kind {
     fn writers(self) -> usize {
         match self {
             Kind::Inline | Kind::Disk => MAX_WRITERS,
+            Kind::Shared => MAX_SHARED_WRITERS,
+        }
+    }
+
+    /// Calls that somebody waits for and that use the store at the same time.
+    fn calls(self) -> usize {
+        match self {
+            Kind::Inline | Kind::Disk => MAX_CONCURRENT_CALLS,
             Kind::Shared => MAX_SHARED_WRITERS,
         }
     }
@@ -114,6 +125,8 @@ impl TaskLogs {
             kind,
             queue: Mutex::default(),
             logs: Mutex::default(),
+            turns: Arc::new(Semaphore::new(kind.calls())),
+            calls: Arc::default(),
         }))
     }
 
@@ -167,10 +180,7 @@ impl TaskLogs {
             return act(self.0.store.as_ref());
         }
         let shared = Arc::clone(&self.0);
-        let done = tokio::task::spawn_blocking(move || act(shared.store.as_ref()));
-        let late = |_| Err(StoreError::TimedOut(STORE_DEADLINE));
-        let done = tokio::time::timeout(STORE_DEADLINE, async { done.await.unwrap_or(Err(StoreError::Ended)) });
-        done.await.unwrap_or_else(late)
+        bounded(&self.0.turns, &self.0.calls, move || act(shared.store.as_ref())).await
     }
 }
 

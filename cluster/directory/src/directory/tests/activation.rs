@@ -15,7 +15,7 @@ use std::sync::Mutex;
 const START: Duration = Duration::from_millis(15);
 
 /// Runs targets as agents.
-struct Targets {
+pub(super) struct Targets {
     endpoints: Arc<Endpoints>,
     running: Mutex<BTreeMap<AgentId, TargetHandle>>,
     starts: Mutex<Vec<(AgentId, Epoch)>>,
@@ -115,7 +115,7 @@ impl Guests for Shared {
 }
 
 /// Starts an activator on a node that owns the shard of one agent that is known.
-async fn activating(node: &Node) -> (AgentId, Arc<Targets>) {
+pub(super) async fn activating(node: &Node) -> (AgentId, Arc<Targets>) {
     let targets = Targets::new(&node.endpoints);
     let agent: AgentId = agent_of(&node.directory, node.directory.node().as_str())
         .parse()

@@ -56,10 +56,27 @@ fn authenticated() -> Ends {
     ends
 }
 
-fn frame(first: u8, length: usize) -> Vec<u8> {
+/// A frame of so many bytes behind its length, with one field: 0x0a is authentication, 0x12 a message.
+fn frame(field: u8, length: usize) -> Vec<u8> {
     let mut frame = (length as u64).to_be_bytes().to_vec();
-    frame.resize(8 + length, first);
+    match length.checked_sub(2).expect("a field and its length") {
+        content @ 0..128 => frame.extend([field, content as u8]),
+        _ => frame.extend([field, (length - 3) as u8 & 0x7f | 0x80, ((length - 3) >> 7) as u8]),
+    }
+    frame.resize(8 + length, 7);
     frame
+}
+
+/// A frame that announces so many actors, at most 31.
+fn announcement(actors: u8) -> Vec<u8> {
+    let content = [0x0a, 2, 8, 7].repeat(usize::from(actors));
+    let spawn = [&[0x0a, 4 * actors][..], &content].concat();
+    let control = [&[0x1a, 4 * actors + 2][..], &spawn].concat();
+    [&(control.len() as u64).to_be_bytes()[..], &control].concat()
+}
+
+fn ping() -> Vec<u8> {
+    [&6_u64.to_be_bytes()[..], &[0x1a, 4, 0x1a, 2, 0x0a, 0][..]].concat()
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,8 +85,8 @@ async fn a_black_hole_is_noticed_after_15_s_and_pings_keep_a_link() {
     let mut buffer = [0; 64];
     for _ in 0..10 {
         tokio::time::sleep(SECOND * 14).await;
-        ends.peer.write_all(&frame(0x1a, 4)).await.expect("open");
-        assert_eq!(ends.reader.read(&mut buffer).await.expect("open"), 12);
+        ends.peer.write_all(&ping()).await.expect("open");
+        assert_eq!(ends.reader.read(&mut buffer).await.expect("open"), 14);
     }
     let began = Instant::now();
     let error = ends.reader.read(&mut buffer).await.expect_err("silent");
@@ -127,7 +144,7 @@ async fn before_authentication_only_a_little_authentication_passes() {
 #[tokio::test(start_paused = true)]
 async fn what_comes_right_behind_the_authentication_waits_for_its_end() {
     let mut ends = guarded();
-    let [auth, announcement] = [frame(0x0a, 10), frame(0x1a, 2000)];
+    let [auth, announcement] = [frame(0x0a, 10), announcement(4)];
     ends.peer
         .write_all(&[&auth[..], &announcement].concat())
         .await
@@ -159,6 +176,24 @@ async fn the_socket_is_not_read_while_frames_wait_to_be_handled() {
     connection.frame(&[5; 32]);
     assert_eq!(reader.read(&mut buffer).await.expect("reads on"), 100);
     assert_eq!(ends.token.try_recv(), Ok([5; 32]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_announces_too_many_actors_is_thrown_out_before_they_are_read() {
+    let mut ends = authenticated();
+    let mut buffer = [0; 256];
+    for _ in 0..4 {
+        ends.peer.write_all(&announcement(16)).await.expect("open");
+        let count = ends.reader.read(&mut buffer).await.expect("as many as may be");
+        assert_eq!(count, announcement(16).len());
+    }
+    ends.peer.write_all(&announcement(1)).await.expect("open");
+    let error = ends.reader.read(&mut buffer).await.expect_err("one more");
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    assert_eq!(
+        ends.connection.reason(),
+        "it has announced 65 actors; expected at most 64"
+    );
 }
 
 #[tokio::test(start_paused = true)]

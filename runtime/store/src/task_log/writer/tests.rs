@@ -194,3 +194,35 @@ async fn a_store_that_does_not_answer_is_not_waited_for_for_ever() {
     drop(orders);
     idle(&log).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_does_not_answer_is_given_up_and_takes_no_more_threads_than_the_limit() {
+    let logs = TaskLogs::new(MemoryTaskLogs::new());
+    let (release, stuck) = mpsc::channel::<()>();
+    let (stuck, inside) = (Arc::new(Mutex::new(stuck)), Arc::new(AtomicUsize::new(0)));
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..3 * MAX_CONCURRENT_CALLS {
+        let (logs, stuck, inside) = (logs.clone(), Arc::clone(&stuck), Arc::clone(&inside));
+        calls.spawn(async move {
+            let call = logs.call(move |_| {
+                inside.fetch_add(1, Ordering::AcqRel);
+                let _released = lock(&stuck).recv();
+                Ok(())
+            });
+            call.await
+        });
+    }
+    while inside.load(Ordering::Acquire) < MAX_CONCURRENT_CALLS {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::advance(STORE_DEADLINE).await;
+    let late = |ended: &Result<(), StoreError>| matches!(ended, Err(StoreError::TimedOut(STORE_DEADLINE)));
+    assert!(calls.join_all().await.iter().all(late));
+    assert_eq!(inside.load(Ordering::Acquire), MAX_CONCURRENT_CALLS);
+    assert_eq!(logs.0.turns.available_permits(), 0, "they are still in the disk");
+    drop(release);
+    while logs.0.turns.available_permits() < MAX_CONCURRENT_CALLS {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(logs.0.calls.load(Ordering::Acquire), 0);
+}
