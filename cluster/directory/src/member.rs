@@ -11,12 +11,15 @@
 
 pub mod actor;
 mod feed;
+mod handle;
 mod known;
 pub mod messages;
 mod orders;
+mod report;
 mod rows;
 
-pub use actor::{MemberHandle, MemberParts, ROLE, Shards, address};
+pub use actor::{ROLE, Shards, address};
+pub use handle::{Introduce, MemberHandle, MemberParts};
 
 #[cfg(test)]
 mod tests;

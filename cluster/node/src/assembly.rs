@@ -42,7 +42,7 @@ use rungs_host::{Endpoints, EventHub, Latencies, LeaseGate, SteadyClock, Timers}
 use rungs_mesh::cluster::{ClusterConfig, ClusterTransport, Seed};
 use rungs_mesh::{Identity, Mesh, MeshConfig};
 use rungs_store::cluster::Store;
-use rungs_store::{FileSnapshots, Snapshots};
+use rungs_store::{FileSnapshots, Snapshots, TaskLogs};
 use rungs_store_raft::RaftStore;
 use rungs_types::{NodeId, NodeName};
 use std::fs::File;
@@ -126,6 +126,43 @@ impl Parts {
     }
 }
 
+/// What everything else on the node uses.
+struct Base {
+    clock: Clock,
+    timers: Timers,
+    endpoints: Arc<Endpoints>,
+    events: EventHub,
+    faults: Arc<Faults>,
+    stop: Stop,
+    compute: ComputePool,
+    decisions: Arc<Latencies>,
+}
+
+impl Base {
+    fn new(builder: &NodeBuilder) -> crate::Result<Self> {
+        let (faults, stop) = (faults(builder), Stop::default());
+        Ok(Self {
+            clock: Clock::system(),
+            timers: Timers::start(),
+            endpoints: Arc::new(Endpoints::new()),
+            events: EventHub::default(),
+            compute: compute_pool(&faults, &stop)?,
+            faults,
+            stop,
+            decisions: Arc::default(),
+        })
+    }
+}
+
+/// What runs the agents of the node.
+struct Agents {
+    hosts: Hosts,
+    records: Records,
+    copies: Copies,
+    activation: Activation,
+    member: MemberHandle,
+}
+
 /// Starts everything.
 pub(crate) async fn start(
     mut builder: NodeBuilder,
@@ -133,99 +170,52 @@ pub(crate) async fn start(
     identity: Identity,
     lock: File,
 ) -> crate::Result<Node> {
-    let (clock, timers) = (Clock::system(), Timers::start());
-    let (endpoints, events) = (Arc::new(Endpoints::new()), EventHub::default());
-    let faults = faults(&builder);
-    let stop = Stop::default();
-    let compute = compute_pool(&faults, &stop)?;
-    let roles: Vec<String> = identity.roles().iter().map(|role| role.as_str().to_owned()).collect();
+    let base = Base::new(&builder)?;
     let certified = identity.roles();
     // It waits for other voters, which do not wait for this node.
     let open_store = crate::store::open(&name, &builder.data, builder.store.as_ref()).await?;
     let store = Arc::clone(&open_store.store);
-    watch_store(&store, &stop);
+    watch_store(&store, &base.stop);
     let tasks = task_logs::open(&builder.data, Arc::clone(&store) as _).await?;
-    let (transport, mesh) = connect(&mut builder, &name, identity, &clock, &timers, &endpoints, &events).await?;
+    let (transport, mesh) = connect(&mut builder, &name, identity, &base).await?;
     let gate = LeaseGate::closed(SteadyClock::Machine);
-    let routes = Arc::new(Routes::new(name.clone(), gate.clone()));
-    let outgoing = Outgoing::new(Arc::clone(&routes) as _);
-    let snapshots = Snapshots::new(FileSnapshots::open(&builder.data.join("snapshots"))?);
-    let snapshots = snapshots.followed(Arc::clone(&outgoing) as _);
+    let routes = Arc::new(Routes::new(name.clone(), gate));
     let directory = Directory::new(mesh.clone(), Arc::clone(&routes) as _);
-    let environments = environments(&builder, &endpoints)?;
-    let decisions: Arc<Latencies> = Arc::default();
-    let runtime = AgentRuntime {
-        node: name.clone(),
-        clock: clock.clone(),
-        timers: timers.clone(),
-        compute: compute.clone(),
-        faults: Arc::clone(&faults),
-        snapshots: snapshots.clone(),
-        tasks,
-        events: events.clone(),
-        endpoints: Arc::clone(&endpoints),
-        peers: Arc::new(Post::start(directory.clone())),
-        environments: Arc::new(move |spec, agent| environments.build(spec, agent)),
-        decisions: Arc::clone(&decisions),
-        gate,
-        max_agents: MAX_AGENTS,
-    };
-    let hosts = Hosts::start(Arc::new(runtime), None).await?;
-    let records = Records::new(Arc::clone(&store) as Arc<dyn Store>);
-    let member = MemberHandle::default();
-    directory.set_member(member.clone());
-    let copies = Copies::new(CopiesParts {
-        node: name.clone(),
-        mesh: mesh.clone(),
-        store: Arc::clone(&store) as Arc<dyn Store>,
-        snapshots,
-        outgoing,
-        shelf: Shelf::open(&builder.data.join("copies"), ShelfLimits::default())?,
-    });
-    let guests = AgentGuests {
-        node: name.clone(),
-        hosts: hosts.clone(),
-        records: records.clone(),
-        copies: copies.clone(),
-    };
-    let activation = activation_of(&directory, &member, guests, &endpoints, &timers);
-    directory.set_activation(activation.clone());
+    let agents = agents(&builder, &base, &directory, &routes, &store, tasks).await?;
     let around = membership::Around {
         mesh: mesh.clone(),
         transport: Arc::clone(&transport),
         store: Arc::clone(&store) as Arc<dyn Store>,
         routes: Arc::clone(&routes),
-        timers: timers.clone(),
-        clock: clock.clone(),
+        timers: base.timers.clone(),
+        clock: base.clock.clone(),
         directory: directory.clone(),
-        activation: activation.clone(),
+        activation: agents.activation.clone(),
     };
     let membership = Arc::new(membership::parts(&builder, certified, around));
-    watch_member(&member, &stop);
-    let system = system::supervisor(&timers, Policy::ONE_FOR_ONE, 1).await?;
-    let users = system::supervisor(&timers, Policy::HOST, 2).await?;
+    watch_member(&agents.member, &base.stop);
     let parts = Arc::new(Parts {
-        clock,
-        compute,
-        decisions,
-        endpoints,
-        faults,
+        system: system::supervisor(&base.timers, Policy::ONE_FOR_ONE, 1).await?,
+        users: system::supervisor(&base.timers, Policy::HOST, 2).await?,
+        clock: base.clock,
+        compute: base.compute,
+        decisions: base.decisions,
+        endpoints: base.endpoints,
+        faults: base.faults,
         faults_allowed: builder.allow_faults,
         telemetry: builder.telemetry,
         mesh,
         transport,
         directory,
-        hosts,
-        records,
-        activation,
-        copies,
-        system,
-        users,
-        member,
-        roles,
+        hosts: agents.hosts,
+        records: agents.records,
+        activation: agents.activation,
+        copies: agents.copies,
+        member: agents.member,
+        roles: certified.iter().map(|role| role.as_str().to_owned()).collect(),
         store: open_store,
-        stop,
-        timers,
+        stop: base.stop,
+        timers: base.timers,
         _lock: lock,
     });
     watch_trees(&parts);
@@ -237,6 +227,65 @@ pub(crate) async fn start(
         tracing::warn!("the node is no member of its cluster yet: the store or the other members do not answer");
     }
     Ok(Node::new(parts))
+}
+
+/// The hosts of agents, and what starts, stops and follows them.
+async fn agents(
+    builder: &NodeBuilder,
+    base: &Base,
+    directory: &Directory,
+    routes: &Arc<Routes>,
+    store: &Arc<RaftStore>,
+    tasks: TaskLogs,
+) -> crate::Result<Agents> {
+    let node = directory.node().clone();
+    let outgoing = Outgoing::new(Arc::clone(routes) as _);
+    let snapshots = Snapshots::new(FileSnapshots::open(&builder.data.join("snapshots"))?);
+    let snapshots = snapshots.followed(Arc::clone(&outgoing) as _);
+    let environments = environments(builder, &base.endpoints)?;
+    let runtime = AgentRuntime {
+        node: node.clone(),
+        clock: base.clock.clone(),
+        timers: base.timers.clone(),
+        compute: base.compute.clone(),
+        faults: Arc::clone(&base.faults),
+        snapshots: snapshots.clone(),
+        tasks,
+        events: base.events.clone(),
+        endpoints: Arc::clone(&base.endpoints),
+        peers: Arc::new(Post::start(directory.clone())),
+        environments: Arc::new(move |spec, agent| environments.build(spec, agent)),
+        decisions: Arc::clone(&base.decisions),
+        gate: routes.gate().clone(),
+        max_agents: MAX_AGENTS,
+    };
+    let hosts = Hosts::start(Arc::new(runtime), None).await?;
+    let records = Records::new(Arc::clone(store) as Arc<dyn Store>);
+    let member = MemberHandle::default();
+    directory.set_member(member.clone());
+    let copies = Copies::new(CopiesParts {
+        node: node.clone(),
+        mesh: directory.mesh().clone(),
+        store: Arc::clone(store) as Arc<dyn Store>,
+        snapshots,
+        outgoing,
+        shelf: Shelf::open(&builder.data.join("copies"), ShelfLimits::default())?,
+    });
+    let guests = AgentGuests {
+        node,
+        hosts: hosts.clone(),
+        records: records.clone(),
+        copies: copies.clone(),
+    };
+    let activation = activation_of(directory, &member, guests, &base.endpoints, &base.timers);
+    directory.set_activation(activation.clone());
+    Ok(Agents {
+        hosts,
+        records,
+        copies,
+        activation,
+        member,
+    })
 }
 
 fn faults(builder: &NodeBuilder) -> Arc<Faults> {
@@ -325,12 +374,9 @@ async fn connect(
     builder: &mut NodeBuilder,
     name: &NodeName,
     identity: Identity,
-    clock: &Clock,
-    timers: &Timers,
-    endpoints: &Arc<Endpoints>,
-    events: &EventHub,
+    base: &Base,
 ) -> crate::Result<(Arc<ClusterTransport>, Mesh)> {
-    let incarnation = clock.incarnation(None);
+    let incarnation = base.clock.incarnation(None);
     let node = NodeId {
         name: name.clone(),
         incarnation,
@@ -351,13 +397,13 @@ async fn connect(
         listen: builder.listen.take(),
         seeds: seeds.collect(),
     };
-    let transport = ClusterTransport::bind(cluster, timers.clone(), None).await?;
+    let transport = ClusterTransport::bind(cluster, base.timers.clone(), None).await?;
     transport.keep_certified(builder.renewal.clone());
     let mesh = Mesh::start(
         config,
         Arc::clone(&transport) as _,
-        Arc::clone(endpoints),
-        events.clone(),
+        Arc::clone(&base.endpoints),
+        base.events.clone(),
     )
     .await?;
     Ok((transport, mesh))

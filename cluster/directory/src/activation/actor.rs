@@ -264,15 +264,7 @@ impl Actor for ActivatorActor {
             }
             ActivatorMessage::Activate(request) => self.activate(request, state),
             ActivatorMessage::Passivate(request) => self.passivate(request, state),
-            ActivatorMessage::Started(agent, epoch, Ok(())) => {
-                state.new.remove(&agent);
-                answer(state.starting.remove(&agent), &Ok(()));
-                if state.machine.epoch(Shard::of(&agent)) == Some(epoch) {
-                    // Behind all that is on its way already.
-                    state.handle.signal(ActivatorMessage::Open(agent.clone(), 0));
-                }
-                state.machine.started(&agent, epoch)
-            }
+            ActivatorMessage::Started(agent, epoch, Ok(())) => self.started(&agent, epoch, state),
             ActivatorMessage::Started(agent, epoch, Err(error)) => {
                 self.failed(&agent, epoch, &error, state);
                 return Ok(());
@@ -318,6 +310,16 @@ impl Actor for ActivatorActor {
 }
 
 impl ActivatorActor {
+    fn started(&self, agent: &AgentId, epoch: Epoch, state: &mut Activating) -> Vec<Action<Letter>> {
+        state.new.remove(agent);
+        answer(state.starting.remove(agent), &Ok(()));
+        if state.machine.epoch(Shard::of(agent)) == Some(epoch) {
+            // Behind all that is on its way already.
+            state.handle.signal(ActivatorMessage::Open(agent.clone(), 0));
+        }
+        state.machine.started(agent, epoch)
+    }
+
     fn tick(&self, now: Duration, state: &mut Activating) -> Vec<Action<Letter>> {
         self.read(state.arriving.due(), state);
         for late in state.arriving.late(Instant::now()) {

@@ -9,28 +9,27 @@
 //! 4. One that is started again has forgotten its lease: everything stops, and the node joins anew, at higher epochs.
 
 use super::feed;
+use super::handle::{MemberHandle, MemberParts};
 use super::known::{Known, Rows, answer_of};
-use super::messages::{ListMembers, ListShards, MemberEntry, MoveEntry, Order, Ordered, ShardsReport, TimeOfDay};
+use super::messages::{ListMembers, ListShards, Order, Ordered, TimeOfDay};
 use super::orders::{Attempt, Orders};
+use super::report;
 use super::rows::{Row, RowKey};
 use crate::handover::ShardAction;
 use crate::membership::{
-    Action, Answer, ClockSample, Identity, Input, MemberState, Membership, Notice, Predecessor, Proposal, Skew, Ticket,
-    Time, Timing,
+    Action, Answer, ClockSample, Input, MemberState, Membership, Notice, Proposal, Skew, Ticket, Time,
 };
 use crate::placement::{MapVersion, Shard};
-use crate::routing::{Followed, Routes};
-use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
+use crate::routing::Followed;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
 use rungs_host::{
-    Clock, Context, Delivered, EndpointBuilder, Format, Handle, Mailbox, Payload, Refusal, Request, Timer, Timers,
-    tasks,
+    Context, Delivered, EndpointBuilder, Format, Handle, Mailbox, Payload, Refusal, Request, Timer, tasks,
 };
 use rungs_mesh::{Mesh, Outbound};
 use rungs_store::cluster::{self as store, Outcome, Store};
 use rungs_types::{Address, ErrorCode, NodeId, NodeName, RolePath};
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -43,9 +42,9 @@ const COMMIT_WITHIN: Duration = Duration::from_secs(2);
 /// How long another node's time is waited for.
 const CLOCK_WITHIN: Duration = Duration::from_millis(500);
 /// Messages that its mailbox holds.
-const MAX_MESSAGES: u32 = 16_384;
+pub(super) const MAX_MESSAGES: u32 = 16_384;
 /// Bytes that they may weigh.
-const MAX_BYTES: u64 = 16 << 20;
+pub(super) const MAX_BYTES: u64 = 16 << 20;
 
 /// What starts, stops and sends on what belongs to shards.
 pub trait Shards: Send + Sync + 'static {
@@ -57,112 +56,6 @@ pub trait Shards: Send + Sync + 'static {
 
     /// Routes have changed: what waits for a map is looked at again. Called at every tick too.
     fn routes_changed(&self);
-}
-
-/// Told where a node is that this one has no address of yet.
-pub type Introduce = Box<dyn Fn(&NodeName, SocketAddr) + Send + Sync>;
-
-/// What the actor needs of its node.
-pub struct MemberParts {
-    /// This node.
-    pub me: Identity,
-    /// Whether an earlier start of it is known to have ended.
-    pub predecessor: Predecessor,
-    /// The times of the protocol.
-    pub timing: Timing,
-    /// The cluster's store.
-    pub store: Arc<dyn Store>,
-    /// The way to the others.
-    pub mesh: Mesh,
-    /// Where it says who owns what, and until when this node may act.
-    pub routes: Arc<Routes>,
-    /// Its timer wheel.
-    pub timers: Timers,
-    /// The time of day, for others to compare.
-    pub clock: Clock,
-    /// Runs what belongs to shards.
-    pub shards: Arc<dyn Shards>,
-    /// Told where members are.
-    pub introduce: Introduce,
-}
-
-/// The way to the actor, also after it was started again. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct MemberHandle {
-    actor: Arc<std::sync::RwLock<Option<Handle<MemberMessage>>>>,
-    over: Arc<OnceLock<Notice>>,
-    changed: Arc<Notify>,
-}
-
-impl std::fmt::Debug for MemberHandle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MemberHandle").finish_non_exhaustive()
-    }
-}
-
-impl MemberHandle {
-    /// Starts the actor below its supervisor.
-    ///
-    /// # Errors
-    /// If it does not start.
-    pub async fn start(
-        &self,
-        parts: &Arc<MemberParts>,
-        supervisor: ActorCell,
-    ) -> Result<rungs_host::supervisor::Started, SpawnErr> {
-        let mailbox = Arc::new(Mailbox::bounded(MAX_MESSAGES, MAX_BYTES));
-        let actor = MemberActor {
-            parts: Arc::clone(parts),
-            mailbox: Arc::clone(&mailbox),
-            handle: self.clone(),
-        };
-        let (actor, _) = Actor::spawn_linked(None, actor, (), supervisor).await?;
-        let handle = Handle::sharing(actor, mailbox);
-        let started = rungs_host::supervisor::Started::from(&handle);
-        *self.actor.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(handle);
-        Ok(started)
-    }
-
-    fn signal(&self, message: MemberMessage) {
-        let actor = self.actor.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(actor) = actor.as_ref() {
-            actor.signal(message);
-        }
-    }
-
-    /// Somebody acts by a map that this node has not seen.
-    pub fn newer_map(&self, version: MapVersion) {
-        self.signal(MemberMessage::Newer(version));
-    }
-
-    /// The agents of a shard that was to be held have stopped.
-    pub fn released(&self, shard: Shard) {
-        self.signal(MemberMessage::Released(shard));
-    }
-
-    /// Hands everything over and leaves; returns when the node has left, or will never act again for another reason, or there
-    /// is nobody who could take anything.
-    pub async fn leave(&self) {
-        self.signal(MemberMessage::Leave);
-        loop {
-            let changed = self.changed.notified();
-            if self.over.get().is_some() {
-                return;
-            }
-            changed.await;
-        }
-    }
-
-    /// Returns when this node will never act again although nobody told it to leave.
-    pub async fn ended(&self) -> Notice {
-        loop {
-            let changed = self.changed.notified();
-            if let Some(notice) = self.over.get() {
-                return notice.clone();
-            }
-            changed.await;
-        }
-    }
 }
 
 /// What the actor receives.
@@ -229,10 +122,11 @@ pub fn address(node: &NodeName) -> Address {
     }
 }
 
-struct MemberActor {
-    parts: Arc<MemberParts>,
-    mailbox: Arc<Mailbox>,
-    handle: MemberHandle,
+/// See the module.
+pub(super) struct MemberActor {
+    pub(super) parts: Arc<MemberParts>,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) handle: MemberHandle,
 }
 
 /// The state of the actor.
@@ -330,8 +224,8 @@ impl Actor for MemberActor {
                 let ms = self.parts.clock.unix_ms();
                 request.reply.send(Ok(ms));
             }
-            MemberMessage::Members(request) => request.reply.send(Ok(members(&state.machine))),
-            MemberMessage::Shards(request) => request.reply.send(Ok(shards(&state.machine))),
+            MemberMessage::Members(request) => request.reply.send(Ok(report::members(&state.machine))),
+            MemberMessage::Shards(request) => request.reply.send(Ok(report::shards(&state.machine))),
             MemberMessage::Order(request) => state.orders.take(request, &state.asked),
             MemberMessage::Ordered(attempt, ordered, answer, written) => {
                 state.wrote(written);
@@ -545,59 +439,6 @@ async fn follow_links(mesh: Mesh, handle: Handle<MemberMessage>) {
         if peers.changed().await.is_err() {
             return;
         }
-    }
-}
-
-fn members(machine: &Membership) -> Vec<MemberEntry> {
-    let view = machine.view();
-    let loads = view.map.loads();
-    let arriving = |node: &NodeName| {
-        let next = |shard: Shard| view.map.holding(shard).next == Some(node);
-        Shard::all().filter(|shard| next(*shard)).count() as u32
-    };
-    let entries = view.members.iter().map(|(node, row)| MemberEntry {
-        node: node.clone(),
-        incarnation: row.identity.node.incarnation.0,
-        role: row.identity.role.to_string(),
-        zone: row.identity.zone.to_string(),
-        weight: row.identity.weight,
-        state: row.state,
-        has_lease: view.leases.contains_key(node),
-        is_suspect: machine.is_suspect(node),
-        shards: loads.get(node).map_or(0, |count| *count as u32),
-        arriving: arriving(node),
-        address: row.identity.address,
-    });
-    entries.collect()
-}
-
-fn shards(machine: &Membership) -> ShardsReport {
-    let view = machine.view();
-    let map = &view.map;
-    let moving = map.holdings().filter_map(|(shard, holding)| {
-        let to = holding.next?.clone();
-        Some(MoveEntry {
-            shard: shard.number(),
-            from: holding.owner.cloned(),
-            to,
-            reason: None,
-        })
-    });
-    ShardsReport {
-        version: map.version().0,
-        unowned: map.holdings().filter(|(_, holding)| holding.owner.is_none()).count() as u32,
-        moves: moving.take(super::messages::MAX_MOVES_LISTED).collect(),
-        moving: map.moving() as u32,
-        pinned: view
-            .pins
-            .iter()
-            .map(|(shard, node)| (shard.number(), node.clone()))
-            .collect(),
-        owned: map
-            .loads()
-            .into_iter()
-            .map(|(node, count)| (node.clone(), count as u32))
-            .collect(),
     }
 }
 
