@@ -40,11 +40,27 @@ const SUBMIT_EVERY: Duration = Duration::from_millis(100);
 /// How long a goal is submitted before it is given up as not acknowledged.
 const SUBMIT_WITHIN: Duration = Duration::from_secs(5);
 
-/// A running cluster, killed with its value.
+/// A running cluster.
 struct Cluster {
     joined: Joined,
-    _up: Child,
+    up: Child,
     _folder: Folder,
+}
+
+impl Cluster {
+    /// Ends it in order: what still ran would write into a folder that is gone.
+    async fn stop(mut self) -> anyhow::Result<()> {
+        self.joined.leave().await;
+        let up = self.up.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(up) = up.and_then(rustix::process::Pid::from_raw) {
+            rustix::process::kill_process(up, rustix::process::Signal::INT).context("cannot stop `rungs up`")?;
+        }
+        let ended = tokio::time::timeout(WITHIN, self.up.wait()).await;
+        ended
+            .context("`rungs up` does not end")?
+            .map(drop)
+            .context("cannot wait for `rungs up`")
+    }
 }
 
 /// What one kill came to.
@@ -59,6 +75,12 @@ struct Outcome {
 pub async fn measure(kills: u32, agents: u32, progress: &Progress) -> anyhow::Result<Vec<Figure>> {
     progress.say("a cluster of three is started");
     let cluster = start(agents).await?;
+    let measured = measure_on(&cluster, kills, agents, progress).await;
+    cluster.stop().await?;
+    measured
+}
+
+async fn measure_on(cluster: &Cluster, kills: u32, agents: u32, progress: &Progress) -> anyhow::Result<Vec<Figure>> {
     let router = Arc::clone(&cluster.joined.router);
     let names: Vec<AgentId> = (1..=agents).map(rungs_shell::command::default_agent).collect();
     let (mut answered_s, mut acknowledged) = (Vec::new(), Vec::new());
@@ -79,7 +101,6 @@ pub async fn measure(kills: u32, agents: u32, progress: &Progress) -> anyhow::Re
             lost += 1;
         }
     }
-    cluster.joined.leave().await;
     Ok(figures(&mut answered_s, acknowledged.len(), lost))
 }
 
@@ -101,7 +122,7 @@ async fn start(agents: u32) -> anyhow::Result<Cluster> {
     let joined = joined(folder.path()).await?;
     Ok(Cluster {
         joined,
-        _up: up,
+        up,
         _folder: folder,
     })
 }
