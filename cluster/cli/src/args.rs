@@ -65,6 +65,14 @@ pub enum Command {
     /// One process of a measurement; prints a line for `bench`.
     #[command(subcommand, hide = true)]
     BenchChild(BenchChild),
+    /// Write what a running cluster has agreed on (agents, goals, members, who owns what) into a file, and read it again.
+    #[command(after_help = "Example: rungs backup cluster.backup --data .rungs")]
+    Backup(Backup),
+    /// Begin a cluster anew from a backup, in a folder that has none.
+    #[command(
+        after_help = "Examples:\n  rungs restore cluster.backup --check           only say whether it is whole\n  rungs restore cluster.backup --data restored"
+    )]
+    Restore(Restore),
     /// Make a certificate authority and node certificates.
     #[command(subcommand)]
     Cert(Cert),
@@ -74,6 +82,32 @@ pub enum Command {
         /// For which shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// Arguments of `backup`.
+#[derive(Debug, Clone, Args)]
+pub struct Backup {
+    /// The file; one that is there is replaced when the new one is whole.
+    pub file: PathBuf,
+    /// The folder of the cluster.
+    #[arg(long, default_value = DEFAULT_DATA)]
+    pub data: PathBuf,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, Clone, Args)]
+pub struct Restore {
+    /// The backup.
+    pub file: PathBuf,
+    /// The folder of the cluster that begins.
+    #[arg(long, default_value = DEFAULT_DATA)]
+    pub data: PathBuf,
+    /// Nodes of a folder that has no cluster.toml, 1 to 16.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=i64::from(crate::local::MAX_NODES)))]
+    pub nodes: u32,
+    /// Only say whether the backup is whole.
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// Arguments of `up`.

@@ -6,6 +6,7 @@
 //! Start reading at [`args`] (what can be typed), then [`up`] (the local cluster).
 
 pub mod args;
+mod backup;
 pub mod bench;
 pub mod config;
 pub mod interrupt;
@@ -19,13 +20,17 @@ pub mod up;
 use anyhow::Context as _;
 use args::{Arguments, Cert, Command, Connect};
 use clap::{CommandFactory, Parser};
-use config::{ConfigError, NodeConfig};
+use config::{ConfigError, NodeConfig, StoreConfig};
 use futures::future::BoxFuture;
+use local::LocalCluster;
 use rungs_mesh::Ca;
 use rungs_shell::table::Style;
 use rungs_shell::{Options, Session, ShellError};
+use rungs_store::cluster::Store;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bad usage.
@@ -37,6 +42,12 @@ const EXIT_FAILED: u8 = 1;
 pub trait RunNode: Send + Sync {
     /// Runs until the node is told to stop.
     fn run(&self, config: NodeConfig, launch: Launch) -> BoxFuture<'_, anyhow::Result<()>>;
+
+    /// The store of a cluster that runs, as a client of its voters.
+    fn store(&self, cluster: StoreConfig) -> BoxFuture<'_, anyhow::Result<Arc<dyn Store>>>;
+
+    /// The store of a local cluster that does not run: all its voters in this process, which should end soon after.
+    fn voters(&self, dir: PathBuf, cluster: LocalCluster) -> BoxFuture<'_, anyhow::Result<Arc<dyn Store>>>;
 }
 
 /// How a node process was started, beside its configuration.
@@ -121,6 +132,8 @@ async fn run(command: Command, nodes: &dyn RunNode) -> anyhow::Result<()> {
         Command::Replay(replay) => tokio::task::block_in_place(|| replay::run(&replay)),
         Command::Bench(bench) => bench::run(bench).await,
         Command::BenchChild(child) => bench::child(child).await,
+        Command::Backup(arguments) => backup::make(arguments, nodes).await,
+        Command::Restore(arguments) => backup::take_back(arguments, nodes).await,
         Command::Cert(cert) => cert_command(cert),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "rungs", &mut std::io::stdout());

@@ -6,10 +6,14 @@ use crate::stop::StopReason;
 use anyhow::Context as _;
 use futures::future::BoxFuture;
 use rungs_cli::Launch;
-use rungs_cli::config::{LogFormat, NodeConfig};
+use rungs_cli::config::{LogFormat, NodeConfig, StoreConfig};
 use rungs_cli::interrupt::Interrupt;
+use rungs_cli::local::LocalCluster;
 use rungs_host::telemetry::{self, Telemetry};
 use rungs_mesh::Listen;
+use rungs_store::cluster::Store;
+use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 
 /// Runs nodes for the command line.
@@ -19,6 +23,17 @@ pub struct Daemon;
 impl rungs_cli::RunNode for Daemon {
     fn run(&self, config: NodeConfig, launch: Launch) -> BoxFuture<'_, anyhow::Result<()>> {
         Box::pin(run(config, launch))
+    }
+
+    fn store(&self, cluster: StoreConfig) -> BoxFuture<'_, anyhow::Result<Arc<dyn Store>>> {
+        Box::pin(async move { Ok(crate::store::connect(&cluster).await? as Arc<dyn Store>) })
+    }
+
+    fn voters(&self, dir: PathBuf, cluster: LocalCluster) -> BoxFuture<'_, anyhow::Result<Arc<dyn Store>>> {
+        Box::pin(async move {
+            let store = cluster.store(&dir).context("the cluster has a store")?;
+            Ok(crate::store::open_voters(&dir, &store).await? as Arc<dyn Store>)
+        })
     }
 }
 

@@ -6,6 +6,7 @@ mod moved;
 use anyhow::Context as _;
 use futures::future::BoxFuture;
 use rungs_cli::config::StoreConfig;
+use rungs_cli::local::node_home;
 use rungs_cli::store::{OwnStore, REPLICA_FOLDER, StoreSecrets};
 use rungs_store::cluster::limits::KEPT_DELETIONS;
 use rungs_store::cluster::{Consistency, RowId, Store as _, TableId};
@@ -120,6 +121,28 @@ async fn open_own(data: &Path) -> anyhow::Result<OpenStore> {
         store: Arc::new(store),
         part,
     })
+}
+
+/// The store of a cluster that runs, for a program that is no node of it.
+pub(crate) async fn connect(cluster: &StoreConfig) -> anyhow::Result<Arc<RaftStore>> {
+    let secrets = secrets(&StoreSecrets::read(&cluster.secrets).context("the secrets of the store")?);
+    let store = RaftStore::connect(remote(cluster, secrets), OPEN_WITHIN).await;
+    let store = store.context("the store of the cluster is not reached; does a majority of its voters run?")?;
+    Ok(Arc::new(store))
+}
+
+/// All voters of a local cluster, in this process; the way to the store by the first. The others live until it ends.
+pub(crate) async fn open_voters(dir: &Path, cluster: &StoreConfig) -> anyhow::Result<Arc<RaftStore>> {
+    let secrets = secrets(&StoreSecrets::read(&cluster.secrets).context("the secrets of the store")?);
+    let opened = cluster.voters.iter().enumerate().map(|(place, voter)| {
+        let folder = node_home(dir, &voter.node).join("data").join(REPLICA_FOLDER);
+        let config = Config::new(folder, number(place), voters(cluster), secrets.clone());
+        RaftStore::open(config, OPEN_WITHIN)
+    });
+    let mut opened = futures::future::try_join_all(opened).await?.into_iter();
+    let first = opened.next().context("a store has a voter")?;
+    opened.for_each(std::mem::forget);
+    Ok(Arc::new(first))
 }
 
 /// Opens a store whose only voter this node is.
