@@ -73,12 +73,18 @@ impl Health {
             let Ok(now) = reader.head(Consistency::Consistent, catch_up).await else {
                 continue;
             };
-            let until = Instant::now() + catch_up;
-            while reader.head(Consistency::Local, pace).await.unwrap_or_default().revision < now.revision {
-                if Instant::now() >= until {
+            let (mut until, mut reached) = (Instant::now() + catch_up, Revision::default());
+            while reached < now.revision {
+                let own = reader.own_head(pace).await.unwrap_or_default().revision;
+                if own > reached {
+                    // It has not ended, it only takes its time, as where it runs a long log again.
+                    (reached, until) = (own, Instant::now() + catch_up);
+                } else if Instant::now() >= until {
                     return Ended::Behind(now.revision);
                 }
-                sleep(pace).await;
+                if reached < now.revision {
+                    sleep(pace).await;
+                }
             }
         }
     }

@@ -17,6 +17,7 @@
 //! | secrets go over plain TCP, its own certificates are not verified | loopback, or TLS with certificates that are | [`config`] |
 //! | its functions take a minute to compile wherever they are called | called in one crate that does nothing else | [`rungs_store_replica`] |
 //! | a voter that is killed while it joins may learn for ever and never vote | asks for its vote | [`start`] |
+//! | a replica that was killed shows a state of long ago while it runs its log again | the leader is asked until it has caught up | [`reader`] |
 //! | leaving takes ten seconds in a cluster | being killed is as good: the log is what counts | [`RaftStore::close`] |
 //! | the tasks of a client never end | they have a runtime of their own, which does | [`rungs_store_replica`] |
 //! | a client notices the end of the leader when a call fails, and takes a second or more to find the next | the call is made again | [`writer`], [`reader`] |
@@ -149,6 +150,8 @@ impl RaftStore {
         let (group, work) = group_commit(Writer::new(replica.clone(), reader.clone(), pace, kept_deletions));
         let (head, watching) = head::watch(reader.clone());
         let mut tasks = JoinSet::new();
+        let behind = reader.clone();
+        tasks.spawn(async move { behind.catch_up().await });
         tasks.spawn(work);
         tasks.spawn(watching);
         Ok(Self {

@@ -14,9 +14,13 @@ use rungs_store::cluster::{
 };
 use rungs_store_replica::{Error, Param, Replica};
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+/// Heartbeats within which the replica here says where it stands.
+const CATCH_UP_HEARTBEATS: u32 = 50;
 /// Heartbeats after which a call is given up and made again.
 const PATIENCE_HEARTBEATS: u32 = 10;
 
@@ -30,6 +34,8 @@ pub(crate) struct Reader {
     replica: Replica,
     health: Health,
     heartbeat: Duration,
+    /// Whether the replica here knows what the store knew when it began: until then it is asked nothing.
+    caught_up: Arc<AtomicBool>,
 }
 
 type Rows = Vec<rungs_store_replica::Row<'static>>;
@@ -40,7 +46,43 @@ impl Reader {
             replica,
             health,
             heartbeat,
+            caught_up: Arc::default(),
         }
+    }
+
+    /// Lets the replica here answer local reads when it has caught up with where the store stands. One that was killed runs a
+    /// part of its log again first, which takes as long as that is; meanwhile it would show a state of long ago.
+    pub(crate) async fn catch_up(&self) {
+        let pace = self.heartbeat;
+        loop {
+            let Ok(now) = self.head(Consistency::Consistent, pace * CATCH_UP_HEARTBEATS).await else {
+                continue;
+            };
+            loop {
+                let own = self.own_head(pace * CATCH_UP_HEARTBEATS).await;
+                if own.is_some_and(|own| own.revision >= now.revision) {
+                    self.caught_up.store(true, Ordering::Release);
+                    return;
+                }
+                if !self.replica.is_here() {
+                    break;
+                }
+                sleep_until(Instant::now() + pace).await;
+            }
+            sleep_until(Instant::now() + pace).await;
+        }
+    }
+
+    /// Where the replica that answers stands, whether or not it has caught up.
+    pub(crate) async fn own_head(&self, within: Duration) -> Option<Head> {
+        let asked = self.replica.query(Cow::Borrowed(HEAD), Vec::new());
+        let mut rows = tokio::time::timeout(within, asked).await.ok()?.ok()?;
+        head_of(&mut rows).ok()
+    }
+
+    /// Whether local reads are answered by others because the replica here has not caught up.
+    fn asks_others(&self) -> bool {
+        self.replica.is_here() && !self.caught_up.load(Ordering::Acquire)
     }
 
     /// Tells whoever looks after the replica of an error.
@@ -161,8 +203,8 @@ impl Reader {
 
     async fn ask(&self, sql: Cow<'static, str>, parameters: Vec<Param>, how: Consistency) -> Result<Rows, Error> {
         match how {
-            Consistency::Local => self.replica.query(sql, parameters).await,
-            Consistency::Consistent => {
+            Consistency::Local if !self.asks_others() => self.replica.query(sql, parameters).await,
+            Consistency::Local | Consistency::Consistent => {
                 let leader = self.replica.leader().await;
                 tokio::select! {
                     rows = self.replica.query_leader(sql, parameters) => rows,
