@@ -177,7 +177,7 @@ fn remote(cluster: &StoreConfig, secrets: Secrets) -> Remote {
         voters: cluster.voters.iter().map(|voter| voter.client).collect(),
         secret: secrets.client,
         tls: cluster.is_encrypted(),
-        heartbeat: rungs_store_raft::HEARTBEAT,
+        heartbeat: rungs_store_raft::heartbeat(cluster.voters.len()),
         kept_deletions: KEPT_DELETIONS,
     }
 }

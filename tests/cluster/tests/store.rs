@@ -6,7 +6,7 @@ use rungs_cli::store::StoreSecrets;
 use rungs_cluster_tests::{Cluster, UP_WITHIN, WITHIN};
 use rungs_directory::records::{AgentRecord, Origin, Records};
 use rungs_store::cluster::limits::KEPT_DELETIONS;
-use rungs_store_raft::{HEARTBEAT, RaftStore, Remote};
+use rungs_store_raft::{RaftStore, Remote, heartbeat};
 use rungs_test_support::{eventually, temp_dir};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,7 @@ async fn records(dir: &Path) -> Records {
         voters: store.voters.iter().map(|voter| voter.client).collect(),
         secret: StoreSecrets::read(&store.secrets).expect("they are kept").client_secret,
         tls: false,
-        heartbeat: HEARTBEAT,
+        heartbeat: heartbeat(store.voters.len()),
         kept_deletions: KEPT_DELETIONS,
     };
     let store = RaftStore::connect(remote, WITHIN).await.expect("a majority is there");

@@ -54,6 +54,8 @@ mod tests {
     #[test]
     fn every_reference_is_met_and_a_second_run_gives_the_same_figures() {
         let bench = Bench {
+            kills: 1,
+            agents: 1,
             parts: Vec::new(),
             mind: true,
             dir: None,

@@ -9,7 +9,7 @@
 //! | a call sent to a leader that dies never returns, and the caller does not know | tried again until its deadline; each batch is numbered, so that it is applied once | [`writer`] |
 //! | leadership is lost for moments on a busy machine | the same | [`writer`], [`reader`] |
 //! | a log entry larger than the file of the log ends the Raft | files of 64 MiB, batches of 1 MiB | [`start`] |
-//! | starting takes several heartbeats | heartbeats of 100 ms | [`config`] |
+//! | starting takes several heartbeats | heartbeats of 100 ms, 200 ms between several | [`config`] |
 //! | a voter joins its cluster one step a second; who leads waits five seconds for another to do so | others answer until it takes part; one that took part before does not wait | [`start`] |
 //! | a voter that was away for so long that it is sent a copy of all rows ends, and nobody is told | noticed; entries are kept for those who come back sooner | [`health`], [`config`] |
 //! | it panics where the folder is in use, and wherever something is wrong at its start | a lock of our own first; it starts in a task of its own | [`start`] |
@@ -36,7 +36,7 @@ mod schema;
 mod start;
 mod writer;
 
-pub use config::{Config, ConfigError, HEARTBEAT, Remote, Secrets, Sync, Tls, Voter};
+pub use config::{Config, ConfigError, Remote, Secrets, Sync, Tls, Voter, heartbeat};
 pub use health::Ended;
 pub use start::OpenError;
 

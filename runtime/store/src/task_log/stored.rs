@@ -65,6 +65,9 @@ struct Author<'a> {
     epoch: Epoch,
 }
 
+/// Entries of a table.
+type Found<T> = Vec<Entry<<T as Table>::Key, <T as Table>::Value>>;
+
 impl StoreTaskLogs {
     /// Logs in this store. Calls wait on `runtime`, so they must come from threads that may block; `shard_of` says which
     /// fence an agent is behind.
@@ -100,7 +103,7 @@ impl StoreTaskLogs {
     }
 
     /// All rows of an agent in one of the tables, and how many pages they were.
-    fn rows<T: Table>(&self, prefix: &[u8]) -> Result<(Vec<Entry<T::Key, T::Value>>, usize), StoreError> {
+    fn rows<T: Table>(&self, prefix: &[u8]) -> Result<(Found<T>, usize), StoreError> {
         let table = Typed::<T>::of(Arc::clone(&self.store));
         let (mut rows, mut after, mut pages) = (Vec::new(), None, 0);
         loop {

@@ -1,5 +1,6 @@
 use super::super::waiting::Parcel;
 use super::*;
+use crate::activation::action::Arrival;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 

@@ -286,7 +286,7 @@ async fn everything_has_a_limit(subject: &Subject) {
         (Commit::new([], vec![put(1); MAX_WRITES + 1]), "513 writes"),
         (
             Commit::new(vec![absent(); MAX_PRECONDITIONS + 1], [put(1)]),
-            "65 preconditions",
+            "401 preconditions",
         ),
         (Commit::new([], [Write::put(row(key.clone()), b"")]), "a key of 513"),
         (Commit::new([], [Write::Delete(row(key.clone()))]), "a key of 513"),
