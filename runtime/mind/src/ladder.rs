@@ -96,6 +96,34 @@ impl Ladder {
         }
     }
 
+    /// From now on the agent has the levels up to `top`. One that it had not begins in Shadow, unless it is held or
+    /// suspended; one that it has no more is frozen, and what it had put into the level below is taken back. Empty if it
+    /// has just these.
+    pub fn fit(&mut self, top: Level) -> Vec<Action> {
+        let parked = self.parked;
+        let mut actions = Vec::new();
+        for level in Level::ALL.into_iter().rev() {
+            let rung = self.rung_mut(level);
+            if rung.exists == (level <= top) {
+                continue;
+            }
+            rung.exists = level <= top;
+            rung.wanted = match rung.exists && !parked && !rung.held && !rung.suspended {
+                true => Authority::Shadow,
+                false => Authority::Frozen,
+            };
+            if !rung.exists {
+                rung.epoch = rung.epoch.next();
+                actions.push(Action::Withdraw {
+                    level,
+                    checkpoint: rung.checkpoint,
+                });
+            }
+        }
+        actions.extend(self.settle(&format!("the highest level is {top}")));
+        actions
+    }
+
     /// The authority in force.
     pub fn authority(&self, level: Level) -> Authority {
         self.rung(level).effective
@@ -238,7 +266,7 @@ impl Ladder {
             Request::Act(output) => vec![Action::Act(output)],
             Request::Authority { to, reason } => {
                 let rung = self.rung_mut(level);
-                if rung.held || rung.suspended {
+                if !rung.exists || rung.held || rung.suspended {
                     return Vec::new();
                 }
                 rung.wanted = to;
