@@ -11,7 +11,7 @@ use rungs_mind::l49::{Aside, Below, Qualification};
 use rungs_mind::ladder::{Action, Ladder, Request};
 use rungs_mind::qualify::Audit48;
 use rungs_mind::report::{CycleReport, FloorReport};
-use rungs_types::Level;
+use rungs_types::{Authority, Level};
 use std::sync::Arc;
 
 /// See the module.
@@ -73,6 +73,10 @@ impl Phased for Level48 {
 
     fn align(orchestrator: &mut Orchestrator, ladder: &Ladder, cycle: u64) {
         orchestrator.align(ladder, cycle);
+    }
+
+    fn authority(orchestrator: &Orchestrator) -> Authority {
+        orchestrator.standing().authority()
     }
 
     fn waiting_for(orchestrator: &Orchestrator) -> String {

@@ -13,7 +13,7 @@ use rungs_mind::l49::values::Evolve;
 use rungs_mind::l49::{Baton, Below, Bundle, Orchestrator, PhaseName};
 use rungs_mind::ladder::{Action, Ladder, Request};
 use rungs_mind::qualify::Audit49;
-use rungs_types::Level;
+use rungs_types::{Authority, Level};
 use std::sync::Arc;
 
 /// Passes of Level 4.8 that may wait for the level: one that is computed with, and those of the time that may take.
@@ -77,6 +77,10 @@ impl Phased for Level49 {
 
     fn align(orchestrator: &mut Orchestrator, ladder: &Ladder, cycle: u64) {
         orchestrator.align(ladder, cycle);
+    }
+
+    fn authority(orchestrator: &Orchestrator) -> Authority {
+        orchestrator.standing().authority()
     }
 
     fn waiting_for(orchestrator: &Orchestrator) -> String {

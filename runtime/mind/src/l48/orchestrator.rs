@@ -106,6 +106,11 @@ impl Orchestrator {
     }
 
     /// Where the level stands.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// The stage of the level.
     pub fn stage(&self) -> Stage {
         self.standing.stage()
     }
