@@ -139,6 +139,7 @@ impl Orchestrator {
             checkpoint: CheckpointId(self.checkpoint.0.saturating_add(1)),
             structural_permitted: self.structural_permitted,
             reduced: self.reduced,
+            rebalancing: self.standing.is_rebalancing(),
         };
         Turn::Begin(Box::new(Baton::new(pass, report, floor)))
     }

@@ -144,6 +144,17 @@ impl Standing {
         self.stage
     }
 
+    /// It only advises since two invariants were violated.
+    pub fn is_rebalancing(&self) -> bool {
+        matches!(
+            self.stage,
+            Stage::Advisory {
+                path: Path::Rebalance,
+                ..
+            }
+        )
+    }
+
     /// The authority of the stage, as far as the mode of the resources lets it have that.
     pub fn authority(&self) -> Authority {
         self.of_stage().min(self.mode_ceiling)

@@ -269,6 +269,7 @@ impl Orchestrator {
                 checkpoint: CheckpointId(self.checkpoint.0.saturating_add(1)),
                 structural_permitted: below.level48.stability.structural_permitted,
                 reduced: self.constraints().candidates(Level::L49) < 1.0,
+                rebalancing: below.level48.pass.rebalancing,
             },
             below: Arc::new(below),
             looks: self.looks.iter().copied().collect(),
