@@ -184,6 +184,8 @@ impl Orchestrator {
         self.live = self.check(&below, &gauges, before);
         self.pending = Some(match self.pending.take() {
             None => below,
+            // The check of the live state has seen each of them; a pass that begins later is not about them.
+            Some(pending) if !self.standing.runs() => pending.superseded(below),
             Some(pending) => pending.with(below),
         });
         if self.in_flight.is_some() {

@@ -10,7 +10,7 @@ use crate::goals::GoalState;
 use crate::ladder::{At, Fault};
 use proptest::prelude::*;
 use rungs_types::goal::{Comparison, Condition as Fact, Origin, Quantity};
-use rungs_types::{AgentId, Authority, CheckpointId, Level, Mail, PeerMessage, RolePath};
+use rungs_types::{AgentId, Authority, CheckpointId, EventKind, Level, Mail, PeerMessage, RolePath};
 use std::sync::Arc;
 
 fn close(a: f64, b: f64) {
@@ -321,6 +321,35 @@ fn the_fourth_freeze_by_one_condition_suspends_the_level_and_level_48_goes_on() 
     level.run(2_000);
     assert_eq!(level.authority(), Authority::Frozen);
     assert_eq!(level.orchestrator.waiting_for(), "an operator: suspended");
+}
+
+/// Freezes so far.
+fn freezes(level: &Level49) -> usize {
+    let frozen = |(_, event): &&(u64, EventKind)| matches!(event, EventKind::Frozen { .. });
+    level.log.iter().filter(frozen).count()
+}
+
+#[test]
+fn one_dip_of_the_identity_costs_one_freeze() {
+    let mut level = Level49::acting();
+    level.world.iis = Some(0.87);
+    level.turn();
+    assert_eq!((level.authority(), freezes(&level)), (Authority::Frozen, 1));
+    level.world.iis = Some(0.97);
+    level.run(700);
+    assert_eq!((level.authority(), freezes(&level)), (Authority::Full, 1));
+}
+
+#[test]
+fn what_was_while_the_criteria_were_checked_does_not_freeze_the_first_pass() {
+    let mut level = Level49::new();
+    level.world.iis = Some(0.881);
+    level.run(200);
+    level.world.iis = Some(0.97);
+    level.run(2_600);
+    let first = level.outputs.first().expect("a pass");
+    assert_eq!(first.stability.verdict.scores.ass, 1.0);
+    assert_eq!(freezes(&level), 0);
 }
 
 #[test]
