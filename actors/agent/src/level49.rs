@@ -57,13 +57,13 @@ impl Phased for Level49 {
     }
 
     fn end(part: &mut Part<Self>, baton: &Baton, tree: &Arc<Tree>) -> Vec<Request> {
-        let rollbacks = part.orchestrator.standing().recovery().rollbacks();
-        let l48 = tree.shared.l48_report();
-        Arc::make_mut(&mut part.audit).feed_baton(baton, rollbacks, l48.as_deref());
         let back = part.orchestrator.on_baton(baton);
         let mut requests = back.requests;
         requests.extend(part.orchestrator.constrain());
         if let Some(output) = back.output {
+            let rollbacks = part.orchestrator.standing().recovery().rollbacks();
+            let l48 = tree.shared.l48_report();
+            Arc::make_mut(&mut part.audit).feed_baton(baton, rollbacks, l48.as_deref());
             tree.shared.post_autonomy(&output);
             requests.push(Request::Act(output));
         }

@@ -8,6 +8,7 @@ use super::values::{ValueDimension, ValueVector};
 use super::*;
 use crate::goals::GoalState;
 use crate::ladder::{At, Fault};
+use crate::qualify::Audit49;
 use proptest::prelude::*;
 use rungs_types::goal::{Comparison, Condition as Fact, Origin, Quantity};
 use rungs_types::{AgentId, Authority, CheckpointId, EventKind, Level, Mail, PeerMessage, RolePath};
@@ -409,6 +410,25 @@ fn a_freeze_takes_the_levels_own_goals_back_and_nobody_elses() {
         steps,
         [Authority::Frozen, Authority::Advisory, Authority::Half, Authority::Full]
     );
+}
+
+#[test]
+fn a_pass_that_freezes_the_level_is_no_evidence() {
+    let mut level = Level49::acting();
+    let mut baton = loop {
+        let below = level.world.next();
+        if let Turn::Begin(baton, _) = level.orchestrator.on_below(below) {
+            break baton;
+        }
+    };
+    level.carry(&mut baton);
+    let mut audit = Audit49::default();
+    audit.feed_baton(&baton, 0, None);
+    assert_eq!(audit.seen(), 50);
+    let verdicts = Arc::make_mut(&mut baton.assess.as_mut().expect("a leg").output);
+    Arc::make_mut(&mut verdicts.output).status = Status::Frozen;
+    audit.feed_baton(&baton, 0, None);
+    assert_eq!(audit.seen(), 50);
 }
 
 #[test]

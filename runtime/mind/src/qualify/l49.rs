@@ -85,7 +85,8 @@ const ENDS: [usize; 5] = [4, 8, 12, 15, 20];
 /// The place of the category that is left out without peers.
 const PEERS: usize = 3;
 
-/// Counters since the agent's start. One that is smaller than at the pass before has begun anew.
+/// Counters since the agent's start. One that is smaller than at the pass before is of a level that went back to a
+/// checkpoint: it is counted from there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals49 {
     /// Goals that the level generated and that were novel.

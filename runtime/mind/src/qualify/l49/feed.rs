@@ -2,20 +2,23 @@
 
 use super::{Audit49, Pass49, Totals49};
 use crate::l49::resources::SurvivalState;
-use crate::l49::{Baton, L49Output};
+use crate::l49::{Baton, L49Output, Status};
 use crate::qualify::Report;
 
 /// How far the sum of the values may be from 1.
 const SUM_TOLERANCE: f64 = 1e-9;
 
 impl Audit49 {
-    /// Takes a pass that has come home in; one that was not finished, or was not verified, is none. `rollbacks`: of the
-    /// level so far; `l48`: the audit of Level 4.8.
+    /// Takes a pass in that has come home and was verified: whose baton the orchestrator took; one that was not finished, or
+    /// freezes the level, is none. `rollbacks`: of the level so far; `l48`: the audit of Level 4.8.
     pub fn feed_baton(&mut self, baton: &Baton, rollbacks: u64, l48: Option<&Report>) {
         let Some(assessed) = &baton.assess else {
             return;
         };
         let output = &assessed.output.output;
+        if output.status == Status::Frozen {
+            return;
+        }
         let ruling = &assessed.output.ruling;
         let decisions = [&ruling.goals, &ruling.values, &ruling.resources, &ruling.peers];
         let decided: usize = decisions.iter().map(|part| part.len()).sum();
