@@ -20,6 +20,7 @@ use crate::l48::plan::{Choice, Pathology, PlanOutput};
 use crate::l48::scenario::{self, Scenario};
 use crate::l48::{L48Output, Observe, ObserveOutput, Pass, Status, Verdict};
 use crate::ladder::{Action, At, Ladder, Order};
+use crate::qualify::Audit49;
 use crate::report::{CycleFacts, CycleReport, FloorReport, Resource, RhoState};
 use rungs_types::goal::{
     Comparison, Condition, GoalBudget, GoalSpec, Origin, Quantity, Reward, Success, TaskAction, TaskSpec,
@@ -386,6 +387,7 @@ pub(super) struct Level49 {
     pub(super) reverted: Vec<Arc<Bundle>>,
     /// Goals that leave are set in the table.
     pub(super) injects: bool,
+    pub(super) audit: Audit49,
     generate: Generate,
     evolve: Evolve,
     survive: Survive,
@@ -410,6 +412,7 @@ impl Level49 {
             outputs: Vec::new(),
             reverted: Vec::new(),
             injects: true,
+            audit: Audit49::default(),
         };
         level.order(Level::L48, Authority::Full);
         level
@@ -490,6 +493,8 @@ impl Level49 {
         let back = self.orchestrator.on_baton(&baton);
         self.ask(back.requests);
         let output = back.output?;
+        let rollbacks = self.orchestrator.standing().recovery().rollbacks();
+        self.audit.feed_baton(&baton, rollbacks, None);
         if self.injects {
             for injection in &output.goals.inject {
                 self.world.set(GoalSpec::clone(&injection.spec), injection.checkpoint);

@@ -243,6 +243,11 @@ impl Orchestrator {
     fn watch(&mut self, cycle: u64, requests: &mut Vec<Request>) {
         let looks: Vec<Look> = self.looks.iter().copied().collect();
         self.in_force.modes = follow(&self.in_force.modes, &looks);
+        if self.live.action == Response::Freeze && self.authority > Authority::Frozen {
+            // A freeze like any other, also of a level that only checks its criteria: told, with its cause, and counted.
+            *requests = vec![Request::Fault(fault(&self.live))];
+            return;
+        }
         requests.extend(asked(self.standing.on_regime(&self.in_force.modes.regime())));
         let live = self.live.clone();
         requests.extend(asked(self.standing.on_live(&live, cycle)));

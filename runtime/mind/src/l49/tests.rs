@@ -11,7 +11,7 @@ use crate::ladder::{At, Fault};
 use crate::qualify::Audit49;
 use proptest::prelude::*;
 use rungs_types::goal::{Comparison, Condition as Fact, Origin, Quantity};
-use rungs_types::{AgentId, Authority, CheckpointId, EventKind, Level, Mail, PeerMessage, RolePath};
+use rungs_types::{AgentId, Authority, Cause, CheckpointId, Epoch, EventKind, Level, Mail, PeerMessage, RolePath};
 use std::sync::Arc;
 
 fn close(a: f64, b: f64) {
@@ -339,6 +339,31 @@ fn one_dip_of_the_identity_costs_one_freeze() {
     level.world.iis = Some(0.97);
     level.run(700);
     assert_eq!((level.authority(), freezes(&level)), (Authority::Full, 1));
+}
+
+#[test]
+fn a_freeze_while_the_criteria_are_checked_is_told_with_its_cause_and_is_no_rollback_of_the_audit() {
+    let mut level = Level49::new();
+    level.run(200);
+    level.world.iis = Some(0.87);
+    level.turn();
+    let frozen = |(_, event): &(u64, EventKind)| match event {
+        EventKind::Frozen { level, cause, .. } => Some((*level, cause.clone())),
+        _ => None,
+    };
+    let told = level.log.iter().find_map(frozen).expect("told");
+    let Cause::Autonomy { violated, ass } = &told.1 else {
+        panic!("{told:?}")
+    };
+    assert_eq!((told.0, violated[0].condition, *ass), (Level::L49, Condition::Identity, 0.0));
+    assert_eq!((level.ladder.epoch(Level::L49), freezes(&level)), (Epoch(1), 1));
+    level.run(50);
+    assert_eq!(freezes(&level), 1, "one freeze, however long its cause lasts");
+
+    level.world.iis = Some(0.97);
+    level.run(3_000);
+    assert!(!level.outputs.is_empty());
+    assert_eq!(level.audit.report().reading("AS-4").expect("a criterion").value, Some(0.0));
 }
 
 #[test]

@@ -19,6 +19,10 @@ impl Audit49 {
         if output.status == Status::Frozen {
             return;
         }
+        if self.passes.is_empty() {
+            // What the level went back from before it made a pass is not of the window.
+            self.totals.rollbacks = rollbacks;
+        }
         let ruling = &assessed.output.ruling;
         let decisions = [&ruling.goals, &ruling.values, &ruling.resources, &ruling.peers];
         let decided: usize = decisions.iter().map(|part| part.len()).sum();
