@@ -702,3 +702,42 @@ fn a_suspension_outlives_a_time_without_the_level() {
     assert_eq!(ladder.fit(Level::L48), [], "down, until an operator clears it");
     assert!(ladder.is_suspended(Level::L48));
 }
+
+#[test]
+fn an_agent_that_is_started_again_keeps_the_suspension_and_the_hold_of_its_floor() {
+    let floor = Fault::Panic {
+        level: Level::L45,
+        role: role("l45"),
+        message: "x".into(),
+    };
+    let level = Level::L45;
+    let stays_down = |ladder: &mut Ladder| {
+        ladder.on_fault(&Fault::Quota { share: 1.5 }, at(10));
+        assert_eq!(ladder.on_unpark("ada"), [Action::Stabilize { on: true }]);
+        assert!(!ladder.is_parked());
+        assert_eq!(ladder.authority(level), Authority::Frozen);
+        assert_eq!(
+            ladder.on_floor_started(),
+            [Action::Stabilize { on: true }],
+            "whenever it is started"
+        );
+    };
+    let mut ladder = at_full(Level::L48);
+    (1..=4).for_each(|n| {
+        ladder.on_fault(&floor, at(n));
+        ladder.on_floor_started();
+    });
+    assert!(ladder.is_suspended(level));
+    stays_down(&mut ladder);
+    let who = "ada".to_owned();
+    assert!(ladder.on_order(&Order::Clear { level, who }).is_ok());
+    assert_eq!(ladder.authority(level), Authority::Full, "an operator has cleared it");
+
+    let mut ladder = at_full(Level::L48);
+    let who = "ada".to_owned();
+    ladder.on_order(&Order::Freeze { level, who }).expect("accepted");
+    stays_down(&mut ladder);
+    let who = "ada".to_owned();
+    assert!(ladder.on_order(&Order::Thaw { level, who }).is_ok());
+    assert_eq!(ladder.authority(level), Authority::Full);
+}
