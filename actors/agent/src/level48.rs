@@ -71,8 +71,9 @@ impl Phased for Level48 {
         orchestrator.obey(action, cycle);
     }
 
-    fn align(orchestrator: &mut Orchestrator, ladder: &Ladder, cycle: u64) {
+    fn align(orchestrator: &mut Orchestrator, ladder: &Ladder, cycle: u64) -> Vec<Request> {
         orchestrator.align(ladder, cycle);
+        Vec::new()
     }
 
     fn authority(orchestrator: &Orchestrator) -> Authority {

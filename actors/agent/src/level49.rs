@@ -75,8 +75,10 @@ impl Phased for Level49 {
         orchestrator.obey(action, cycle);
     }
 
-    fn align(orchestrator: &mut Orchestrator, ladder: &Ladder, cycle: u64) {
+    fn align(orchestrator: &mut Orchestrator, ladder: &Ladder, cycle: u64) -> Vec<Request> {
         orchestrator.align(ladder, cycle);
+        // What the levels below were told of the mode they have forgotten.
+        orchestrator.constrain().into_iter().collect()
     }
 
     fn authority(orchestrator: &Orchestrator) -> Authority {

@@ -78,7 +78,8 @@ impl<L: Phased> Relay<L> {
         let governor = &tree.shared.governor;
         let ladder = governor.ladder();
         part.epoch = ladder.epoch(L::LEVEL);
-        L::align(&mut part.orchestrator, &ladder, tree.shared.cycle());
+        let requests = L::align(&mut part.orchestrator, &ladder, tree.shared.cycle());
+        governor.requests(L::LEVEL, part.epoch, requests, tree.at());
         let stands = L::authority(&part.orchestrator) >= ladder.authority(L::LEVEL);
         *slot = Arc::new(part);
         stands

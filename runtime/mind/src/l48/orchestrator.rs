@@ -11,6 +11,7 @@ use super::baton::{Baton, Bundle, Pass, PhaseName};
 use super::invariants::{Limits, Monitor, Uncertain};
 use super::standing::{Change, Stage, Standing};
 use super::verify::{Response, Verdict};
+use crate::l49::Constraints;
 use crate::ladder::{Action, Fault, Ladder, Request};
 use crate::report::{CycleReport, FloorReport};
 use rungs_types::{Authority, Cause, CheckpointId, Epoch, EventKind, Level, RolePath};
@@ -229,8 +230,10 @@ impl Orchestrator {
     }
 
     /// Brings the level in line with the ladder at `cycle`, after a restart in which actions of the ladder were lost:
-    /// its epoch and authority are the ladder's, nothing is under way, and it is frozen if the ladder says so.
+    /// its epoch and authority are the ladder's, nothing is under way, and it is frozen if the ladder says so. The mode of
+    /// the resources is forgotten: whoever constrains says so again, or is not there any more.
     pub fn align(&mut self, ladder: &Ladder, cycle: u64) {
+        self.constrain(&Constraints::default());
         self.epoch = ladder.epoch(Level::L48);
         self.authority = ladder.authority(Level::L48);
         self.in_flight = None;
@@ -241,6 +244,13 @@ impl Orchestrator {
             self.standing.freeze(cycle, ladder.is_held(Level::L48));
             self.monitor.restart();
         }
+    }
+
+    fn constrain(&mut self, constraints: &Constraints) {
+        let before = self.standing.authority();
+        self.standing.constrain(constraints.ceiling(Level::L48));
+        self.constrained |= self.standing.authority() != before;
+        self.reduced = constraints.candidates(Level::L48) < 1.0;
     }
 
     /// Carries out what an action of the ladder means for this level, at `cycle`. Gives the states that the phases go
@@ -267,12 +277,7 @@ impl Orchestrator {
             Action::SetAuthority {
                 level: Level::L48, to, ..
             } => self.authority = *to,
-            Action::Constrain(constraints) => {
-                let before = self.standing.authority();
-                self.standing.constrain(constraints.ceiling(Level::L48));
-                self.constrained |= self.standing.authority() != before;
-                self.reduced = constraints.candidates(Level::L48) < 1.0;
-            }
+            Action::Constrain(constraints) => self.constrain(constraints),
             Action::Revert { level: Level::L48, .. } => return self.verified.clone(),
             Action::Emit(EventKind::Frozen { level, cause, .. }) if *level <= Level::L48 => {
                 self.cause = Some(brief(cause));

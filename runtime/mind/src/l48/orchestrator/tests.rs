@@ -367,3 +367,21 @@ fn its_serde_form_goes_on_where_it_was() {
     let bundle = Bundle::clone(&level.orchestrator.verified().expect("kept"));
     assert_eq!(read.with_bundle(bundle), level.orchestrator);
 }
+
+#[test]
+fn after_a_restart_nobody_holds_the_level_to_a_mode_of_the_resources_that_is_not_said_again() {
+    use crate::l49::Constraints;
+    use crate::l49::resources::SurvivalState;
+    let mut level = Level48::new();
+    healthy(&mut level, 10..=600);
+    let critical = Constraints::of(SurvivalState::Critical, true);
+    level.do_all(vec![Action::Constrain(critical)], 600);
+    healthy(&mut level, 610..=620);
+    assert_eq!(level.ladder.authority(Level::L48), Authority::Advisory);
+    assert_eq!(level.orchestrator.waiting_for(), "resources: at most advisory");
+    // What is stored and read back knows no more than the ladder's word.
+    level.orchestrator.align(&level.ladder, 620);
+    healthy(&mut level, 630..=640);
+    assert_eq!(level.ladder.authority(Level::L48), Authority::Full);
+    assert_eq!(level.orchestrator.waiting_for(), "");
+}
