@@ -7,7 +7,8 @@
 //! Invariants:
 //! 1. One report is under way; its credit is given back when the floor report is written, and the kernel merges until
 //!    then.
-//! 2. A report for Level 4.8 waits here, merged with later ones, while the level is busy. It holds at most 100
+//! 2. What it finds is dropped if it was frozen meanwhile.
+//! 3. A report for Level 4.8 waits here, merged with later ones, while the level is busy. It holds at most 100
 //!    cycles and says how many were lost.
 
 use crate::agent::AgentMessage;
@@ -169,7 +170,9 @@ impl Actor for Level45Actor {
 impl Level45Actor {
     /// Reads a report unless the level is frozen, and hands on what it found.
     async fn read(&self, report: Arc<CycleReport>, state: &mut Standing) -> Result<(), ActorProcessingErr> {
-        if self.tree.shared.governor.reader().read(Level::L45).authority == Authority::Frozen {
+        let standing = || self.tree.shared.governor.reader().read(Level::L45);
+        let began = standing();
+        if began.authority == Authority::Frozen {
             return Ok(());
         }
         let mut level = state
@@ -194,13 +197,23 @@ impl Level45Actor {
         state.level = Some(level);
         state.cycle = floor.cycle;
         state.reports += 1;
+        // It may have been frozen while it computed, and thawed again: what it found is of the time before.
+        let stands = || {
+            let now = standing();
+            now.authority > Authority::Frozen && now.epoch == began.epoch
+        };
+        if !self
+            .tree
+            .desk
+            .report(Floor::from(&floor), (&floor).into(), stands)
+        {
+            return Ok(());
+        }
         self.tree.shared.post(|status| {
             status.iis = floor.iis;
             status.c_l4 = floor.c_l4;
         });
         self.tree.shared.post_foresight(Foresight::from(&floor));
-        self.tree.desk.set_floor(Floor::from(&floor));
-        self.tree.desk.set_sight((&floor).into());
         self.hand_up(report, floor, state);
         Ok(())
     }
