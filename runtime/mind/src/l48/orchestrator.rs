@@ -145,12 +145,15 @@ impl Orchestrator {
         Turn::Begin(Box::new(Baton::new(pass, report, floor)))
     }
 
-    /// Stage 1 of the re-enablement: all five invariants on the floor's state, guard and kernel intact.
+    /// Stage 1 of the re-enablement: all five invariants on the floor's state, the ethical kernel intact. It begins when the
+    /// guard is not critical any more, which takes 300 cycles at least: no protocol of 100 cycles could wait for that.
     fn watch_floor(&mut self, floor: &FloorReport) -> Vec<Request> {
         self.monitor.note(&floor.lyapunov);
-        let clean = self.monitor.check(floor, Uncertain::IDLE, &Limits::FULL).is_empty()
-            && floor.guard_stage < GUARD_CRITICAL
-            && floor.ethics_intact;
+        if floor.guard_stage >= GUARD_CRITICAL {
+            self.standing.hold_off(floor.cycle);
+            return Vec::new();
+        }
+        let clean = self.monitor.check(floor, Uncertain::IDLE, &Limits::FULL).is_empty() && floor.ethics_intact;
         match self.standing.on_floor_check(floor.cycle, clean) {
             Some(Change::Authority { to, reason }) => vec![Request::Authority {
                 to,

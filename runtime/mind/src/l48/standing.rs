@@ -271,6 +271,13 @@ impl Standing {
         None
     }
 
+    /// What froze the level lasts at `cycle`: the re-enablement begins when it is over.
+    pub fn hold_off(&mut self, cycle: u64) {
+        if let Stage::Frozen { since, clean, .. } = &mut self.stage {
+            (*since, *clean) = (cycle.max(*since), 0);
+        }
+    }
+
     /// The level freezes at `cycle`; `held` = until an operator thaws it.
     pub fn freeze(&mut self, cycle: u64, held: bool) {
         let suspended = self.stage == Stage::Suspended;
