@@ -14,7 +14,7 @@
 use crate::agent::AgentMessage;
 use crate::kernel::KernelPart;
 use crate::level48::Level48Message;
-use crate::messages::{GetRoleState, RoleState};
+use crate::messages::{GetRoleState, ResetIdentity, RoleState, operator};
 use crate::mind::Foresight;
 use crate::tree::{Registered, Tree, role};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
@@ -24,7 +24,7 @@ use rungs_mind::l3::Floor;
 use rungs_mind::l45::{Level45, Level45State};
 use rungs_mind::merge::Pending;
 use rungs_mind::report::{CycleReport, FloorReport};
-use rungs_types::{Address, Authority, Level};
+use rungs_types::{Address, Authority, EventKind, Level};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -58,6 +58,8 @@ pub(crate) enum Level45Message {
         /// A snapshot is wanted at this report.
         cut: Option<Cut>,
     },
+    /// See [`ResetIdentity`].
+    ResetIdentity(Request<ResetIdentity>),
     /// Its state, for people.
     State(Request<GetRoleState>),
 }
@@ -147,6 +149,7 @@ impl Actor for Level45Actor {
                     self.tree.shared.signal_root(AgentMessage::Cut(Cut { floor, ..cut }));
                 }
             }
+            Level45Message::ResetIdentity(request) => self.reset_identity(request, state)?,
             Level45Message::State(request) => request.reply.send(Ok(RoleState {
                 role: ROLE.to_owned(),
                 cycle: state.cycle,
@@ -168,6 +171,21 @@ impl Actor for Level45Actor {
 }
 
 impl Level45Actor {
+    /// Forgets the identity reference, tells who wanted that, and has it kept with the next report.
+    fn reset_identity(&self, request: Request<ResetIdentity>, state: &mut Standing) -> Result<(), ActorProcessingErr> {
+        let level = state.level.as_mut();
+        level
+            .ok_or("invariant: a level is lent to one job at a time")?
+            .reset_identity_reference();
+        let shared = &self.tree.shared;
+        let who = operator(&request.message.who);
+        shared.log.emit(shared.cycle(), EventKind::IdentityReset { who });
+        shared.post(|status| status.iis = None);
+        self.tree.request_cut();
+        request.reply.send(Ok(shared.governor.standing(Level::L45)));
+        Ok(())
+    }
+
     /// Reads a report unless the level is frozen, and hands on what it found.
     async fn read(&self, report: Arc<CycleReport>, state: &mut Standing) -> Result<(), ActorProcessingErr> {
         let standing = || self.tree.shared.governor.reader().read(Level::L45);

@@ -4,7 +4,7 @@
 //! promotion before it is answered and after it is persisted.
 
 use crate::agent::{Root, Rooted};
-use crate::level45::Cut;
+use crate::level45::{Cut, Level45Message};
 use crate::messages::*;
 use crate::mind::{AutonomyScore, Mind, OwnGoal, OwnGoals, VetoRow, Vetoes};
 use crate::qualification::Qualification;
@@ -61,6 +61,17 @@ impl Root {
             },
             request.reply,
         )
+    }
+
+    /// Level 4.5 has the reference: it takes it anew, tells it, and answers.
+    pub(crate) fn reset_identity(&self, request: Request<ResetIdentity>) {
+        match self.tree.level45.get() {
+            Some(level45) => level45.signal(Level45Message::ResetIdentity(request)),
+            None => {
+                let refusal = Refusal::new(ErrorCode::Refused, "L4.5 is being started again; try again");
+                request.reply.send(Err(refusal));
+            }
+        }
     }
 
     fn order(&self, order: Order, reply: Reply<LevelStanding>) -> Ordered {

@@ -27,7 +27,7 @@ fn life_in<T>(
     let lived = runtime.block_on(async {
         let mut parts = paused_runtime(snapshots);
         let own = Arc::get_mut(&mut parts).expect("nobody has it yet");
-        own.environments = Arc::new(|_, agent| Ok(environment(agent.name.as_str().len() as u64)));
+        own.environments = Arc::new(move |_, agent| Ok(environment(agent.name.as_str().len() as u64)));
         live(Node::start(parts).await).await
     });
     runtime.shutdown_background();
