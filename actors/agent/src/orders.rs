@@ -6,7 +6,7 @@
 use crate::agent::{Root, Rooted};
 use crate::level45::{Cut, Level45Message};
 use crate::messages::*;
-use crate::mind::{AutonomyScore, Mind, OwnGoal, OwnGoals, VetoRow, Vetoes};
+use crate::mind::{AutonomyScore, Mind, OwnGoal, OwnGoals, RollbackRow, VetoRow, Vetoes};
 use crate::qualification::Qualification;
 use crate::self_model::SelfModel;
 use rungs_host::supervisor::TreeNode;
@@ -203,7 +203,12 @@ impl Root {
         };
         let frozen = shared.governor.reader().read(Level::L49).authority == Authority::Frozen;
         mind.ass = Some(AutonomyScore::watched(part.orchestrator.live(), mind.cycle));
+        let mut vetoes = Vetoes {
+            vetoes: Vec::new(),
+            rollbacks: part.orchestrator.rollbacks().map(RollbackRow::from).collect(),
+        };
         let Some(output) = shared.autonomy() else {
+            mind.vetoes = (!vetoes.rollbacks.is_empty()).then_some(vetoes);
             return mind;
         };
         mind.values = Some((&*output).into());
@@ -214,8 +219,8 @@ impl Root {
         }
         if let Some(bundle) = part.orchestrator.verified() {
             mind.own_goals = Some(OwnGoals::from(bundle.generate.book()));
-            let vetoes = bundle.assess.vetoes().map(VetoRow::from).collect();
-            mind.vetoes = Some(Vetoes { vetoes });
+            vetoes.vetoes = bundle.assess.vetoes().map(VetoRow::from).collect();
+            mind.vetoes = Some(vetoes);
         }
         mind
     }

@@ -14,11 +14,13 @@ use super::below::{Below, Look};
 use super::output::{Constraints, L49Output};
 use super::resources::{Gauges, Meter, Reading, ResourceKind, SurvivalState, follow, project};
 use super::ruling::{InForce, Ruling};
-use super::stability::{Action as Response, LiveVerdict, live, live_readings};
+use super::stability::{
+    Action as Response, LiveVerdict, RollbackRecord, RollbackStep, live, live_readings, rollback_steps,
+};
 use super::standing::{Change, Stage, Standing, criteria};
 use crate::l48::Pass;
 use crate::ladder::{Action, Fault, Ladder, Request};
-use rungs_types::{Authority, CheckpointId, Epoch, Level, RolePath};
+use rungs_types::{Authority, CheckpointId, Epoch, EventKind, Level, RolePath};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,6 +29,9 @@ use std::sync::Arc;
 pub const PASS_CYCLES: u64 = 50;
 /// Most looks at the resources that wait for a pass: 1,000 cycles of them.
 const MAX_LOOKS: usize = 100;
+
+/// Most rollbacks that are remembered for people.
+const MAX_ROLLBACKS: usize = 8;
 
 /// What to do with a pass of Level 4.8.
 #[derive(Debug)]
@@ -91,6 +96,8 @@ pub struct Orchestrator {
     cycle: u64,
     /// The last check of the live state.
     live: LiveVerdict,
+    /// The last rollbacks, oldest first.
+    rollbacks: VecDeque<RollbackRecord>,
     /// What the levels below were told of the mode.
     #[serde(skip)]
     told: Constraints,
@@ -126,7 +133,9 @@ impl Orchestrator {
             .iter()
             .zip(self.looks.iter().skip(1))
             .all(|(a, b)| a.cycle < b.cycle);
-        self.looks.len() <= MAX_LOOKS && ordered && self.ruling.as_ref().is_none_or(|ruling| ruling.is_valid())
+        self.looks.len() <= MAX_LOOKS
+            && self.rollbacks.len() <= MAX_ROLLBACKS
+            && ordered && self.ruling.as_ref().is_none_or(|ruling| ruling.is_valid())
     }
 
     /// The states that the level goes back to.
@@ -142,6 +151,11 @@ impl Orchestrator {
     /// The last check of the live state, made with every pass of Level 4.8.
     pub fn live(&self) -> &LiveVerdict {
         &self.live
+    }
+
+    /// The last rollbacks, oldest first.
+    pub fn rollbacks(&self) -> impl DoubleEndedIterator<Item = &RollbackRecord> {
+        self.rollbacks.iter()
     }
 
     /// What is in force.
@@ -360,16 +374,45 @@ impl Orchestrator {
         }
     }
 
+    /// The rollback protocol (section 7.3), as far as it is the orchestrator's, and a record of it.
+    fn roll_back(&mut self, cycle: u64, hold: bool) {
+        if self.authority > Authority::Frozen {
+            let to = self.verified.as_ref().map_or(0, |bundle| bundle.cycle);
+            let record = RollbackRecord::of(&self.live, cycle, self.in_flight, to, &self.in_force.values);
+            if self.rollbacks.len() == MAX_ROLLBACKS {
+                self.rollbacks.pop_front();
+            }
+            self.rollbacks.push_back(record);
+        }
+        for step in rollback_steps(self.in_flight.is_some()) {
+            match step {
+                RollbackStep::RejectDecisions => self.in_flight = None,
+                RollbackStep::Freeze => {
+                    self.authority = Authority::Frozen;
+                    self.epoch = self.epoch.next();
+                }
+                // Done by whoever carries out the ladder's withdrawal and revert: the goals leave the kernel's table, the
+                // phases end and start from the verified bundle. What is in force is of that bundle as it is.
+                RollbackStep::RemoveOwnGoals | RollbackStep::RevertValues | RollbackStep::FreezePeers => {}
+                // Those since the last verified pass stay, as they really were; the next look is due with the next
+                // pass of Level 4.8, whether or not this level is frozen.
+                RollbackStep::RecalculateResources => {}
+                RollbackStep::Monitor => self.standing.freeze(cycle, hold),
+            }
+        }
+    }
+
     /// Carries out what an action of the ladder means for this level, at `cycle`. Gives the states that the phases go
     /// back to if the action is a revert of this level. A freeze takes every goal of origin L4.9 out of the kernel's
     /// table (section 7.3); that is the supervisor's to do, as it is told to withdraw.
     pub fn obey(&mut self, action: &Action, cycle: u64) -> Option<Arc<Bundle>> {
         match action {
-            Action::FreezeFrom { level, hold } if *level <= Level::L49 => {
-                self.standing.freeze(cycle, *hold);
-                self.authority = Authority::Frozen;
-                self.epoch = self.epoch.next();
-                self.in_flight = None;
+            Action::FreezeFrom { level, hold } if *level <= Level::L49 => self.roll_back(cycle, *hold),
+            Action::Emit(EventKind::Frozen { level, cause, .. }) if *level <= Level::L49 => {
+                let untold = self.rollbacks.back_mut().filter(|record| record.cause.is_none());
+                if let Some(record) = untold {
+                    record.cause = Some(cause.clone());
+                }
             }
             Action::Suspend { level: Level::L49 } => self.standing.suspend(),
             Action::Reenable { level: Level::L49 } => {

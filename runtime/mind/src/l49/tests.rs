@@ -457,6 +457,45 @@ fn a_pass_that_freezes_the_level_is_no_evidence() {
 }
 
 #[test]
+fn a_rollback_is_kept_with_its_cause_its_scores_and_where_it_led() {
+    let mut level = Level49::acting();
+    let to = level.orchestrator.verified().expect("a bundle").cycle;
+    level.world.rho = 0.985;
+    level.run(50);
+    let at = level.authorities().last().expect("frozen").0;
+    let records: Vec<_> = level.orchestrator.rollbacks().cloned().collect();
+    let [record] = &records[..] else {
+        panic!("{records:?}")
+    };
+    assert_eq!((record.cycle, record.checkpoint_cycle, record.rejected), (at, to, None));
+    assert_eq!((&record.violated[..], record.scores.ass), (&[Condition::Spectral][..], 0.0));
+    assert!(matches!(record.cause, Some(Cause::Autonomy { .. })), "{record:?}");
+    assert_eq!(record.values, ValueVector::BASELINE);
+
+    // A phase that fails takes the pass with it that is under way.
+    level.world.rho = 0.5;
+    level.run(700);
+    let baton = loop {
+        let below = level.world.next();
+        if let Turn::Begin(baton, _) = level.orchestrator.on_below(below) {
+            break baton;
+        }
+    };
+    let fault = Fault::Panic {
+        level: Level::L49,
+        role: RolePath::new("l49/values").unwrap(),
+        message: "boom".into(),
+    };
+    let cycle = level.world.cycle;
+    let actions = level.ladder.on_fault(&fault, At { cycle, now_ms: 0 });
+    level.carry_out(actions);
+    let last = level.orchestrator.rollbacks().last().cloned().expect("a record");
+    assert_eq!((last.rejected, last.cause), (Some(baton.pass.number), Some(fault.cause())));
+    assert_eq!(last.violated, [], "the live state was sound");
+    assert!(level.orchestrator.on_baton(&baton).output.is_none());
+}
+
+#[test]
 fn a_roll_back_gives_every_phase_its_state_back_byte_for_byte() {
     let mut level = Level49::acting();
     lopsided(&mut level);
