@@ -4,6 +4,7 @@
 //! and a shared copy of its state after the step.
 
 use super::below::{Below, Look};
+use super::extremes::Extremes;
 use super::goals::{Generate, GenerateState, Generating, GoalsOutput};
 use super::output::{
     Constraints, Deal, GoalsPart, Injection, L49Output, PeersPart, ResourcesPart, StabilityPart, Status, ValuesPart,
@@ -42,6 +43,8 @@ pub struct Baton {
     pub ruling: Option<Arc<Ruling>>,
     /// An operator has cleared what was barred.
     pub clear_vetoes: bool,
+    /// The worst that the live state has been since the last verified pass.
+    pub extremes: Extremes,
     /// Phase 1.
     pub generate: Option<Leg<GoalsOutput, GenerateState>>,
     /// Phase 2.

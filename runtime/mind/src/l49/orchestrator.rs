@@ -11,6 +11,7 @@
 
 use super::baton::{Baton, Bundle, PhaseName};
 use super::below::{Below, Look};
+use super::extremes::Extremes;
 use super::output::{Constraints, L49Output};
 use super::resources::{Gauges, Meter, Reading, ResourceKind, SurvivalState, follow, project};
 use super::ruling::{InForce, Ruling};
@@ -20,6 +21,7 @@ use super::stability::{
 use super::standing::{Change, Stage, Standing, criteria};
 use crate::l48::Pass;
 use crate::ladder::{Action, Fault, Ladder, Request};
+use crate::qualify::WINDOW_CYCLES;
 use rungs_types::{Authority, CheckpointId, Epoch, EventKind, Level, RolePath};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -96,6 +98,9 @@ pub struct Orchestrator {
     cycle: u64,
     /// The last check of the live state.
     live: LiveVerdict,
+    /// The worst of it that no verified pass has told of: what a baton took along, and what came since.
+    told_of: Extremes,
+    seen: Extremes,
     /// The last rollbacks, oldest first.
     rollbacks: VecDeque<RollbackRecord>,
     /// What the levels below were told of the mode.
@@ -194,6 +199,10 @@ impl Orchestrator {
         let before = self.looks.iter().rev().nth(1).copied();
         self.cycle = self.cycle.max(cycle);
         let mut requests: Vec<Request> = Vec::new();
+        // A level that only checks its criteria is not judged by what befalls it then.
+        if !matches!(self.standing.stage(), Stage::Checking { .. }) {
+            self.seen = self.seen.and(Extremes::of(&below.floor));
+        }
         requests.extend(asked(self.standing.on_criteria(&criteria(&below), cycle)));
         self.live = self.check(&below, &gauges, before);
         self.pending = Some(match self.pending.take() {
@@ -281,6 +290,8 @@ impl Orchestrator {
         self.passes = self.passes.wrapping_add(1);
         self.in_flight = Some(self.passes);
         self.began = Some(cycle);
+        let extremes = self.told_of.and(std::mem::take(&mut self.seen));
+        self.told_of = extremes.within(cycle, u64::from(WINDOW_CYCLES));
         Some(Box::new(Baton {
             pass: Pass {
                 number: self.passes,
@@ -297,6 +308,7 @@ impl Orchestrator {
             in_force: self.in_force,
             ruling: self.ruling.clone(),
             clear_vetoes: self.clear_vetoes,
+            extremes: self.told_of,
             generate: None,
             evolve: None,
             survive: None,
@@ -336,6 +348,7 @@ impl Orchestrator {
         self.in_force = output.in_force;
         self.ruling = Some(Arc::clone(&assess.output.ruling));
         self.clear_vetoes = false;
+        self.told_of = Extremes::default();
         self.looks.retain(|look| look.cycle > baton.pass.cycle);
         self.verified = Some(Arc::new(Bundle {
             checkpoint: self.checkpoint,

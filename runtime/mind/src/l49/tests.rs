@@ -9,6 +9,7 @@ use super::*;
 use crate::goals::GoalState;
 use crate::ladder::{At, Fault};
 use crate::qualify::Audit49;
+use crate::qualify::criterion::Verdict as Verdict49;
 use proptest::prelude::*;
 use rungs_types::goal::{Comparison, Condition as Fact, Origin, Quantity};
 use rungs_types::{AgentId, Authority, Cause, CheckpointId, Epoch, EventKind, Level, Mail, PeerMessage, RolePath};
@@ -435,6 +436,49 @@ fn a_freeze_takes_the_levels_own_goals_back_and_nobody_elses() {
         steps,
         [Authority::Frozen, Authority::Advisory, Authority::Half, Authority::Full]
     );
+}
+
+#[test]
+fn what_froze_the_level_is_in_its_audit_once_it_makes_passes_again() {
+    for (id, worst, plant) in [
+        ("AS-1", 0.985, (|world, on| world.rho = if on { 0.985 } else { 0.5 }) as fn(&mut World, bool)),
+        ("AS-2", 0.87, |world, on| world.iis = Some(if on { 0.87 } else { 0.97 })),
+    ] {
+        let mut level = Level49::acting();
+        plant(&mut level.world, true);
+        level.turn();
+        assert_eq!(level.authority(), Authority::Frozen);
+        plant(&mut level.world, false);
+        level.run(3_110);
+        let reading = |level: &Level49| level.audit.report().reading(id).expect("a criterion").clone();
+        assert_eq!(reading(&level).value, Some(worst), "{id}");
+        assert_eq!(reading(&level).verdict, Verdict49::Failed, "{id}");
+        level.run(600);
+        assert_ne!(reading(&level).value, Some(worst), "it has left the window");
+    }
+}
+
+#[test]
+fn values_that_no_sandbox_has_passed_are_in_the_audit_and_so_are_values_that_nobody_watches() {
+    let mut level = Level49::acting();
+    let mut baton = loop {
+        let below = level.world.next();
+        if let Turn::Begin(baton, _) = level.orchestrator.on_below(below) {
+            break baton;
+        }
+    };
+    level.carry(&mut baton);
+    let read = |audit: &Audit49, id: &str| audit.report().reading(id).expect("a criterion").value;
+    let mut audit = Audit49::default();
+    audit.feed_baton(&baton, 0, None);
+    assert_eq!((read(&audit, "VR-1"), read(&audit, "VR-3"), read(&audit, "RA-1")), (Some(1.0), None, Some(1.0)));
+    let other = ValueVector::BASELINE.with(ValueDimension::Growth, 0.02);
+    baton.in_force.values = other;
+    let verdicts = Arc::make_mut(&mut baton.assess.as_mut().expect("a leg").output);
+    Arc::make_mut(&mut verdicts.output).in_force.values = other;
+    Arc::make_mut(&mut baton.survive.as_mut().expect("a leg").output).levels = Default::default();
+    audit.feed_baton(&baton, 0, None);
+    assert_eq!((read(&audit, "VR-1"), read(&audit, "VR-3"), read(&audit, "RA-1")), (Some(0.5), Some(0.0), Some(0.5)));
 }
 
 #[test]
