@@ -111,7 +111,7 @@ pub struct PlanOutput {
     pub stack: GoalStack,
     /// Who may use how much.
     pub allocation: Allocation,
-    /// The decision state was, by its fingerprint, the same before and after each Lookahead.
+    /// The live state was, by its fingerprint, the same before and after the Lookaheads.
     pub contained: bool,
 }
 

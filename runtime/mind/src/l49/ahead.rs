@@ -17,7 +17,7 @@ use crate::l48::observe::domain_of;
 use crate::l48::plan::sight::{ahead, waits_for};
 use crate::lookahead::{
     Course, DecisionState, Domain, Dynamics, Goal, LookaheadError, LookaheadReport, MAX_GOALS, MAX_RESOURCES,
-    ReportPool, ResourceState, Rollout, Trajectories,
+    ReportPool, ResourceState, Rollout, Trajectories, live_hash,
 };
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
@@ -180,6 +180,15 @@ impl Scene {
     /// The resources as they are.
     pub fn gauges(&self) -> &Gauges {
         &self.gauges
+    }
+
+    /// What it was made from is what it was: no Lookahead in it has changed anything (MSCP Level 4.8, invariant 4).
+    pub fn is_contained(&self, below: &Below) -> bool {
+        let live = |scene: &Scene| {
+            let also = [f64::from(scene.parallel_goals), scene.exploration];
+            live_hash(&scene.state_with(&WhatIf::nothing(ValueVector::BASELINE)), &also)
+        };
+        live(&Scene::new(below, &self.gauges, self.dynamics, self.seeds)) == live(self)
     }
 
     /// What becomes of the agent in `cycles` cycles if `change` is made: all worlds as one report.

@@ -113,6 +113,9 @@ pub enum PhaseError {
         /// The phase before.
         missing: &'static str,
     },
+    /// A Lookahead was not contained: what it was made from, or the values, are not what they were before it.
+    #[error("a lookahead of the pass has changed the live state")]
+    Breach,
 }
 
 fn passed<O, S>(leg: &Option<Leg<O, S>>, phase: PhaseName, missing: PhaseName) -> Result<&Leg<O, S>, PhaseError> {
@@ -220,6 +223,10 @@ impl Assess {
             },
             budget,
         )?;
+        let scene = legs.goals.scene.as_ref();
+        if !legs.values.contained || scene.is_some_and(|scene| !scene.is_contained(&baton.below)) {
+            return Err(PhaseError::Breach);
+        }
         let ruling = Arc::new(assessed.ruling.clone());
         let output = Arc::new(legs.pack(baton.pass, assessed));
         baton.assess = Some(Leg {

@@ -8,7 +8,7 @@ use super::peers::Relate;
 use super::resources::{Reading, Survive};
 use super::stability::Assess;
 use super::values::Evolve;
-use super::{Baton, Bundle, Orchestrator, Turn};
+use super::{Baton, Bundle, Orchestrator, PhaseError, Turn};
 use crate::budget::Unlimited;
 use crate::goals::GoalRecord;
 use crate::goals::{Change, GoalTable, Refusal};
@@ -474,11 +474,17 @@ impl Level49 {
 
     /// Carries a baton through all phases.
     pub(super) fn carry(&mut self, baton: &mut Baton) {
-        self.generate.carry(baton, &Unlimited).unwrap();
-        self.evolve.carry(baton, &Unlimited).unwrap();
-        self.survive.carry(baton).unwrap();
-        self.relate.carry(baton).unwrap();
-        self.assess.carry(baton, &Unlimited).unwrap();
+        self.carry_changed(baton, &|_| {}).unwrap();
+    }
+
+    /// The same with this change made before phase 5.
+    pub(super) fn carry_changed(&mut self, baton: &mut Baton, change: &dyn Fn(&mut Baton)) -> Result<(), PhaseError> {
+        self.generate.carry(baton, &Unlimited)?;
+        self.evolve.carry(baton, &Unlimited)?;
+        self.survive.carry(baton)?;
+        self.relate.carry(baton)?;
+        change(baton);
+        self.assess.carry(baton, &Unlimited)
     }
 
     /// One pass of L4.8; the output of L4.9's pass, if one came back verified.

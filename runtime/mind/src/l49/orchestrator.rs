@@ -19,9 +19,12 @@ use super::stability::{
     Action as Response, LiveVerdict, RollbackRecord, RollbackStep, live, live_readings, rollback_steps,
 };
 use super::standing::{Change, Stage, Standing, criteria};
+use crate::goals::GoalRecord;
 use crate::l48::Pass;
+use crate::l48::invariants::{compound_severity, sandbox_breach};
 use crate::ladder::{Action, Fault, Ladder, Request};
 use crate::qualify::WINDOW_CYCLES;
+use rungs_types::goal::Origin;
 use rungs_types::{Authority, CheckpointId, Epoch, EventKind, Level, RolePath};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -205,12 +208,16 @@ impl Orchestrator {
         }
         requests.extend(asked(self.standing.on_criteria(&criteria(&below), cycle)));
         self.live = self.check(&below, &gauges, before);
+        let breach = self.breach(&below);
         self.pending = Some(match self.pending.take() {
             None => below,
             // The check of the live state has seen each of them; a pass that begins later is not about them.
             Some(pending) if !self.standing.runs() => pending.superseded(below),
             Some(pending) => pending.with(below),
         });
+        if let Some(breach) = breach.filter(|_| self.authority > Authority::Frozen) {
+            return Turn::Idle(vec![Request::Fault(breach)]);
+        }
         if self.in_flight.is_some() {
             return Turn::Waits(requests);
         }
@@ -250,6 +257,20 @@ impl Orchestrator {
             self.looks.push_back(Look { cycle, gauges });
         }
         gauges
+    }
+
+    /// A goal of the level that never left it, but for its Lookaheads, is in the kernel's table: a breach of the sandbox (MSCP
+    /// Level 4.8, invariant 4), of the severity that it has there.
+    fn breach(&self, below: &Below) -> Option<Fault> {
+        let book = self.verified.as_ref()?.generate.book();
+        let mut own = below.open.iter().filter(|record| record.spec.origin == Origin::L49);
+        let stays = |record: &GoalRecord| book.get(&record.spec.goal).is_some_and(|entry| entry.fate.stays());
+        let violations = vec![sandbox_breach()];
+        own.any(stays).then(|| Fault::Invariants {
+            level: Level::L49,
+            severity: compound_severity(&violations),
+            violations,
+        })
     }
 
     /// The check of the live state.

@@ -9,10 +9,12 @@ use super::*;
 use crate::goals::GoalState;
 use crate::ladder::{At, Fault};
 use crate::qualify::Audit49;
-use crate::qualify::criterion::Verdict as Verdict49;
+use crate::qualify::Verdict as Verdict49;
 use proptest::prelude::*;
-use rungs_types::goal::{Comparison, Condition as Fact, Origin, Quantity};
-use rungs_types::{AgentId, Authority, Cause, CheckpointId, Epoch, EventKind, Level, Mail, PeerMessage, RolePath};
+use rungs_types::goal::{Comparison, Condition as Fact, GoalSpec, Origin, Quantity};
+use rungs_types::{
+    AgentId, Authority, Cause, CheckpointId, Epoch, EventKind, Invariant, Level, Mail, PeerMessage, RolePath,
+};
 use std::sync::Arc;
 
 fn close(a: f64, b: f64) {
@@ -537,6 +539,54 @@ fn a_rollback_is_kept_with_its_cause_its_scores_and_where_it_led() {
     assert_eq!((last.rejected, last.cause), (Some(baton.pass.number), Some(fault.cause())));
     assert_eq!(last.violated, [], "the live state was sound");
     assert!(level.orchestrator.on_baton(&baton).output.is_none());
+}
+
+#[test]
+fn a_goal_that_was_only_looked_at_and_is_in_the_kernels_table_freezes_the_level() {
+    let mut level = Level49::acting();
+    level.world.rdf = 199.0;
+    lopsided(&mut level);
+    level.run(60);
+    let book = level.orchestrator.verified().expect("a bundle").generate.clone();
+    let rejected = book.book().entries().iter().find(|entry| entry.fate == Fate::Rejected);
+    let spec = rejected.expect("resources last for too short").spec.clone();
+    assert_eq!(freezes(&level), 0);
+    level.world.set(GoalSpec::clone(&spec), CheckpointId(1));
+    level.turn();
+    let cause = level.orchestrator.rollbacks().last().and_then(|record| record.cause.clone());
+    let Some(Cause::Invariants { violations, severity }) = cause else {
+        panic!("{cause:?}")
+    };
+    assert_eq!((violations[0].invariant, severity), (Invariant::Sandbox, 3.0));
+    assert_eq!(level.authority(), Authority::Frozen);
+    assert!(level.world.table.open().iter().all(|record| record.spec.origin == Origin::User));
+}
+
+#[test]
+fn a_lookahead_that_changes_what_it_is_made_from_ends_the_pass() {
+    let mut level = Level49::acting();
+    let carry = |level: &mut Level49, change: &dyn Fn(&mut Baton)| {
+        let mut baton = loop {
+            let below = level.world.next();
+            if let Turn::Begin(baton, _) = level.orchestrator.on_below(below) {
+                break baton;
+            }
+        };
+        let carried = level.carry_changed(&mut baton, change);
+        level.orchestrator.on_baton(&baton);
+        carried
+    };
+    assert_eq!(carry(&mut level, &|_| {}), Ok(()));
+    let values = |baton: &mut Baton| {
+        Arc::make_mut(&mut baton.evolve.as_mut().expect("a leg").output).contained = false;
+    };
+    assert_eq!(carry(&mut level, &values), Err(PhaseError::Breach));
+    let mut level = Level49::acting();
+    let state = |baton: &mut Baton| {
+        let below = Arc::make_mut(&mut baton.below);
+        Arc::make_mut(&mut below.floor).x[0] = 0.5;
+    };
+    assert_eq!(carry(&mut level, &state), Err(PhaseError::Breach));
 }
 
 #[test]

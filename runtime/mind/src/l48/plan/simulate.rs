@@ -107,7 +107,7 @@ fn course(strategy: &Strategy, current: &Strategy, scenario: &Scenario) -> Cours
 }
 
 /// Goals beyond the first eight are constants, and with them whoever waits for them.
-fn decision_state(input: &Planning<'_>) -> DecisionState {
+pub(super) fn decision_state(input: &Planning<'_>) -> DecisionState {
     let mut state = DecisionState {
         x: input.floor.x,
         structural_pending: !input.world.pending.is_empty(),
