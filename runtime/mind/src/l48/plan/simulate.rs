@@ -103,6 +103,7 @@ fn course(strategy: &Strategy, current: &Strategy, scenario: &Scenario) -> Cours
         exploration: strategy.get(Knob::ExplorationRate) - current.get(Knob::ExplorationRate),
         spread: scenario.spread,
         consumption: scenario.consumption,
+        ..Course::AS_TODAY
     }
 }
 
