@@ -100,14 +100,23 @@ impl Root {
             self.tree.shared.governor.fault(&fault, self.tree.at());
         };
         let stands = [
-            (Level::L48, state.level48.as_ref().is_none_or(|level| level.align(&self.tree))),
-            (Level::L49, state.level49.as_ref().is_none_or(|level| level.align(&self.tree))),
+            (
+                Level::L48,
+                state.level48.as_ref().is_none_or(|level| level.align(&self.tree)),
+            ),
+            (
+                Level::L49,
+                state.level49.as_ref().is_none_or(|level| level.align(&self.tree)),
+            ),
         ];
         if record.agent.is_some() && !record.orderly {
             freeze(Level::L48, "the agent did not end in order");
         }
         for (level, _) in stands.into_iter().filter(|(_, stands)| !stands) {
-            freeze(level, "the level begins anew, and its authority was granted to the one before");
+            freeze(
+                level,
+                "the level begins anew, and its authority was granted to the one before",
+            );
         }
     }
 

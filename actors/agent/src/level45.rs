@@ -220,11 +220,7 @@ impl Level45Actor {
             let now = standing();
             now.authority > Authority::Frozen && now.epoch == began.epoch
         };
-        if !self
-            .tree
-            .desk
-            .report(Floor::from(&floor), (&floor).into(), stands)
-        {
+        if !self.tree.desk.report(Floor::from(&floor), (&floor).into(), stands) {
             return Ok(());
         }
         self.tree.shared.post(|status| {

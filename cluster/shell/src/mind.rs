@@ -1,16 +1,18 @@
 //! What an agent's levels came to, for a person: one table for each question.
 
 mod figures;
+mod vetoes;
 
 use crate::capabilities::capabilities;
 use crate::command::MindView;
 use crate::table::{Cell, Style, Table, Tone, paint};
 use figures::{bar, cycles, decimals, number, percent, signed};
 use rungs_agent::mind::{
-    Allocation, AutonomyScore, ConditionRow, Mind, Projection, Resources, RollbackRow, Scenarios, Strategies, StrategyRow,
-    TrustTable, Values, VetoRow, Vetoes, Votes,
+    Allocation, AutonomyScore, ConditionRow, Mind, Projection, Resources, Scenarios, Strategies, StrategyRow,
+    TrustTable, Values, Votes,
 };
 use std::fmt::Write;
+use vetoes::vetoes;
 
 /// One view.
 pub fn view(mind: &Mind, view: MindView, style: Style) -> String {
@@ -480,21 +482,6 @@ fn found(row: &ConditionRow) -> String {
         None if row.comfort > row.limit => format!(">= {:.2}", row.comfort),
         None => format!("<= {:.2}", row.comfort),
     }
-}
-
-fn vetoes(part: &Vetoes, style: Style) -> String {
-    if part.vetoes.is_empty() && part.rollbacks.is_empty() {
-        return "nothing was vetoed\n".to_owned();
-    }
-    let mut table = Table::new(&["cycle", "decision", "because"]);
-    let froze = |row: &RollbackRow| (row.cycle, format!("L4.9 froze, back to {}", row.to_cycle), row.cause.clone());
-    let vetoed = |row: &VetoRow| (row.cycle, row.decision.clone(), row.by.clone());
-    let mut rows: Vec<_> = part.vetoes.iter().map(vetoed).chain(part.rollbacks.iter().map(froze)).collect();
-    rows.sort_by_key(|(cycle, ..)| std::cmp::Reverse(*cycle));
-    for (cycle, what, why) in rows {
-        table.row([Cell::number(cycle), Cell::text(&what), Cell::text(&why)]);
-    }
-    table.render(style)
 }
 
 #[cfg(test)]

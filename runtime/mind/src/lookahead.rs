@@ -58,8 +58,7 @@ pub use projection::{
 pub use report::{Broken, LookaheadReport, ReportPool};
 pub use rollout::{MAX_CYCLES, Rollout};
 pub use state::{
-    DecisionState, Domain, Goal, MAX_DOMAINS, MAX_GOALS, MAX_RESOURCES, ResourceState, decision_state_hash,
-    live_hash,
+    DecisionState, Domain, Goal, MAX_DOMAINS, MAX_GOALS, MAX_RESOURCES, ResourceState, decision_state_hash, live_hash,
 };
 pub use world::{DimensionLaw, Trajectories, UNSEEN_CYCLES};
 

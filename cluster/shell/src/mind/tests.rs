@@ -1,5 +1,7 @@
 use super::*;
-use rungs_agent::mind::{BallotRow, FrameRow, PeerRow, ResourceRow, ScenarioRow, ValueRow};
+use rungs_agent::mind::{
+    BallotRow, FrameRow, PeerRow, ResourceRow, RollbackRow, ScenarioRow, ValueRow, VetoRow, Vetoes,
+};
 use std::collections::BTreeMap;
 
 fn plain(mind: &Mind, which: MindView) -> String {

@@ -230,7 +230,8 @@ impl Scene {
     /// What it was made from is what it was: no Lookahead in it has changed anything (MSCP Level 4.8, invariant 4).
     pub fn is_contained(&self, below: &Below) -> bool {
         let live = |scene: &Scene| {
-            let strategies = std::iter::once(&scene.strategy).chain(scene.compared.iter().map(|scored| &scored.strategy));
+            let strategies =
+                std::iter::once(&scene.strategy).chain(scene.compared.iter().map(|scored| &scored.strategy));
             let knobs = strategies.copied().flat_map(<[f64; Knob::ALL.len()]>::from);
             let also: Vec<f64> = knobs.chain([scene.expansion]).collect();
             live_hash(&scene.state_with(&WhatIf::nothing(ValueVector::BASELINE)), &also)
@@ -354,7 +355,10 @@ impl Scene {
         let factor = change.values.weight(ValueDimension::Exploration) / usual * change.exploration;
         let derived = Derived::of(&change.values);
         let preferred = self.preferred(&derived);
-        let strategy = change.added.iter().fold(preferred, |strategy, added| added.turned(strategy));
+        let strategy = change
+            .added
+            .iter()
+            .fold(preferred, |strategy, added| added.turned(strategy));
         let today = |knob| self.strategy.get(knob);
         let explores = today(Knob::ExplorationRate);
         let more = strategy.get(Knob::ExplorationRate) - explores;
@@ -381,7 +385,9 @@ impl Scene {
     fn preferred(&self, derived: &Derived) -> Strategy {
         let usual = Derived::of(&ValueVector::BASELINE);
         let of = |derived: &Derived| preferred(&self.compared, &derived.strategy);
-        of(derived).filter(|other| of(&usual) != Some(*other)).unwrap_or(self.strategy)
+        of(derived)
+            .filter(|other| of(&usual) != Some(*other))
+            .unwrap_or(self.strategy)
     }
 }
 
@@ -470,12 +476,17 @@ mod tests {
 
     fn look(below: &Below, scene: &Scene, change: &WhatIf) -> LookaheadReport {
         let source = below.source();
-        scene.look(change, &source, 100, &crate::budget::Unlimited).expect("a report")
+        scene
+            .look(change, &source, 100, &crate::budget::Unlimited)
+            .expect("a report")
     }
 
     fn adding(specs: &[GoalSpec]) -> WhatIf {
         let mut what_if = WhatIf::nothing(ValueVector::BASELINE);
-        what_if.added = specs.iter().map(|spec| Prospective::candidate(spec, 1.0, 1.0)).collect();
+        what_if.added = specs
+            .iter()
+            .map(|spec| Prospective::candidate(spec, 1.0, 1.0))
+            .collect();
         what_if
     }
 
@@ -508,7 +519,10 @@ mod tests {
         }
         let (below, scene) = self::scene(&mut world);
         let alone = look(&below, &scene, &WhatIf::nothing(ValueVector::BASELINE));
-        close(look(&below, &scene, &adding(&[goal("a")])).max_c_l4 - alone.max_c_l4, 0.0);
+        close(
+            look(&below, &scene, &adding(&[goal("a")])).max_c_l4 - alone.max_c_l4,
+            0.0,
+        );
     }
 
     #[test]
@@ -522,7 +536,10 @@ mod tests {
         let plain = user_goal("plain", ValueDimension::Growth, &[]);
         let usual = scene.course(&adding(std::slice::from_ref(&plain)));
         let of = |knob, to| scene.course(&adding(&[turning(knob, to)]));
-        assert_eq!((usual.risk_cap, usual.reserve_share, usual.exploration), (2.0, 0.0, 0.0));
+        assert_eq!(
+            (usual.risk_cap, usual.reserve_share, usual.exploration),
+            (2.0, 0.0, 0.0)
+        );
         close(of(Knob::ExplorationRate, 0.1).exploration, 0.08);
         assert_eq!(of(Knob::RiskCap, 0.4).risk_cap, 0.4);
         assert_eq!(of(Knob::ReserveShare, 0.4).reserve_share, 0.4);
@@ -541,7 +558,10 @@ mod tests {
     fn values_weigh_seof_and_prefer_a_strategy_in_what_is_looked_ahead() {
         let (below, mut scene) = scene(&mut World::new());
         let growth = ValueVector::BASELINE.with(ValueDimension::Growth, 0.05);
-        assert_eq!(scene.course(&WhatIf::nothing(growth)).objective, Derived::of(&growth).seof);
+        assert_eq!(
+            scene.course(&WhatIf::nothing(growth)).objective,
+            Derived::of(&growth).seof
+        );
         let seof = |values| look(&below, &scene, &WhatIf::nothing(values)).seof_last;
         assert!(seof(growth) < seof(ValueVector::BASELINE), "at rest nothing grows");
         let scored = |strategy, expected, risk_adjustment| Scored {

@@ -143,7 +143,8 @@ impl Orchestrator {
             .all(|(a, b)| a.cycle < b.cycle);
         self.looks.len() <= MAX_LOOKS
             && self.rollbacks.len() <= MAX_ROLLBACKS
-            && ordered && self.ruling.as_ref().is_none_or(|ruling| ruling.is_valid())
+            && ordered
+            && self.ruling.as_ref().is_none_or(|ruling| ruling.is_valid())
     }
 
     /// The states that the level goes back to.

@@ -358,7 +358,10 @@ fn a_freeze_while_the_criteria_are_checked_is_told_with_its_cause_and_is_no_roll
     let Cause::Autonomy { violated, ass } = &told.1 else {
         panic!("{told:?}")
     };
-    assert_eq!((told.0, violated[0].condition, *ass), (Level::L49, Condition::Identity, 0.0));
+    assert_eq!(
+        (told.0, violated[0].condition, *ass),
+        (Level::L49, Condition::Identity, 0.0)
+    );
     assert_eq!((level.ladder.epoch(Level::L49), freezes(&level)), (Epoch(1), 1));
     level.run(50);
     assert_eq!(freezes(&level), 1, "one freeze, however long its cause lasts");
@@ -366,7 +369,10 @@ fn a_freeze_while_the_criteria_are_checked_is_told_with_its_cause_and_is_no_roll
     level.world.iis = Some(0.97);
     level.run(3_000);
     assert!(!level.outputs.is_empty());
-    assert_eq!(level.audit.report().reading("AS-4").expect("a criterion").value, Some(0.0));
+    assert_eq!(
+        level.audit.report().reading("AS-4").expect("a criterion").value,
+        Some(0.0)
+    );
 }
 
 #[test]
@@ -443,7 +449,11 @@ fn a_freeze_takes_the_levels_own_goals_back_and_nobody_elses() {
 #[test]
 fn what_froze_the_level_is_in_its_audit_once_it_makes_passes_again() {
     for (id, worst, plant) in [
-        ("AS-1", 0.985, (|world, on| world.rho = if on { 0.985 } else { 0.5 }) as fn(&mut World, bool)),
+        (
+            "AS-1",
+            0.985,
+            (|world, on| world.rho = if on { 0.985 } else { 0.5 }) as fn(&mut World, bool),
+        ),
         ("AS-2", 0.87, |world, on| world.iis = Some(if on { 0.87 } else { 0.97 })),
     ] {
         let mut level = Level49::acting();
@@ -473,14 +483,20 @@ fn values_that_no_sandbox_has_passed_are_in_the_audit_and_so_are_values_that_nob
     let read = |audit: &Audit49, id: &str| audit.report().reading(id).expect("a criterion").value;
     let mut audit = Audit49::default();
     audit.feed_baton(&baton, 0, None);
-    assert_eq!((read(&audit, "VR-1"), read(&audit, "VR-3"), read(&audit, "RA-1")), (Some(1.0), None, Some(1.0)));
+    assert_eq!(
+        (read(&audit, "VR-1"), read(&audit, "VR-3"), read(&audit, "RA-1")),
+        (Some(1.0), None, Some(1.0))
+    );
     let other = ValueVector::BASELINE.with(ValueDimension::Growth, 0.02);
     baton.in_force.values = other;
     let verdicts = Arc::make_mut(&mut baton.assess.as_mut().expect("a leg").output);
     Arc::make_mut(&mut verdicts.output).in_force.values = other;
     Arc::make_mut(&mut baton.survive.as_mut().expect("a leg").output).levels = Default::default();
     audit.feed_baton(&baton, 0, None);
-    assert_eq!((read(&audit, "VR-1"), read(&audit, "VR-3"), read(&audit, "RA-1")), (Some(0.5), Some(0.0), Some(0.5)));
+    assert_eq!(
+        (read(&audit, "VR-1"), read(&audit, "VR-3"), read(&audit, "RA-1")),
+        (Some(0.5), Some(0.0), Some(0.5))
+    );
 }
 
 #[test]
@@ -510,11 +526,12 @@ fn a_rollback_is_kept_with_its_cause_its_scores_and_where_it_led() {
     level.run(50);
     let at = level.authorities().last().expect("frozen").0;
     let records: Vec<_> = level.orchestrator.rollbacks().cloned().collect();
-    let [record] = &records[..] else {
-        panic!("{records:?}")
-    };
+    let [record] = &records[..] else { panic!("{records:?}") };
     assert_eq!((record.cycle, record.checkpoint_cycle, record.rejected), (at, to, None));
-    assert_eq!((&record.violated[..], record.scores.ass), (&[Condition::Spectral][..], 0.0));
+    assert_eq!(
+        (&record.violated[..], record.scores.ass),
+        (&[Condition::Spectral][..], 0.0)
+    );
     assert!(matches!(record.cause, Some(Cause::Autonomy { .. })), "{record:?}");
     assert_eq!(record.values, ValueVector::BASELINE);
 
@@ -536,7 +553,10 @@ fn a_rollback_is_kept_with_its_cause_its_scores_and_where_it_led() {
     let actions = level.ladder.on_fault(&fault, At { cycle, now_ms: 0 });
     level.carry_out(actions);
     let last = level.orchestrator.rollbacks().last().cloned().expect("a record");
-    assert_eq!((last.rejected, last.cause), (Some(baton.pass.number), Some(fault.cause())));
+    assert_eq!(
+        (last.rejected, last.cause),
+        (Some(baton.pass.number), Some(fault.cause()))
+    );
     assert_eq!(last.violated, [], "the live state was sound");
     assert!(level.orchestrator.on_baton(&baton).output.is_none());
 }
@@ -553,13 +573,24 @@ fn a_goal_that_was_only_looked_at_and_is_in_the_kernels_table_freezes_the_level(
     assert_eq!(freezes(&level), 0);
     level.world.set(GoalSpec::clone(&spec), CheckpointId(1));
     level.turn();
-    let cause = level.orchestrator.rollbacks().last().and_then(|record| record.cause.clone());
+    let cause = level
+        .orchestrator
+        .rollbacks()
+        .last()
+        .and_then(|record| record.cause.clone());
     let Some(Cause::Invariants { violations, severity }) = cause else {
         panic!("{cause:?}")
     };
     assert_eq!((violations[0].invariant, severity), (Invariant::Sandbox, 3.0));
     assert_eq!(level.authority(), Authority::Frozen);
-    assert!(level.world.table.open().iter().all(|record| record.spec.origin == Origin::User));
+    assert!(
+        level
+            .world
+            .table
+            .open()
+            .iter()
+            .all(|record| record.spec.origin == Origin::User)
+    );
 }
 
 #[test]

@@ -135,7 +135,11 @@ fn a_constrained_goal_has_half_of_what_it_would_have() {
         grants.relieve(Relief::of(&findings, &open));
         let mut count = 0;
         for _ in 0..100 {
-            grants.cycle(allocation.as_ref().map(|plan| (plan, 1.0)), &open, &Constraints::default());
+            grants.cycle(
+                allocation.as_ref().map(|plan| (plan, 1.0)),
+                &open,
+                &Constraints::default(),
+            );
             if grants.permits(&goal("a")) {
                 grants.spend(&goal("a"));
                 count += 1;

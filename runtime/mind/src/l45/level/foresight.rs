@@ -16,8 +16,7 @@ use crate::l45::recomposition::{Recomposition, Standing, Step};
 use crate::l45::seof;
 use crate::l45::world::{Watch, domain_of};
 use crate::lookahead::{
-    DecisionState, Dynamics, Goal, HORIZONS, LookaheadReport, MAX_GOALS, Projecting, SelfModel, live_hash,
-    project_on,
+    DecisionState, Dynamics, Goal, HORIZONS, LookaheadReport, MAX_GOALS, Projecting, SelfModel, live_hash, project_on,
 };
 use crate::report::{DivergenceBand, FloorReport, Resource, Votes};
 use rand::SeedableRng;

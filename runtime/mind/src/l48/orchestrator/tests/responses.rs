@@ -153,12 +153,22 @@ fn a_rebalance_keeps_the_fallback_in_force_until_half_authority() {
     level.turn(floor);
     healthy(&mut level, 620..=850);
     let fallback = |advice: &Arc<crate::report::Advice>| advice.plan.fallback;
-    let last = level.advice.iter().rfind(|advice| fallback(advice)).map(|advice| advice.from_cycle);
+    let last = level
+        .advice
+        .iter()
+        .rfind(|advice| fallback(advice))
+        .map(|advice| advice.from_cycle);
     // Half authority is asked for in the pass of cycle 710, and had from the next on.
     assert_eq!(last, Some(710));
     let since = level.advice.iter().skip_while(|advice| advice.from_cycle <= 710);
     assert!(since.clone().count() > 10 && !since.into_iter().any(fallback));
-    assert!(level.advice.iter().take_while(|advice| advice.from_cycle <= 710).all(fallback));
+    assert!(
+        level
+            .advice
+            .iter()
+            .take_while(|advice| advice.from_cycle <= 710)
+            .all(fallback)
+    );
 }
 
 #[test]
