@@ -75,6 +75,8 @@ pub(crate) enum AgentMessage {
     Authority(Request<SetAuthority>),
     /// See [`Clear`].
     Clear(Request<Clear>),
+    /// See [`ResetIdentity`].
+    ResetIdentity(Request<ResetIdentity>),
     /// See [`TakeSnapshot`].
     Snapshot(Request<TakeSnapshot>),
     /// See [`GetPeers`].
@@ -113,7 +115,7 @@ macro_rules! received {
 received!(
     GetStatus => Status, Describe => Describe, Qualify => Qualify, GetForecast => Forecast, Freeze => Freeze, Thaw => Thaw,
     SetAuthority => Authority, Clear => Clear, TakeSnapshot => Snapshot, GetMind => Mind, GetOwnGoal => OwnGoal,
-    GetPeers => Peers,
+    GetPeers => Peers, ResetIdentity => ResetIdentity,
 );
 
 impl From<Request<Say>> for AgentMessage {
@@ -194,6 +196,7 @@ impl Actor for Root {
             .receives::<Thaw>()
             .receives::<SetAuthority>()
             .receives::<Clear>()
+            .receives::<ResetIdentity>()
             .receives::<TakeSnapshot>()
             .receives::<GetPeers>()
             .receives::<Say>()
@@ -255,6 +258,7 @@ impl Actor for Root {
             AgentMessage::Thaw(request) => ordered = self.thaw(request),
             AgentMessage::Authority(request) => ordered = self.authority(request),
             AgentMessage::Clear(request) => ordered = self.clear(request),
+            AgentMessage::ResetIdentity(request) => self.reset_identity(request),
         }
         self.carry_out_all(&cell, state).await;
         self.answer(ordered);

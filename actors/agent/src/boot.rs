@@ -56,7 +56,7 @@ pub(crate) async fn boot(tree: &Tree) -> Result<Boot, AgentError> {
     let environment = open(tree).await?;
     let description = environment.describe().clone();
     let mut warnings = Vec::new();
-    let record = load(tree, &mut warnings).await?;
+    let mut record = load(tree, &mut warnings).await?;
     let journal = journal::open(tree, &mut warnings).await?;
     let builder = Builder {
         tree,
@@ -69,6 +69,11 @@ pub(crate) async fn boot(tree: &Tree) -> Result<Boot, AgentError> {
         journal::keep(tree, base).await?;
     }
     let floor = builder.floor(&record, &mut warnings)?;
+    if record.kernel.is_some() && kernel.cycle == 0 && record.level48.is_some() {
+        // They count the cycles of a kernel that is gone.
+        (record.level48, record.level49) = (None, None);
+        warnings.push("the levels above L4.5 begin anew with the kernel".to_owned());
+    }
     let level48 = match tree.shared.spec.highest >= Level::L48 {
         true => Some(builder.level48(&record, &mut warnings)?),
         false => None,

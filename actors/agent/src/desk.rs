@@ -24,12 +24,19 @@ impl Desk {
         self.lock().set_floor(floor);
     }
 
-    /// What of L4.5's report the goals look at.
-    pub(crate) fn set_sight(&self, sight: FloorSight) {
-        self.lock().set_sight(sight);
+    /// What L4.5 says now, and what of its report the goals look at, if it `stands` still: that is asked while nobody else
+    /// can lay anything down, so that the word of a level that was frozen meanwhile is never the last. Whether it stands.
+    pub(crate) fn report(&self, floor: Floor, sight: FloorSight, stands: impl FnOnce() -> bool) -> bool {
+        let mut desk = self.lock();
+        let stands = stands();
+        if stands {
+            desk.set_floor(floor);
+            desk.set_sight(sight);
+        }
+        stands
     }
 
-    /// See [`Desk::set_sight`]; `None` before the first report.
+    /// What of the last report the goals look at; `None` before the first.
     pub(crate) fn sight(&self) -> Option<FloorSight> {
         self.lock().sight()
     }
@@ -67,5 +74,23 @@ impl Desk {
     /// What the kernel goes by in a cycle.
     pub(crate) fn read(&self, cycle: u64, epoch: Epoch) -> (Floor, Option<Arc<Advice>>) {
         self.lock().read(cycle, epoch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rungs_mind::report::FloorReport;
+
+    #[test]
+    fn the_word_of_a_floor_that_was_frozen_while_it_computed_is_not_laid_down() {
+        let (desk, calm) = (Desk::default(), FloorReport::default());
+        let floor = || desk.read(1, Epoch::default()).0;
+        assert!(desk.report(Floor::from(&calm), (&calm).into(), || true));
+        assert_eq!((floor(), desk.sight().is_some()), (Floor::from(&calm), true));
+        // The level is frozen, and then its job ends.
+        desk.set_floor(Floor::Failed);
+        assert!(!desk.report(Floor::from(&calm), (&calm).into(), || false));
+        assert_eq!(floor(), Floor::Failed, "L3 stays in stabilization mode");
     }
 }

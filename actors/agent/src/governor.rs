@@ -84,8 +84,9 @@ impl Governor {
         self.reader.clone()
     }
 
-    /// Goes on with the ladder of a record, at the first start of the tree only: later the one here knows more.
-    pub(crate) fn resume_once(&self, ladder: Option<Ladder>) {
+    /// Goes on with the ladder of a record, at the first start of the tree only: later the one here knows more. The agent
+    /// has the levels up to `top`, whichever it had when the record was written.
+    pub(crate) fn resume_once(&self, ladder: Option<Ladder>, top: Level, at: At) {
         let mut inner = self.lock();
         let Some(ladder) = ladder.filter(|_| !inner.resumed) else {
             inner.resumed = true;
@@ -98,6 +99,7 @@ impl Governor {
             inner.cell.place(level, standings[level.index()]);
         }
         inner.ladder = ladder;
+        inner.decide(at, |ladder| ladder.fit(top));
     }
 
     /// Rings for each decision from now on, and at once if some wait.

@@ -14,6 +14,7 @@ use crate::level45::{self, Level45Actor, Level45Start};
 use crate::phased::{PartCell, Phased, PhasedLevel};
 use crate::relay::Relay;
 use crate::shared::End;
+use crate::snapshot::Record;
 use crate::tree::role;
 use ractor::{ActorCell, ActorProcessingErr};
 use rungs_host::Timer;
@@ -62,28 +63,19 @@ impl Root {
             status.cycles = kernel.cycle;
             status.late_cycles = kernel.late_cycles;
         });
-        shared.governor.resume_once(record.ladder.clone());
+        let at = self.tree.at();
+        shared
+            .governor
+            .resume_once(record.ladder.clone(), shared.spec.highest, at);
         for warning in &warnings {
             self.warn(warning);
         }
         state.keeper = Keeper::new(Arc::clone(&self.tree), level48.clone(), level49.clone(), &record);
         state.description = Some(description);
         state.level48 = level48.clone().map(Relay::new);
-        state.level48.iter().for_each(|level| level.align(&self.tree));
         state.level49 = level49.clone().map(Relay::new);
-        state.level49.iter().for_each(|level| level.align(&self.tree));
-        let at = self.tree.at();
-        if record.agent.is_some() && !record.orderly {
-            let message = "the agent did not end in order".to_owned();
-            shared.governor.fault(
-                &Fault::Panic {
-                    level: Level::L48,
-                    role: role(ROLE),
-                    message,
-                },
-                at,
-            );
-        } else if record.orderly {
+        self.demote(&record, state);
+        if record.orderly {
             // From here on the agent runs, and an end that is not in order must be seen as one.
             state.keeper.save_authority().await?;
         }
@@ -97,6 +89,35 @@ impl Root {
         state.watch = Some(self.watch(state)?);
         shared.run(state.handle.clone());
         Ok(())
+    }
+
+    /// Brings the levels in line with the ladder. Authority is not what an agent goes on with that did not end in order, or
+    /// that a level finds which begins anew: it was granted to the one before.
+    fn demote(&self, record: &Record, state: &Rooted) {
+        let freeze = |level, message: &str| {
+            let (role, message) = (role(ROLE), message.to_owned());
+            let fault = Fault::Panic { level, role, message };
+            self.tree.shared.governor.fault(&fault, self.tree.at());
+        };
+        let stands = [
+            (
+                Level::L48,
+                state.level48.as_ref().is_none_or(|level| level.align(&self.tree)),
+            ),
+            (
+                Level::L49,
+                state.level49.as_ref().is_none_or(|level| level.align(&self.tree)),
+            ),
+        ];
+        if record.agent.is_some() && !record.orderly {
+            freeze(Level::L48, "the agent did not end in order");
+        }
+        for (level, _) in stands.into_iter().filter(|(_, stands)| !stands) {
+            freeze(
+                level,
+                "the level begins anew, and its authority was granted to the one before",
+            );
+        }
     }
 
     async fn start_children(

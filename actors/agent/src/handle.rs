@@ -5,7 +5,7 @@ use crate::agent::AgentMessage;
 use crate::error::AgentError;
 use crate::messages::{
     Acquaintance, AgentDescription, AgentEntry, AgentState, Clear, Describe, GetPeers, LevelStanding, Qualify,
-    SetAuthority, SnapshotTaken, TakeSnapshot, Thaw, operator,
+    ResetIdentity, SetAuthority, SnapshotTaken, TakeSnapshot, Thaw, operator,
 };
 use crate::mind::{GetMind, Mind};
 use crate::qualification::Qualification;
@@ -139,6 +139,11 @@ impl AgentHandle {
             who: who.to_owned(),
         })
         .await
+    }
+
+    /// Takes the identity that the agent's integrity is measured by anew.
+    pub async fn reset_identity(&self, who: &str) -> Result<LevelStanding, AgentError> {
+        self.ask(ResetIdentity { who: who.to_owned() }).await
     }
 
     /// Writes a snapshot now.

@@ -7,13 +7,14 @@
 //! Invariants:
 //! 1. One report is under way; its credit is given back when the floor report is written, and the kernel merges until
 //!    then.
-//! 2. A report for Level 4.8 waits here, merged with later ones, while the level is busy. It holds at most 100
+//! 2. What it finds is dropped if it was frozen meanwhile.
+//! 3. A report for Level 4.8 waits here, merged with later ones, while the level is busy. It holds at most 100
 //!    cycles and says how many were lost.
 
 use crate::agent::AgentMessage;
 use crate::kernel::KernelPart;
 use crate::level48::Level48Message;
-use crate::messages::{GetRoleState, RoleState};
+use crate::messages::{GetRoleState, ResetIdentity, RoleState, operator};
 use crate::mind::Foresight;
 use crate::tree::{Registered, Tree, role};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
@@ -23,7 +24,7 @@ use rungs_mind::l3::Floor;
 use rungs_mind::l45::{Level45, Level45State};
 use rungs_mind::merge::Pending;
 use rungs_mind::report::{CycleReport, FloorReport};
-use rungs_types::{Address, Authority, Level};
+use rungs_types::{Address, Authority, EventKind, Level};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -57,6 +58,8 @@ pub(crate) enum Level45Message {
         /// A snapshot is wanted at this report.
         cut: Option<Cut>,
     },
+    /// See [`ResetIdentity`].
+    ResetIdentity(Request<ResetIdentity>),
     /// Its state, for people.
     State(Request<GetRoleState>),
 }
@@ -146,6 +149,7 @@ impl Actor for Level45Actor {
                     self.tree.shared.signal_root(AgentMessage::Cut(Cut { floor, ..cut }));
                 }
             }
+            Level45Message::ResetIdentity(request) => self.reset_identity(request, state)?,
             Level45Message::State(request) => request.reply.send(Ok(RoleState {
                 role: ROLE.to_owned(),
                 cycle: state.cycle,
@@ -167,9 +171,26 @@ impl Actor for Level45Actor {
 }
 
 impl Level45Actor {
+    /// Forgets the identity reference, tells who wanted that, and has it kept with the next report.
+    fn reset_identity(&self, request: Request<ResetIdentity>, state: &mut Standing) -> Result<(), ActorProcessingErr> {
+        let level = state.level.as_mut();
+        level
+            .ok_or("invariant: a level is lent to one job at a time")?
+            .reset_identity_reference();
+        let shared = &self.tree.shared;
+        let who = operator(&request.message.who);
+        shared.log.emit(shared.cycle(), EventKind::IdentityReset { who });
+        shared.post(|status| status.iis = None);
+        self.tree.request_cut();
+        request.reply.send(Ok(shared.governor.standing(Level::L45)));
+        Ok(())
+    }
+
     /// Reads a report unless the level is frozen, and hands on what it found.
     async fn read(&self, report: Arc<CycleReport>, state: &mut Standing) -> Result<(), ActorProcessingErr> {
-        if self.tree.shared.governor.reader().read(Level::L45).authority == Authority::Frozen {
+        let standing = || self.tree.shared.governor.reader().read(Level::L45);
+        let began = standing();
+        if began.authority == Authority::Frozen {
             return Ok(());
         }
         let mut level = state
@@ -194,13 +215,19 @@ impl Level45Actor {
         state.level = Some(level);
         state.cycle = floor.cycle;
         state.reports += 1;
+        // It may have been frozen while it computed, and thawed again: what it found is of the time before.
+        let stands = || {
+            let now = standing();
+            now.authority > Authority::Frozen && now.epoch == began.epoch
+        };
+        if !self.tree.desk.report(Floor::from(&floor), (&floor).into(), stands) {
+            return Ok(());
+        }
         self.tree.shared.post(|status| {
             status.iis = floor.iis;
             status.c_l4 = floor.c_l4;
         });
         self.tree.shared.post_foresight(Foresight::from(&floor));
-        self.tree.desk.set_floor(Floor::from(&floor));
-        self.tree.desk.set_sight((&floor).into());
         self.hand_up(report, floor, state);
         Ok(())
     }

@@ -11,7 +11,7 @@ use rungs_mind::l49::{Aside, Below, Qualification};
 use rungs_mind::ladder::{Action, Ladder, Request};
 use rungs_mind::qualify::Audit48;
 use rungs_mind::report::{CycleReport, FloorReport};
-use rungs_types::Level;
+use rungs_types::{Authority, Level};
 use std::sync::Arc;
 
 /// See the module.
@@ -71,8 +71,13 @@ impl Phased for Level48 {
         orchestrator.obey(action, cycle);
     }
 
-    fn align(orchestrator: &mut Orchestrator, ladder: &Ladder, cycle: u64) {
+    fn align(orchestrator: &mut Orchestrator, ladder: &Ladder, cycle: u64) -> Vec<Request> {
         orchestrator.align(ladder, cycle);
+        Vec::new()
+    }
+
+    fn authority(orchestrator: &Orchestrator) -> Authority {
+        orchestrator.standing().authority()
     }
 
     fn waiting_for(orchestrator: &Orchestrator) -> String {

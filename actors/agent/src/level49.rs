@@ -13,7 +13,7 @@ use rungs_mind::l49::values::Evolve;
 use rungs_mind::l49::{Baton, Below, Bundle, Orchestrator, PhaseName};
 use rungs_mind::ladder::{Action, Ladder, Request};
 use rungs_mind::qualify::Audit49;
-use rungs_types::Level;
+use rungs_types::{Authority, Level};
 use std::sync::Arc;
 
 /// Passes of Level 4.8 that may wait for the level: one that is computed with, and those of the time that may take.
@@ -57,13 +57,13 @@ impl Phased for Level49 {
     }
 
     fn end(part: &mut Part<Self>, baton: &Baton, tree: &Arc<Tree>) -> Vec<Request> {
-        let rollbacks = part.orchestrator.standing().recovery().rollbacks();
-        let l48 = tree.shared.l48_report();
-        Arc::make_mut(&mut part.audit).feed_baton(baton, rollbacks, l48.as_deref());
         let back = part.orchestrator.on_baton(baton);
         let mut requests = back.requests;
         requests.extend(part.orchestrator.constrain());
         if let Some(output) = back.output {
+            let rollbacks = part.orchestrator.standing().recovery().rollbacks();
+            let l48 = tree.shared.l48_report();
+            Arc::make_mut(&mut part.audit).feed_baton(baton, rollbacks, l48.as_deref());
             tree.shared.post_autonomy(&output);
             requests.push(Request::Act(output));
         }
@@ -75,8 +75,14 @@ impl Phased for Level49 {
         orchestrator.obey(action, cycle);
     }
 
-    fn align(orchestrator: &mut Orchestrator, ladder: &Ladder, cycle: u64) {
+    fn align(orchestrator: &mut Orchestrator, ladder: &Ladder, cycle: u64) -> Vec<Request> {
         orchestrator.align(ladder, cycle);
+        // What the levels below were told of the mode they have forgotten.
+        orchestrator.constrain().into_iter().collect()
+    }
+
+    fn authority(orchestrator: &Orchestrator) -> Authority {
+        orchestrator.standing().authority()
     }
 
     fn waiting_for(orchestrator: &Orchestrator) -> String {

@@ -115,6 +115,17 @@ pub struct Clear {
 }
 wire!(Clear, "agent.clear" => LevelStanding, Self { level: Level::L48, who: "ada".into() });
 
+/// The agent is to be someone else from now on: the identity that its integrity is measured by is taken anew, from its next
+/// 200 converged cycles. Until then its integrity is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetIdentity {
+    /// Who orders it.
+    #[serde(default)]
+    pub who: String,
+}
+wire!(ResetIdentity, "agent.reset_identity" => LevelStanding, Self { who: "ada".into() });
+
 /// Writes a snapshot now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -7,8 +7,8 @@ mod goal;
 mod plan;
 
 pub use autonomy::{
-    AutonomyScore, ConditionRow, OwnGoalRow, OwnGoals, PeerRow, ResourceRow, Resources, TrustTable, ValueRow, Values,
-    VetoRow, Vetoes,
+    AutonomyScore, ConditionRow, OwnGoalRow, OwnGoals, PeerRow, ResourceRow, Resources, RollbackRow, TrustTable,
+    ValueRow, Values, VetoRow, Vetoes,
 };
 pub(crate) use foresight::Foresight;
 pub use foresight::{BallotRow, CourseRow, FrameRow, Projection, Votes};

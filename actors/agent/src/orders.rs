@@ -4,9 +4,9 @@
 //! promotion before it is answered and after it is persisted.
 
 use crate::agent::{Root, Rooted};
-use crate::level45::Cut;
+use crate::level45::{Cut, Level45Message};
 use crate::messages::*;
-use crate::mind::{AutonomyScore, Mind, OwnGoal, OwnGoals, VetoRow, Vetoes};
+use crate::mind::{AutonomyScore, Mind, OwnGoal, OwnGoals, RollbackRow, VetoRow, Vetoes};
 use crate::qualification::Qualification;
 use crate::self_model::SelfModel;
 use rungs_host::supervisor::TreeNode;
@@ -61,6 +61,17 @@ impl Root {
             },
             request.reply,
         )
+    }
+
+    /// Level 4.5 has the reference: it takes it anew, tells it, and answers.
+    pub(crate) fn reset_identity(&self, request: Request<ResetIdentity>) {
+        match self.tree.level45.get() {
+            Some(level45) => level45.signal(Level45Message::ResetIdentity(request)),
+            None => {
+                let refusal = Refusal::new(ErrorCode::Refused, "L4.5 is being started again; try again");
+                request.reply.send(Err(refusal));
+            }
+        }
     }
 
     fn order(&self, order: Order, reply: Reply<LevelStanding>) -> Ordered {
@@ -192,7 +203,12 @@ impl Root {
         };
         let frozen = shared.governor.reader().read(Level::L49).authority == Authority::Frozen;
         mind.ass = Some(AutonomyScore::watched(part.orchestrator.live(), mind.cycle));
+        let mut vetoes = Vetoes {
+            vetoes: Vec::new(),
+            rollbacks: part.orchestrator.rollbacks().map(RollbackRow::from).collect(),
+        };
         let Some(output) = shared.autonomy() else {
+            mind.vetoes = (!vetoes.rollbacks.is_empty()).then_some(vetoes);
             return mind;
         };
         mind.values = Some((&*output).into());
@@ -203,8 +219,8 @@ impl Root {
         }
         if let Some(bundle) = part.orchestrator.verified() {
             mind.own_goals = Some(OwnGoals::from(bundle.generate.book()));
-            let vetoes = bundle.assess.vetoes().map(VetoRow::from).collect();
-            mind.vetoes = Some(Vetoes { vetoes });
+            vetoes.vetoes = bundle.assess.vetoes().map(VetoRow::from).collect();
+            mind.vetoes = Some(vetoes);
         }
         mind
     }

@@ -70,14 +70,19 @@ impl<L: Phased> Relay<L> {
     }
 
     /// Brings the level in line with a ladder that went on while the level's record was written: decisions that a dead
-    /// tree did not carry out are not in it.
-    pub(crate) fn align(&self, tree: &Tree) {
+    /// tree did not carry out are not in it. False if the level stands lower than the ladder has it: it begins anew, and the
+    /// authority was granted to the one before.
+    pub(crate) fn align(&self, tree: &Tree) -> bool {
         let mut slot = self.part.lock().unwrap_or_else(PoisonError::into_inner);
         let mut part = Part::clone(&slot);
         let governor = &tree.shared.governor;
-        part.epoch = governor.standing(L::LEVEL).epoch;
-        L::align(&mut part.orchestrator, &governor.ladder(), tree.shared.cycle());
+        let ladder = governor.ladder();
+        part.epoch = ladder.epoch(L::LEVEL);
+        let requests = L::align(&mut part.orchestrator, &ladder, tree.shared.cycle());
+        governor.requests(L::LEVEL, part.epoch, requests, tree.at());
+        let stands = L::authority(&part.orchestrator) >= ladder.authority(L::LEVEL);
         *slot = Arc::new(part);
+        stands
     }
 }
 

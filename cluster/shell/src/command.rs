@@ -169,6 +169,19 @@ pub enum Command {
         /// The level.
         level: Level,
     },
+    /// Measure the identity of an agent by what it is from now on, after its work has changed for good.
+    #[command(
+        name = "reset-identity",
+        long_about = "Measure the identity of an agent by what it is from now on, after its work has changed for good.\n\nThe reference is taken of its next 200 cycles in which its model of itself has converged. Until then its integrity (IIS) is not known, and a level that is not active yet waits for it.",
+        after_help = "Example: reset-identity ops-1 --yes"
+    )]
+    ResetIdentity {
+        /// The agent.
+        agent: AgentId,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Set the authority of a level: frozen, shadow, advisory, half or full.
     #[command(after_help = "Example: authority ops-1 L4.8 advisory")]
     Authority {

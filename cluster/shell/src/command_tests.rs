@@ -30,6 +30,16 @@ fn a_message_without_fields_is_an_empty_object() {
 }
 
 #[test]
+fn an_identity_is_reset_by_name_and_without_a_question_on_demand() {
+    for (line, sure) in [("reset-identity ops-1", false), ("reset-identity ops-1 --yes", true)] {
+        let Command::ResetIdentity { agent, yes } = command(line) else {
+            panic!("a reset")
+        };
+        assert_eq!((agent.to_string().as_str(), yes), ("ops-1", sure));
+    }
+}
+
+#[test]
 fn stall_spin_is_two_words_or_one() {
     for line in ["inject stall spin a#l48/observe", "inject stall-spin a#l48/observe"] {
         let Command::Inject(inject) = command(line) else {

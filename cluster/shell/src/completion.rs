@@ -52,7 +52,7 @@ fn argument(command: &str, place: usize) -> Argument {
         ("tree" | "agents", 0) => Argument::NodeOrAgent,
         (
             "agent" | "qualify" | "mind" | "goals" | "stop" | "activate" | "passivate" | "freeze" | "thaw"
-            | "authority" | "watch",
+            | "reset-identity" | "authority" | "watch",
             0,
         ) => Argument::Agent,
         ("qualify" | "freeze" | "thaw" | "authority", 1) => Argument::Level,

@@ -78,6 +78,10 @@ fn describe_actor(kind: &EventKind) -> (Tone, String) {
                 long(&cause.to_string())
             ),
         ),
+        EventKind::IdentityReset { who } => (
+            Tone::Warn,
+            format!("identity is measured anew, by order of {}", clean(who)),
+        ),
         EventKind::Restarted {
             role,
             generation,

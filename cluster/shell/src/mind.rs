@@ -1,6 +1,7 @@
 //! What an agent's levels came to, for a person: one table for each question.
 
 mod figures;
+mod vetoes;
 
 use crate::capabilities::capabilities;
 use crate::command::MindView;
@@ -8,9 +9,10 @@ use crate::table::{Cell, Style, Table, Tone, paint};
 use figures::{bar, cycles, decimals, number, percent, signed};
 use rungs_agent::mind::{
     Allocation, AutonomyScore, ConditionRow, Mind, Projection, Resources, Scenarios, Strategies, StrategyRow,
-    TrustTable, Values, Vetoes, Votes,
+    TrustTable, Values, Votes,
 };
 use std::fmt::Write;
+use vetoes::vetoes;
 
 /// One view.
 pub fn view(mind: &Mind, view: MindView, style: Style) -> String {
@@ -480,17 +482,6 @@ fn found(row: &ConditionRow) -> String {
         None if row.comfort > row.limit => format!(">= {:.2}", row.comfort),
         None => format!("<= {:.2}", row.comfort),
     }
-}
-
-fn vetoes(part: &Vetoes, style: Style) -> String {
-    if part.vetoes.is_empty() {
-        return "nothing was vetoed\n".to_owned();
-    }
-    let mut table = Table::new(&["cycle", "decision", "because"]);
-    for row in part.vetoes.iter().rev() {
-        table.row([Cell::number(row.cycle), Cell::text(&row.decision), Cell::text(&row.by)]);
-    }
-    table.render(style)
 }
 
 #[cfg(test)]

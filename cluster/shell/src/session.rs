@@ -173,6 +173,13 @@ impl Session {
                 self.order(agent, &rungs_agent::messages::Thaw { level, who: who() }, then, out)
                     .await
             }
+            Command::ResetIdentity { agent, yes } => {
+                let question = format!("measure the identity of {agent} by what it is from now on?");
+                self.confirm(yes, &question)?;
+                let then = "; its integrity is known again after 200 converged cycles";
+                let reset = rungs_agent::messages::ResetIdentity { who: who() };
+                self.order(agent, &reset, then, out).await
+            }
             Command::Authority {
                 agent,
                 level,

@@ -106,8 +106,10 @@ fn rollout(criterion: &mut Criterion) {
         risk_cap: 0.75,
         reserve_share: 0.1,
         exploration: 0.07,
+        expansion: 0.1,
         spread: 1.5,
         consumption: 1.5,
+        ..Course::AS_TODAY
     };
     for goals in [0, 3, MAX_GOALS] {
         let (state, dynamics, world) = (state(goals), dynamics(), Ar1 { dimensions: 8 });

@@ -96,6 +96,34 @@ impl Ladder {
         }
     }
 
+    /// From now on the agent has the levels up to `top`. One that it had not begins in Shadow, unless it is held or
+    /// suspended; one that it has no more is frozen, and what it had put into the level below is taken back. Empty if it
+    /// has just these.
+    pub fn fit(&mut self, top: Level) -> Vec<Action> {
+        let parked = self.parked;
+        let mut actions = Vec::new();
+        for level in Level::ALL.into_iter().rev() {
+            let rung = self.rung_mut(level);
+            if rung.exists == (level <= top) {
+                continue;
+            }
+            rung.exists = level <= top;
+            rung.wanted = match rung.exists && !parked && !rung.held && !rung.suspended {
+                true => Authority::Shadow,
+                false => Authority::Frozen,
+            };
+            if !rung.exists {
+                rung.epoch = rung.epoch.next();
+                actions.push(Action::Withdraw {
+                    level,
+                    checkpoint: rung.checkpoint,
+                });
+            }
+        }
+        actions.extend(self.settle(&format!("the highest level is {top}")));
+        actions
+    }
+
     /// The authority in force.
     pub fn authority(&self, level: Level) -> Authority {
         self.rung(level).effective
@@ -238,7 +266,7 @@ impl Ladder {
             Request::Act(output) => vec![Action::Act(output)],
             Request::Authority { to, reason } => {
                 let rung = self.rung_mut(level);
-                if rung.held || rung.suspended {
+                if !rung.exists || rung.held || rung.suspended {
                     return Vec::new();
                 }
                 rung.wanted = to;
@@ -248,22 +276,31 @@ impl Ladder {
     }
 
     /// L4.5 runs again after a fault: it has its authority back and L3 leaves the stabilization mode that the fault
-    /// put it in. Empty if L4.5 was not down, or is held by an operator.
+    /// put it in. One that is held or suspended stays down, and L3 in that mode. Empty if L4.5 was not down.
     pub fn on_floor_started(&mut self) -> Vec<Action> {
         let rung = self.rung(Level::L45);
-        if rung.wanted != Authority::Frozen || rung.held || rung.suspended || self.parked {
+        if rung.wanted != Authority::Frozen || self.parked {
             return Vec::new();
+        }
+        if rung.held || rung.suspended {
+            return vec![Action::Stabilize { on: true }];
         }
         self.raise_floor("restarted")
     }
 
     /// An operator starts a parked agent: its failures are forgotten, the floor has its authority back, and the levels
-    /// above come back by their own protocols, except those that are suspended or held. Empty if it is not parked.
+    /// above come back by their own protocols, except those that are suspended or held. Where the floor is that, L3 stays
+    /// in stabilization mode, and the levels above wait for an operator as they do after any freeze of the floor. Empty if
+    /// it is not parked.
     pub fn on_unpark(&mut self, who: &str) -> Vec<Action> {
         if !std::mem::take(&mut self.parked) {
             return Vec::new();
         }
         self.restarts = Restarts::default();
+        let floor = self.rung(Level::L45);
+        if floor.held || floor.suspended {
+            return vec![Action::Stabilize { on: true }];
+        }
         let above = [Level::L48, Level::L49, Level::L6].into_iter();
         let free = above.filter(|level| {
             let rung = self.rung(*level);

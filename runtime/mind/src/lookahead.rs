@@ -16,12 +16,18 @@
 //!    cycles ([`SelfModel`]); where the spectral detector has evidence of a runaway mode, its Jacobian is J. The share
 //!    of dimensions unseen for 50 cycles is a floor under U: a blind agent must not look certain.
 //! 4. *Complexity.* C_L4 = 1 - S + the part that only renewed growth keeps up (expansion, capability growth), which
-//!    fades as its 200-cycle window empties.
+//!    fades as its 200-cycle window empties, + what a decision adds to it.
 //! 5. *Performance.* P of each domain follows what surprise leaves of it over 100 cycles. SEOF is taken of its mean, of
 //!    C_L4, IIS, the diversity of the domains and the oscillation that the agent had ([`measures`]).
 //! 6. *Goals* progress at their measured rate times the performance of their domain relative to today's, unless a
 //!    resource they need is used up or a goal they depend on is not complete; what they cost stops when they are. How
 //!    many move at once, how often a step is tried, what is held back and what exploring adds is the [`Course`].
+//!
+//! # What a decision acts on
+//! A goal: resources and progress, and through the expansion of the agent C_L4, and by S every other component of X. A
+//! strategy, or a knob that a goal turns: what the [`Course`] has of it. Values: the order of goals, the weights of SEOF, the
+//! strategy that they prefer, exploration. Another graph: what its domain usually performs. Nothing that is decided changes
+//! J, the law itself: the spectral radius in a report is that of the law, with the decision as without it.
 //!
 //! Invariants: 1. no effect outside itself: everything is taken by shared reference and copied. 2. Deterministic: the
 //! same state, model, world and generator give the same report, bit for bit. 3. Nothing is allocated after the start of
@@ -52,7 +58,7 @@ pub use projection::{
 pub use report::{Broken, LookaheadReport, ReportPool};
 pub use rollout::{MAX_CYCLES, Rollout};
 pub use state::{
-    DecisionState, Domain, Goal, MAX_DOMAINS, MAX_GOALS, MAX_RESOURCES, ResourceState, decision_state_hash,
+    DecisionState, Domain, Goal, MAX_DOMAINS, MAX_GOALS, MAX_RESOURCES, ResourceState, decision_state_hash, live_hash,
 };
 pub use world::{DimensionLaw, Trajectories, UNSEEN_CYCLES};
 

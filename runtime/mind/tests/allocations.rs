@@ -202,6 +202,8 @@ fn a_lookahead_allocates_nothing_on_any_course_from_its_start_to_its_report() {
         exploration: 0.1,
         spread: 1.5,
         consumption: 1.5,
+        expansion: 0.1,
+        ..Course::AS_TODAY
     };
     for course in [Course::AS_TODAY, busy] {
         let before = ALLOCATIONS.get();

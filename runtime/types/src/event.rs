@@ -128,6 +128,11 @@ pub enum EventKind {
         /// What, in one line.
         summary: String,
     },
+    /// An operator has the agent's identity measured by a new reference.
+    IdentityReset {
+        /// Who.
+        who: String,
+    },
 }
 
 /// The state of an agent in one line of a status view.

@@ -125,10 +125,28 @@ fn a_record_counts_at_the_first_start_only() {
     let record = at_full();
     record.fault(&panic_of("l48/observe"), at(5));
     let governor = Governor::new(Ladder::new(Level::L48));
-    governor.resume_once(Some(record.ladder()));
+    governor.resume_once(Some(record.ladder()), Level::L48, at(6));
     assert_eq!(governor.reader().read(Level::L48), record.reader().read(Level::L48));
-    governor.resume_once(Some(Ladder::new(Level::L48)));
+    governor.resume_once(Some(Ladder::new(Level::L48)), Level::L48, at(6));
     assert_eq!(governor.reader().read(Level::L48).epoch, Epoch(1));
+}
+
+#[test]
+fn a_level_that_the_record_does_not_know_can_be_frozen() {
+    let governor = Governor::new(Ladder::new(Level::L49));
+    governor.resume_once(Some(at_full().ladder()), Level::L49, at(5));
+    let reader = governor.reader();
+    assert!(governor.promote(Level::L49, Authority::Shadow), "once it is persisted");
+    governor.requests(Level::L49, Epoch(0), vec![wish(Authority::Full)], at(6));
+    assert!(governor.promote(Level::L49, Authority::Full));
+    let fault = Fault::Autonomy {
+        violated: Vec::new(),
+        ass: 0.01,
+    };
+    assert!(governor.fault(&fault, at(7)));
+    let standing = reader.read(Level::L49);
+    assert_eq!((standing.authority, standing.epoch), (Authority::Frozen, Epoch(1)));
+    assert!(!governor.promote(Level::L49, Authority::Full), "and stays so");
 }
 
 #[test]

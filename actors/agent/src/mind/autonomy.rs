@@ -3,7 +3,7 @@
 use super::told;
 use rungs_mind::l49::goals::{Book, GoalEntry, GoalOrigin};
 use rungs_mind::l49::resources::{Horizons, ResourceKind};
-use rungs_mind::l49::stability::{Condition, Decision, DecisionKind, LiveVerdict, Veto, VetoedBy};
+use rungs_mind::l49::stability::{Condition, Decision, DecisionKind, LiveVerdict, RollbackRecord, Veto, VetoedBy};
 use rungs_mind::l49::values::{ValueDimension, ValueVector};
 use rungs_mind::l49::{L49Output, Status};
 use rungs_types::{AgentId, GoalId};
@@ -208,6 +208,33 @@ pub struct ConditionRow {
 pub struct Vetoes {
     /// Oldest first.
     pub vetoes: Vec<VetoRow>,
+    /// The last times that the level froze and went back, oldest first.
+    #[serde(default)]
+    pub rollbacks: Vec<RollbackRow>,
+}
+
+/// One rollback.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RollbackRow {
+    /// When.
+    pub cycle: u64,
+    /// Why the level froze.
+    pub cause: String,
+    /// The Autonomy Stability Score of the live state then.
+    pub ass: f64,
+    /// The cycle of the verified state that it went back to.
+    pub to_cycle: u64,
+}
+
+impl From<&RollbackRecord> for RollbackRow {
+    fn from(record: &RollbackRecord) -> Self {
+        Self {
+            cycle: record.cycle,
+            cause: record.cause.as_ref().map_or_else(String::new, ToString::to_string),
+            ass: record.scores.ass,
+            to_cycle: record.checkpoint_cycle,
+        }
+    }
 }
 
 /// One veto.

@@ -4,7 +4,7 @@ use super::{LevelMessage, PartCell};
 use crate::tree::{Link, Tree};
 use rungs_mind::budget::Budget;
 use rungs_mind::ladder::{Action, Ladder, Request};
-use rungs_types::{CheckpointId, Epoch, Level};
+use rungs_types::{Authority, CheckpointId, Epoch, Level};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -37,8 +37,10 @@ pub(crate) trait Phased: Sized + Send + Sync + 'static {
     fn end(part: &mut Part<Self>, baton: &Self::Baton, tree: &Arc<Tree>) -> Vec<Request>;
     /// What an action of the ladder means for the level, at this cycle.
     fn obey(orchestrator: &mut Self::Orchestrator, action: &Action, cycle: u64);
-    /// Brings the level in line with the ladder after decisions were lost.
-    fn align(orchestrator: &mut Self::Orchestrator, ladder: &Ladder, cycle: u64);
+    /// Brings the level in line with the ladder after decisions were lost. Gives what is wanted of the ladder from then on.
+    fn align(orchestrator: &mut Self::Orchestrator, ladder: &Ladder, cycle: u64) -> Vec<Request>;
+    /// The authority that the level's own protocol has it at.
+    fn authority(orchestrator: &Self::Orchestrator) -> Authority;
     /// Why the level is not at full authority; empty when it is.
     fn waiting_for(orchestrator: &Self::Orchestrator) -> String;
     /// The states that the level goes back to.

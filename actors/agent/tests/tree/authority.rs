@@ -1,7 +1,7 @@
 //! Authority: no level above the one below it, and what an operator may order.
 
-use crate::support::{Node, cycle, spec};
-use rungs_types::{Authority, Level};
+use crate::support::{Node, cycle, spec, until};
+use rungs_types::{Authority, EventKind, Level};
 
 #[tokio::test(start_paused = true)]
 async fn a_level_never_has_more_authority_than_the_level_below() {
@@ -40,4 +40,28 @@ async fn a_frozen_floor_leaves_l3_cycling_and_everything_above_frozen() {
     assert_eq!(agent.status().late_cycles, 0);
     let standing = agent.thaw(Level::L45, "ada").await.expect("accepted");
     assert_eq!(standing.authority, Authority::Full);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_has_the_identity_measured_by_a_new_reference() {
+    let node = Node::paused().await;
+    let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+    while agent.status().iis.is_none() {
+        cycle(&agent, agent.cycle() + 10).await;
+        assert!(agent.cycle() < 5_000, "a calm agent has a reference by then");
+    }
+    let mut events = agent.events();
+    let standing = agent.reset_identity(" ada ").await.expect("accepted");
+    assert_eq!((standing.level, standing.authority), (Level::L45, Authority::Full));
+    let told = until(&mut events, |kind| matches!(kind, EventKind::IdentityReset { .. })).await;
+    assert_eq!(told.kind, EventKind::IdentityReset { who: "ada".into() });
+    let reset = agent.cycle();
+    cycle(&agent, reset + 30).await;
+    assert_eq!(agent.status().iis, None, "it warms up again");
+    while agent.status().iis.is_none() {
+        cycle(&agent, agent.cycle() + 10).await;
+        assert!(agent.cycle() < reset + 2_000, "and has another one");
+    }
+    // Of 200 converged cycles, some of which were on their way when it was reset.
+    assert!(agent.cycle() >= reset + 180, "{}", agent.cycle());
 }

@@ -1,22 +1,70 @@
 //! Snapshots: an agent goes on where it was, and after an end that was not in order with less authority.
 
-use crate::support::{Node, cycle, id, later, memory, paused_runtime, spec, until};
+use crate::support::{Node, World, cycle, id, later, memory, paused_runtime, spec, until};
+use rungs_agent::{Command, Description, Environment, EnvironmentError, Observed};
 use rungs_store::{Follower, MemorySnapshots, SnapshotMeta, SnapshotStore, Snapshots, Stamp};
-use rungs_types::{AgentId, Authority, Cause, Epoch, EventKind, Level};
+use rungs_types::{AgentId, AgentSpec, Authority, Cause, Epoch, EventKind, Level};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Runs a life of a node in a runtime of its own; the runtime ends as a killed process does, without any farewell.
 fn life<T>(snapshots: &Snapshots, live: impl AsyncFnOnce(Node) -> T) -> T {
+    life_in(&|name| Box::new(World::new(name)), snapshots, live)
+}
+
+/// The same in an environment of this seed.
+fn life_in<T>(
+    environment: &'static (dyn Fn(u64) -> Box<dyn Environment> + Sync),
+    snapshots: &Snapshots,
+    live: impl AsyncFnOnce(Node) -> T,
+) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
         .build()
         .expect("a runtime");
     let snapshots = snapshots.clone();
-    let lived = runtime.block_on(async { live(Node::start(paused_runtime(snapshots)).await).await });
+    let lived = runtime.block_on(async {
+        let mut parts = paused_runtime(snapshots);
+        let own = Arc::get_mut(&mut parts).expect("nobody has it yet");
+        own.environments = Arc::new(move |_, agent| Ok(environment(agent.name.as_str().len() as u64)));
+        live(Node::start(parts).await).await
+    });
     runtime.shutdown_background();
     lived
+}
+
+/// The first group of the test world alone.
+struct Half {
+    world: World,
+    description: Description,
+}
+
+impl Half {
+    fn new(seed: u64) -> Self {
+        let world = World::new(seed);
+        let mut description = world.describe().clone();
+        description.dimensions.truncate(2);
+        description.groups.truncate(1);
+        Self { world, description }
+    }
+}
+
+impl Environment for Half {
+    fn describe(&self) -> &Description {
+        &self.description
+    }
+
+    fn observe(&mut self, since: Duration, row: &mut [f64]) -> Result<Observed, EnvironmentError> {
+        let mut whole = vec![f64::NAN; self.world.describe().dimensions.len()];
+        let observed = self.world.observe(since, &mut whole)?;
+        row.copy_from_slice(&whole[..row.len()]);
+        Ok(observed)
+    }
+
+    fn act(&mut self, command: Command) -> Result<(), EnvironmentError> {
+        self.world.act(command)
+    }
 }
 
 #[test]
@@ -234,5 +282,63 @@ fn after_a_kernel_failure_the_agent_goes_on_from_its_last_snapshot() {
         };
         assert_eq!((role.as_str(), *generation), ("agent", 2));
         assert!(matches!(cause, Cause::Panic { role, .. } if role.as_str() == "kernel"));
+    });
+}
+
+#[test]
+fn a_level_that_begins_anew_does_not_have_the_authority_of_the_one_before() {
+    let store = memory();
+    let highest = |highest| AgentSpec {
+        highest,
+        ..spec("ops-1")
+    };
+    life(&store, async |node| {
+        let agent = node.hosts.spawn(highest(Level::L49)).await.expect("starts");
+        cycle(&agent, 60).await;
+        for level in [Level::L48, Level::L49] {
+            agent.authority(level, Authority::Full, "ada").await.expect("accepted");
+        }
+        cycle(&agent, 120).await;
+        node.hosts.stop(&id("ops-1")).await.expect("stops");
+    });
+    // The same agent sees only half of it: its kernel and its levels begin anew, its ladder goes on.
+    life_in(&|seed| Box::new(Half::new(seed)), &store, async |node| {
+        let mut hub = node.runtime.events.subscribe();
+        let agent = node.hosts.spawn(highest(Level::L49)).await.expect("starts");
+        assert_eq!(agent.authorities()[2..4], [Authority::Frozen; 2]);
+        let mut told = String::new();
+        while !told.contains("begins anew") {
+            let event = hub.recv().await.expect("told");
+            if let EventKind::Frozen { level, cause, .. } = &event.kind {
+                assert_eq!(*level, Level::L48);
+                told = cause.to_string();
+            }
+        }
+        for at in (10..=1_000).step_by(10) {
+            cycle(&agent, at).await;
+            assert!(agent.authorities()[2] <= Authority::Shadow, "cycle {at}");
+        }
+        assert_eq!(agent.authorities()[2], Authority::Shadow, "it is on its way up");
+    });
+}
+
+#[test]
+fn a_level_that_an_agent_gets_later_can_be_frozen() {
+    let store = memory();
+    life(&store, async |node| {
+        let agent = node.hosts.spawn(spec("ops-1")).await.expect("starts");
+        cycle(&agent, 60).await;
+        node.hosts.stop(&id("ops-1")).await.expect("stops");
+    });
+    life(&store, async |node| {
+        let higher = AgentSpec {
+            highest: Level::L49,
+            ..spec("ops-1")
+        };
+        let agent = node.hosts.spawn(higher).await.expect("starts");
+        cycle(&agent, 100).await;
+        assert_eq!(agent.authorities()[2..4], [Authority::Shadow; 2]);
+        agent.freeze(Level::L49, "ada").expect("it has this level");
+        assert_eq!(agent.authorities()[2..4], [Authority::Shadow, Authority::Frozen]);
     });
 }

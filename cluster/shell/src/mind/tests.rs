@@ -1,5 +1,7 @@
 use super::*;
-use rungs_agent::mind::{BallotRow, FrameRow, PeerRow, ResourceRow, ScenarioRow, ValueRow, VetoRow};
+use rungs_agent::mind::{
+    BallotRow, FrameRow, PeerRow, ResourceRow, RollbackRow, ScenarioRow, ValueRow, VetoRow, Vetoes,
+};
 use std::collections::BTreeMap;
 
 fn plain(mind: &Mind, which: MindView) -> String {
@@ -257,6 +259,12 @@ fn the_score_stands_with_its_five_ratios() {
                 decision: "a goal: survival".into(),
                 by: "value_drift 0.300 (limit 0.25)".into(),
             }],
+            rollbacks: vec![RollbackRow {
+                cycle: 400,
+                cause: "value_drift".into(),
+                ass: 0.0,
+                to_cycle: 350,
+            }],
         }),
         ..Mind::default()
     };
@@ -272,8 +280,9 @@ vetoes again and again: value_drift
 ";
     assert_eq!(plain(&mind, MindView::Ass), expected);
     let expected = "\
-cycle  decision          because
-  390  a goal: survival  value_drift 0.300 (limit 0.25)
+cycle  decision                 because
+  400  L4.9 froze, back to 350  value_drift
+  390  a goal: survival         value_drift 0.300 (limit 0.25)
 ";
     assert_eq!(plain(&mind, MindView::Vetoes), expected);
     let text = overview(&mind, Style::default());

@@ -2,13 +2,14 @@
 //!
 //! A goal with a grant of 0.2 earns a fifth of a cycle in each cycle, and saves at most [`MAX_SAVED_CYCLES`]; an action
 //! costs one. A goal that the allocation does not name, and every goal while nobody allocates, is not limited: advice
-//! limits by its weight, so that half of it leaves half of the cycles free. While resources are critical, goals that do
+//! limits by its weight, so that half of it leaves half of the cycles free. While the fallback is in force, a goal has what
+//! that names for it: nothing. While resources are critical, goals that do
 //! not serve survival have what the survival share leaves, whatever else they are granted. A goal that Level 4.5 has
 //! constrained has half of what it would have, and one that it has paused takes no turn at all.
 
 use super::record::GoalRecord;
 use super::relief::Relief;
-use crate::l48::plan::Allocation;
+use crate::l48::plan::InForce;
 use crate::l49::Constraints;
 use rungs_types::GoalId;
 use rungs_types::goal::{GoalSpec, ValueDimension};
@@ -36,18 +37,20 @@ impl Grants {
         &self.relief
     }
 
-    /// One more cycle under this allocation, if there is one, of this weight in [0, 1], and under what the mode of the
-    /// resources leaves to these open goals.
-    pub fn cycle(&mut self, allocation: Option<&Allocation>, weight: f64, open: &[GoalRecord], limits: &Constraints) {
+    /// One more cycle under the allocation of this plan, if there is one, of this weight in [0, 1], and under what the mode
+    /// of the resources leaves to these open goals.
+    pub fn cycle(&mut self, plan: Option<(&InForce, f64)>, open: &[GoalRecord], limits: &Constraints) {
         let left = 1.0 - limits.survival_share();
         let granted = |goal: &GoalId| {
-            let grants = allocation.map_or(&[][..], |allocation| &allocation.goals);
-            grants.iter().find(|grant| grant.goal == *goal).map(|grant| grant.share)
+            let (plan, weight) = plan?;
+            let named = plan.allocation.goals.iter().any(|grant| grant.goal == *goal);
+            let share = plan.allocation.share_of(goal);
+            (named || plan.fallback).then_some(weight * share + (1.0 - weight))
         };
         let before = std::mem::take(&mut self.saved);
         for record in open {
             let goal = &record.spec.goal;
-            let share = granted(goal).map(|share| weight * share + (1.0 - weight));
+            let share = granted(goal);
             let left = if serves_survival(&record.spec) { 1.0 } else { left };
             let factor = left * self.relief.share(goal);
             if share.is_none() && factor >= 1.0 {

@@ -221,17 +221,15 @@ impl Runner {
     pub fn begin(&mut self, cycle: u64, row: &[f64], advised: Option<(&Advice, Authority)>) -> Duty {
         self.cycle = cycle;
         self.see(row);
-        let advised = advised.map(|(advice, authority)| (advice, authority.min(advice.authority).weight()));
+        let advised = advised.map(|(advice, authority)| (advice, weight(advice, authority)));
         if advised.map(|(advice, _)| advice.from_cycle) != self.followed {
             self.follow(advised);
         }
         let own = self.state.own;
         self.strategy = advised.map_or(own, |(advice, weight)| advice.plan.choice.strategy.blend(&own, weight));
         self.relieve();
-        let weight = advised.map_or(0.0, |(_, weight)| weight);
-        let allocation = advised.map(|(advice, _)| &advice.plan.allocation);
-        self.grants
-            .cycle(allocation, weight, self.state.table.open(), &self.constraints);
+        let plan = advised.map(|(advice, weight)| (&advice.plan, weight));
+        self.grants.cycle(plan, self.state.table.open(), &self.constraints);
         let changes = self.state.table.decide(cycle, &self.observed(), &self.limits());
         self.apply(changes);
         self.choose();
@@ -396,6 +394,16 @@ fn comes_out_later(action: Action) -> bool {
         action,
         Action::SampleFaster { .. } | Action::SampleSlower { .. } | Action::AskPeer { .. }
     )
+}
+
+/// What advice weighs under this authority of its level. The fallback that is in force while the level rebalances holds
+/// whole: without it the kernel would do more than before.
+fn weight(advice: &Advice, authority: Authority) -> f64 {
+    let authority = authority.min(advice.authority);
+    match advice.plan.fallback && authority >= Authority::Advisory {
+        true => Authority::Full.weight(),
+        false => authority.weight(),
+    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub struct Pass {
     pub structural_permitted: bool,
     /// The mode of the resources leaves the level half of its candidates.
     pub reduced: bool,
+    /// The level only advises since two invariants were violated: the fallback stays in force.
+    pub rebalancing: bool,
 }
 
 /// A phase's part of a baton.

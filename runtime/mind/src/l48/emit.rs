@@ -3,7 +3,7 @@
 use super::baton::Pass;
 use super::introspect::IntrospectOutput;
 use super::observe::ObserveOutput;
-use super::plan::PlanOutput;
+use super::plan::{InForce, PlanOutput};
 use super::verify::{Response, Verdict};
 use crate::report::{Advice, REPORT_CYCLES};
 use rungs_types::{Authority, Level};
@@ -131,6 +131,10 @@ impl Emit {
 
 fn advise(pass: Pass, parts: &Parts) -> Advice {
     let world = &parts.world;
+    let plan = match pass.rebalancing {
+        true => InForce::fallback(),
+        false => parts.plan.under(parts.stability.response),
+    };
     Advice {
         level: Level::L48,
         epoch: pass.epoch,
@@ -145,7 +149,7 @@ fn advise(pass: Pass, parts: &Parts) -> Advice {
         res: world.res.score,
         rdf: world.rdf,
         structural_permitted: parts.stability.structural_permitted,
-        plan: parts.plan.under(parts.stability.response),
+        plan,
     }
 }
 

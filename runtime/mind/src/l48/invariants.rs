@@ -224,7 +224,12 @@ fn check_identity(floor: &FloorReport, limits: &Limits) -> Option<Violation> {
 }
 
 fn check_sandbox(floor: &FloorReport) -> Option<Violation> {
-    (!floor.contained).then(|| violation(Invariant::Sandbox, 1.0, 0.0, BREACH_MAGNITUDE))
+    (!floor.contained).then(sandbox_breach)
+}
+
+/// A breach of the sandbox, whoever finds it.
+pub(crate) fn sandbox_breach() -> Violation {
+    violation(Invariant::Sandbox, 1.0, 0.0, BREACH_MAGNITUDE)
 }
 
 fn check_uncertainty(uncertain: Uncertain, limits: &Limits) -> Option<Violation> {

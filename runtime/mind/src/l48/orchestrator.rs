@@ -11,6 +11,7 @@ use super::baton::{Baton, Bundle, Pass, PhaseName};
 use super::invariants::{Limits, Monitor, Uncertain};
 use super::standing::{Change, Stage, Standing};
 use super::verify::{Response, Verdict};
+use crate::l49::Constraints;
 use crate::ladder::{Action, Fault, Ladder, Request};
 use crate::report::{CycleReport, FloorReport};
 use rungs_types::{Authority, Cause, CheckpointId, Epoch, EventKind, Level, RolePath};
@@ -106,6 +107,11 @@ impl Orchestrator {
     }
 
     /// Where the level stands.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// The stage of the level.
     pub fn stage(&self) -> Stage {
         self.standing.stage()
     }
@@ -134,16 +140,20 @@ impl Orchestrator {
             checkpoint: CheckpointId(self.checkpoint.0.saturating_add(1)),
             structural_permitted: self.structural_permitted,
             reduced: self.reduced,
+            rebalancing: self.standing.is_rebalancing(),
         };
         Turn::Begin(Box::new(Baton::new(pass, report, floor)))
     }
 
-    /// Stage 1 of the re-enablement: all five invariants on the floor's state, guard and kernel intact.
+    /// Stage 1 of the re-enablement: all five invariants on the floor's state, the ethical kernel intact. It begins when the
+    /// guard is not critical any more, which takes 300 cycles at least: no protocol of 100 cycles could wait for that.
     fn watch_floor(&mut self, floor: &FloorReport) -> Vec<Request> {
         self.monitor.note(&floor.lyapunov);
-        let clean = self.monitor.check(floor, Uncertain::IDLE, &Limits::FULL).is_empty()
-            && floor.guard_stage < GUARD_CRITICAL
-            && floor.ethics_intact;
+        if floor.guard_stage >= GUARD_CRITICAL {
+            self.standing.hold_off(floor.cycle);
+            return Vec::new();
+        }
+        let clean = self.monitor.check(floor, Uncertain::IDLE, &Limits::FULL).is_empty() && floor.ethics_intact;
         match self.standing.on_floor_check(floor.cycle, clean) {
             Some(Change::Authority { to, reason }) => vec![Request::Authority {
                 to,
@@ -223,8 +233,10 @@ impl Orchestrator {
     }
 
     /// Brings the level in line with the ladder at `cycle`, after a restart in which actions of the ladder were lost:
-    /// its epoch and authority are the ladder's, nothing is under way, and it is frozen if the ladder says so.
+    /// its epoch and authority are the ladder's, nothing is under way, and it is frozen if the ladder says so. The mode of
+    /// the resources is forgotten: whoever constrains says so again, or is not there any more.
     pub fn align(&mut self, ladder: &Ladder, cycle: u64) {
+        self.constrain(&Constraints::default());
         self.epoch = ladder.epoch(Level::L48);
         self.authority = ladder.authority(Level::L48);
         self.in_flight = None;
@@ -235,6 +247,13 @@ impl Orchestrator {
             self.standing.freeze(cycle, ladder.is_held(Level::L48));
             self.monitor.restart();
         }
+    }
+
+    fn constrain(&mut self, constraints: &Constraints) {
+        let before = self.standing.authority();
+        self.standing.constrain(constraints.ceiling(Level::L48));
+        self.constrained |= self.standing.authority() != before;
+        self.reduced = constraints.candidates(Level::L48) < 1.0;
     }
 
     /// Carries out what an action of the ladder means for this level, at `cycle`. Gives the states that the phases go
@@ -261,12 +280,7 @@ impl Orchestrator {
             Action::SetAuthority {
                 level: Level::L48, to, ..
             } => self.authority = *to,
-            Action::Constrain(constraints) => {
-                let before = self.standing.authority();
-                self.standing.constrain(constraints.ceiling(Level::L48));
-                self.constrained |= self.standing.authority() != before;
-                self.reduced = constraints.candidates(Level::L48) < 1.0;
-            }
+            Action::Constrain(constraints) => self.constrain(constraints),
             Action::Revert { level: Level::L48, .. } => return self.verified.clone(),
             Action::Emit(EventKind::Frozen { level, cause, .. }) if *level <= Level::L48 => {
                 self.cause = Some(brief(cause));

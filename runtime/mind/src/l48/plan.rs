@@ -111,7 +111,7 @@ pub struct PlanOutput {
     pub stack: GoalStack,
     /// Who may use how much.
     pub allocation: Allocation,
-    /// The decision state was, by its fingerprint, the same before and after each Lookahead.
+    /// The live state was, by its fingerprint, the same before and after the Lookaheads.
     pub contained: bool,
 }
 
@@ -126,6 +126,20 @@ pub struct InForce {
     pub order: Vec<GoalId>,
     /// What is done about goals with which something is wrong.
     pub remedies: Vec<Remedy>,
+    /// This is the fallback: it holds whole while the level is to be seen at all, whatever its advice weighs, and a goal
+    /// that the allocation does not name has nothing.
+    pub fallback: bool,
+}
+
+impl InForce {
+    /// Two invariants are violated, or were and the level only advises since: the fallback strategy, nothing for goals.
+    pub fn fallback() -> Self {
+        Self {
+            choice: Choice::FALLBACK,
+            fallback: true,
+            ..Self::default()
+        }
+    }
 }
 
 impl PlanOutput {
@@ -138,17 +152,16 @@ impl PlanOutput {
                 allocation: self.allocation.clone(),
                 order: self.order(),
                 remedies: self.stack.remedies.clone(),
+                fallback: false,
             },
             Response::Throttle => InForce {
                 choice: self.before,
                 allocation: self.allocation.clone(),
                 order: self.order(),
                 remedies: Vec::new(),
+                fallback: false,
             },
-            Response::Rebalance | Response::Freeze => InForce {
-                choice: Choice::FALLBACK,
-                ..InForce::default()
-            },
+            Response::Rebalance | Response::Freeze => InForce::fallback(),
         }
     }
 

@@ -144,6 +144,17 @@ impl Standing {
         self.stage
     }
 
+    /// It only advises since two invariants were violated.
+    pub fn is_rebalancing(&self) -> bool {
+        matches!(
+            self.stage,
+            Stage::Advisory {
+                path: Path::Rebalance,
+                ..
+            }
+        )
+    }
+
     /// The authority of the stage, as far as the mode of the resources lets it have that.
     pub fn authority(&self) -> Authority {
         self.of_stage().min(self.mode_ceiling)
@@ -258,6 +269,13 @@ impl Standing {
             held: false,
         };
         None
+    }
+
+    /// What froze the level lasts at `cycle`: the re-enablement begins when it is over.
+    pub fn hold_off(&mut self, cycle: u64) {
+        if let Stage::Frozen { since, clean, .. } = &mut self.stage {
+            (*since, *clean) = (cycle.max(*since), 0);
+        }
     }
 
     /// The level freezes at `cycle`; `held` = until an operator thaws it.

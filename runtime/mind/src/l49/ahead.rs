@@ -4,8 +4,13 @@
 //! state, and the seeds of the worlds. A [`WhatIf`] is what would be different. All phases of a pass share one scene,
 //! so that whatever they compare, they compare in the same worlds.
 //!
-//! What the values weigh in a Lookahead (section 4.3): the order in which goals move, by the priority weights that are
-//! derived from them, and how much is explored, in proportion to the weight of exploration.
+//! What is decided acts on what is looked ahead:
+//! - *a goal* uses resources and moves; it expands the agent, which is C_L4 for 200 cycles and by that, as the law has it,
+//!   any other component of X; the knobs that its tasks turn are turned from the start, as if no Level 4.8 overruled them;
+//! - *values* (section 4.3) order the goals, weigh the terms of SEOF, prefer another of the strategies that Level 4.8 has
+//!   compared, and scale exploration, all by what is derived from them ([`Derived`]).
+//!
+//! The spectral radius is the law's, whatever is decided: condition 1 of a decision is that of the live state.
 
 use super::below::Below;
 use super::resources::{Cascade, DEPENDENCIES, Gauge, Gauges, RESOURCES, ResourceKind, cascade, project};
@@ -14,20 +19,25 @@ use super::values::{DIMENSIONS, Derived, ValueDimension, ValueVector};
 use crate::budget::Budget;
 use crate::goals::GoalRecord;
 use crate::l48::observe::domain_of;
+use crate::l48::plan::comparator::preferred;
 use crate::l48::plan::sight::{ahead, waits_for};
+use crate::l48::plan::{Scored, Strategy};
 use crate::lookahead::{
     Course, DecisionState, Domain, Dynamics, Goal, LookaheadError, LookaheadReport, MAX_GOALS, MAX_RESOURCES,
-    ReportPool, ResourceState, Rollout, Trajectories,
+    ReportPool, ResourceState, Rollout, Trajectories, live_hash,
 };
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
-use rungs_types::goal::{GoalSpec, Knob};
+use rungs_types::goal::{GoalSpec, Knob, KnobSetting, Origin, TaskAction};
 use serde::{Deserialize, Serialize};
 
 /// Worlds of one look.
 pub const TRAJECTORIES: usize = 4;
 /// Performance of a domain of which nothing is known.
 const UNKNOWN_PERFORMANCE: f64 = 0.5;
+/// Cycles within which goals expand the agent, and how many of them do so at full velocity (L4.5: one in 20 cycles).
+const EXPANSION_CYCLES: u64 = 200;
+const FULL_EXPANSION: f64 = 10.0;
 /// Resilience of a goal that nothing is known of.
 const UNKNOWN_RESILIENCE: f64 = 0.5;
 
@@ -39,6 +49,8 @@ pub struct Prospective {
     share: f64,
     /// Feasibility, resilience, value, urgency, alignment, each in [0, 1].
     terms: [f64; 5],
+    /// Where it turns each knob to.
+    turns: [Option<f64>; Knob::ALL.len()],
 }
 
 /// See the module.
@@ -48,9 +60,11 @@ pub struct Scene {
     dynamics: Dynamics,
     seeds: [u64; TRAJECTORIES],
     gauges: Gauges,
-    /// Of the strategy in force: goals that move at once, exploration rate.
-    parallel_goals: u8,
-    exploration: f64,
+    /// The strategy in force, and those that Level 4.8 has compared.
+    strategy: Strategy,
+    compared: Vec<Scored>,
+    /// Expansion velocity now: goals that the agent gave itself within 200 cycles.
+    expansion: f64,
     goals: Vec<Prospective>,
 }
 
@@ -95,6 +109,7 @@ impl Prospective {
             },
             share: spec.budget.share,
             terms: [feasibility, UNKNOWN_RESILIENCE, value(spec), 0.0, alignment].map(unit),
+            turns: turns(spec),
         }
     }
 
@@ -109,7 +124,18 @@ impl Prospective {
             goal: ahead(record, cycle, &[], depends_on),
             share: record.spec.budget.share,
             terms: [1.0, UNKNOWN_RESILIENCE, value(&record.spec), urgency, 1.0].map(unit),
+            // What it has turned is in force, and what it will turn is part of how things go on.
+            turns: Default::default(),
         }
+    }
+
+    /// The strategy with its knobs turned.
+    fn turned(&self, strategy: Strategy) -> Strategy {
+        let settings = Knob::ALL.into_iter().zip(self.turns);
+        settings.fold(strategy, |strategy, (knob, to)| match to {
+            Some(to) => strategy.with(KnobSetting { knob, to }),
+            None => strategy,
+        })
     }
 
     /// What it uses of each resource in a cycle: its share of what the agent uses.
@@ -134,6 +160,24 @@ fn unit(value: f64) -> f64 {
 /// What it brings, relative to one that brings 1 at once.
 fn value(spec: &GoalSpec) -> f64 {
     spec.reward.immediate
+}
+
+/// Where its tasks turn each knob to, the last one.
+fn turns(spec: &GoalSpec) -> [Option<f64>; Knob::ALL.len()] {
+    let mut turns = [None; Knob::ALL.len()];
+    for task in &spec.tasks {
+        if let TaskAction::Turn(KnobSetting { knob, to }) = task.does {
+            turns[knob.index()] = Some(to);
+        }
+    }
+    turns
+}
+
+/// Expansion velocity of these goals at `cycle`: those that no user set within 200 cycles, by how many are full velocity.
+fn expansion<'a>(goals: impl Iterator<Item = &'a GoalRecord>, cycle: u64) -> f64 {
+    let lately = |record: &&GoalRecord| cycle.saturating_sub(record.set_at) < EXPANSION_CYCLES;
+    let own = goals.filter(|record| record.spec.origin != Origin::User);
+    own.filter(lately).count() as f64 / FULL_EXPANSION
 }
 
 fn domain(spec: &GoalSpec) -> u8 {
@@ -171,8 +215,9 @@ impl Scene {
             dynamics,
             seeds,
             gauges: *gauges,
-            parallel_goals: strategy.limits().parallel_tasks,
-            exploration: strategy.get(Knob::ExplorationRate),
+            strategy,
+            compared: below.plan.comparison.ranked.clone(),
+            expansion: expansion(below.open.iter().chain(below.closed.iter()), below.cycle()),
             goals: goals.collect(),
         }
     }
@@ -180,6 +225,18 @@ impl Scene {
     /// The resources as they are.
     pub fn gauges(&self) -> &Gauges {
         &self.gauges
+    }
+
+    /// What it was made from is what it was: no Lookahead in it has changed anything (MSCP Level 4.8, invariant 4).
+    pub fn is_contained(&self, below: &Below) -> bool {
+        let live = |scene: &Scene| {
+            let strategies =
+                std::iter::once(&scene.strategy).chain(scene.compared.iter().map(|scored| &scored.strategy));
+            let knobs = strategies.copied().flat_map(<[f64; Knob::ALL.len()]>::from);
+            let also: Vec<f64> = knobs.chain([scene.expansion]).collect();
+            live_hash(&scene.state_with(&WhatIf::nothing(ValueVector::BASELINE)), &also)
+        };
+        live(&Scene::new(below, &self.gauges, self.dynamics, self.seeds)) == live(self)
     }
 
     /// What becomes of the agent in `cycles` cycles if `change` is made: all worlds as one report.
@@ -295,15 +352,42 @@ impl Scene {
 
     fn course(&self, change: &WhatIf) -> Course {
         let usual = ValueVector::BASELINE.weight(ValueDimension::Exploration);
-        let valued = change.values.weight(ValueDimension::Exploration) / usual;
+        let factor = change.values.weight(ValueDimension::Exploration) / usual * change.exploration;
+        let derived = Derived::of(&change.values);
+        let preferred = self.preferred(&derived);
+        let strategy = change
+            .added
+            .iter()
+            .fold(preferred, |strategy, added| added.turned(strategy));
+        let today = |knob| self.strategy.get(knob);
+        let explores = today(Knob::ExplorationRate);
+        let more = strategy.get(Knob::ExplorationRate) - explores;
+        let attempts = |strategy: &Strategy| 1 + strategy.limits().retry_budget;
+        // Of what holds goals back, what is not changed is in how they got on until today.
+        let moved = |knob| Some(strategy.get(knob)).filter(|to| *to != today(knob));
+        let added = change.added.len() as f64 / FULL_EXPANSION;
         let (spread, consumption) = change.scenario;
         Course {
-            parallel_goals: self.parallel_goals.max(1),
-            exploration: (self.exploration * (valued * change.exploration - 1.0)).clamp(-1.0, 1.0),
+            parallel_goals: strategy.limits().parallel_tasks.max(1),
+            attempts: attempts(&strategy),
+            attempts_today: attempts(&self.strategy),
+            risk_cap: moved(Knob::RiskCap).unwrap_or(Course::AS_TODAY.risk_cap),
+            reserve_share: moved(Knob::ReserveShare).unwrap_or(Course::AS_TODAY.reserve_share),
+            exploration: (explores * (factor - 1.0) + more * factor).clamp(-1.0, 1.0),
+            expansion: (self.expansion + added).min(1.0) - self.expansion.min(1.0),
+            objective: derived.seof,
             spread,
             consumption,
-            ..Course::AS_TODAY
         }
+    }
+
+    /// The strategy that values prefer where others than the baseline do; else the one in force.
+    fn preferred(&self, derived: &Derived) -> Strategy {
+        let usual = Derived::of(&ValueVector::BASELINE);
+        let of = |derived: &Derived| preferred(&self.compared, &derived.strategy);
+        of(derived)
+            .filter(|other| of(&usual) != Some(*other))
+            .unwrap_or(self.strategy)
     }
 }
 
@@ -375,5 +459,130 @@ mod tests {
             scene.state_with(&what_if).domains[..3],
             [Some(Domain::watching(0.5)); 3]
         );
+    }
+
+    /// A scene whose identity answers to half of what S does.
+    fn scene(world: &mut World) -> (Below, Scene) {
+        let below = world.next();
+        let mut law = Dynamics {
+            rest: below.floor.x,
+            rho: 0.5,
+            ..Dynamics::default()
+        };
+        law.jacobian[2][0] = 0.5;
+        let scene = Scene::new(&below, &Gauges::default(), law, [1, 2, 3, 4]);
+        (below, scene)
+    }
+
+    fn look(below: &Below, scene: &Scene, change: &WhatIf) -> LookaheadReport {
+        let source = below.source();
+        scene
+            .look(change, &source, 100, &crate::budget::Unlimited)
+            .expect("a report")
+    }
+
+    fn adding(specs: &[GoalSpec]) -> WhatIf {
+        let mut what_if = WhatIf::nothing(ValueVector::BASELINE);
+        what_if.added = specs
+            .iter()
+            .map(|spec| Prospective::candidate(spec, 1.0, 1.0))
+            .collect();
+        what_if
+    }
+
+    fn close(a: f64, b: f64) {
+        assert!((a - b).abs() < 1e-9, "{a} is not {b}");
+    }
+
+    #[test]
+    fn each_goal_that_the_agent_gives_itself_is_complexity_and_its_identity_answers_to_it() {
+        let mut world = World::new();
+        let (below, scene) = scene(&mut world);
+        let goal = |name: &str| user_goal(name, ValueDimension::Growth, &[]);
+        let alone = look(&below, &scene, &WhatIf::nothing(ValueVector::BASELINE));
+        let one = look(&below, &scene, &adding(&[goal("a")]));
+        let five = look(&below, &scene, &adding(&["a", "b", "c", "d", "e"].map(goal)));
+        close(one.max_c_l4 - alone.max_c_l4, 0.02);
+        close(five.max_c_l4 - alone.max_c_l4, 0.10);
+        close(alone.min_iis - one.min_iis, 0.01);
+        close(alone.min_iis - five.min_iis, 0.05);
+        // What was vetoed for the identity was so by what was decided.
+        let warm = |report: &LookaheadReport| scene.readings(&adding(&[]), &alone, report, true).identity;
+        assert!(warm(&five).unwrap() < 0.93 && warm(&alone).unwrap() > 0.95);
+        // An agent that expands at full velocity does not expand more.
+        for nth in 0..10 {
+            let spec = GoalSpec {
+                origin: Origin::L49,
+                ..goal(&format!("own-{nth}"))
+            };
+            world.set(spec, CheckpointId::default());
+        }
+        let (below, scene) = self::scene(&mut world);
+        let alone = look(&below, &scene, &WhatIf::nothing(ValueVector::BASELINE));
+        close(
+            look(&below, &scene, &adding(&[goal("a")])).max_c_l4 - alone.max_c_l4,
+            0.0,
+        );
+    }
+
+    #[test]
+    fn a_knob_that_a_goal_turns_is_turned_in_what_is_looked_ahead() {
+        let (below, scene) = scene(&mut World::new());
+        let turning = |knob, to| {
+            let mut spec = user_goal("turns", ValueDimension::Growth, &[]);
+            spec.tasks[0].does = TaskAction::Turn(KnobSetting { knob, to });
+            spec
+        };
+        let plain = user_goal("plain", ValueDimension::Growth, &[]);
+        let usual = scene.course(&adding(std::slice::from_ref(&plain)));
+        let of = |knob, to| scene.course(&adding(&[turning(knob, to)]));
+        assert_eq!(
+            (usual.risk_cap, usual.reserve_share, usual.exploration),
+            (2.0, 0.0, 0.0)
+        );
+        close(of(Knob::ExplorationRate, 0.1).exploration, 0.08);
+        assert_eq!(of(Knob::RiskCap, 0.4).risk_cap, 0.4);
+        assert_eq!(of(Knob::ReserveShare, 0.4).reserve_share, 0.4);
+        assert_eq!(of(Knob::ParallelTasks, 1.0).parallel_goals, 1);
+        let tried = of(Knob::RetryBudget, 3.0);
+        assert_eq!((tried.attempts, tried.attempts_today), (4, 3));
+        let [explores, does_not] = [turning(Knob::ExplorationRate, 0.1), plain].map(|spec| {
+            let report = look(&below, &scene, &adding(&[spec]));
+            report.max_c_l4
+        });
+        // 0.15 of what more is explored, as its window fills: half of it in a hundred cycles.
+        close(explores - does_not, 0.15 * 0.08 / 2.0);
+    }
+
+    #[test]
+    fn values_weigh_seof_and_prefer_a_strategy_in_what_is_looked_ahead() {
+        let (below, mut scene) = scene(&mut World::new());
+        let growth = ValueVector::BASELINE.with(ValueDimension::Growth, 0.05);
+        assert_eq!(
+            scene.course(&WhatIf::nothing(growth)).objective,
+            Derived::of(&growth).seof
+        );
+        let seof = |values| look(&below, &scene, &WhatIf::nothing(values)).seof_last;
+        assert!(seof(growth) < seof(ValueVector::BASELINE), "at rest nothing grows");
+        let scored = |strategy, expected, risk_adjustment| Scored {
+            strategy,
+            expected,
+            risk_adjustment,
+            ..Scored::default()
+        };
+        scene.compared = vec![
+            scored(Strategy::BALANCED, 0.5, 0.8),
+            scored(Strategy::AGGRESSIVE, 0.65, 0.5),
+        ];
+        let parallel = |scene: &Scene, values| scene.course(&WhatIf::nothing(values)).parallel_goals;
+        let bold = ValueVector::BASELINE
+            .with(ValueDimension::Growth, 0.15)
+            .with(ValueDimension::Safety, -0.15);
+        assert_eq!(
+            (parallel(&scene, ValueVector::BASELINE), parallel(&scene, bold)),
+            (3, 6)
+        );
+        scene.compared.clear();
+        assert_eq!(parallel(&scene, bold), 3, "nothing was compared");
     }
 }

@@ -4,6 +4,7 @@
 //! and a shared copy of its state after the step.
 
 use super::below::{Below, Look};
+use super::extremes::Extremes;
 use super::goals::{Generate, GenerateState, Generating, GoalsOutput};
 use super::output::{
     Constraints, Deal, GoalsPart, Injection, L49Output, PeersPart, ResourcesPart, StabilityPart, Status, ValuesPart,
@@ -42,6 +43,8 @@ pub struct Baton {
     pub ruling: Option<Arc<Ruling>>,
     /// An operator has cleared what was barred.
     pub clear_vetoes: bool,
+    /// The worst that the live state has been since the last verified pass.
+    pub extremes: Extremes,
     /// Phase 1.
     pub generate: Option<Leg<GoalsOutput, GenerateState>>,
     /// Phase 2.
@@ -110,6 +113,9 @@ pub enum PhaseError {
         /// The phase before.
         missing: &'static str,
     },
+    /// A Lookahead was not contained: what it was made from, or the values, are not what they were before it.
+    #[error("a lookahead of the pass has changed the live state")]
+    Breach,
 }
 
 fn passed<O, S>(leg: &Option<Leg<O, S>>, phase: PhaseName, missing: PhaseName) -> Result<&Leg<O, S>, PhaseError> {
@@ -217,6 +223,10 @@ impl Assess {
             },
             budget,
         )?;
+        let scene = legs.goals.scene.as_ref();
+        if !legs.values.contained || scene.is_some_and(|scene| !scene.is_contained(&baton.below)) {
+            return Err(PhaseError::Breach);
+        }
         let ruling = Arc::new(assessed.ruling.clone());
         let output = Arc::new(legs.pack(baton.pass, assessed));
         baton.assess = Some(Leg {

@@ -180,6 +180,18 @@ impl Below {
         }
     }
 
+    /// The later one speaks for itself; of this one only what was told, or asked, is left: a level that made no pass of it
+    /// does not take what was for what is.
+    #[must_use]
+    pub fn superseded(self, later: Below) -> Below {
+        let (report, floor) = (Arc::clone(&later.report), Arc::clone(&later.floor));
+        Below {
+            report,
+            floor,
+            ..self.with(later)
+        }
+    }
+
     /// What is measured of each resource but the mutation budget, which is the values' own (MSCP Level 4.9, section 5.1).
     pub fn readings(&self) -> Vec<(ResourceKind, Reading)> {
         let level = |level: f64| Reading { level, renewed: None };

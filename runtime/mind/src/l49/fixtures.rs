@@ -8,7 +8,7 @@ use super::peers::Relate;
 use super::resources::{Reading, Survive};
 use super::stability::Assess;
 use super::values::Evolve;
-use super::{Baton, Bundle, Orchestrator, Turn};
+use super::{Baton, Bundle, Orchestrator, PhaseError, Turn};
 use crate::budget::Unlimited;
 use crate::goals::GoalRecord;
 use crate::goals::{Change, GoalTable, Refusal};
@@ -20,6 +20,7 @@ use crate::l48::plan::{Choice, Pathology, PlanOutput};
 use crate::l48::scenario::{self, Scenario};
 use crate::l48::{L48Output, Observe, ObserveOutput, Pass, Status, Verdict};
 use crate::ladder::{Action, At, Ladder, Order};
+use crate::qualify::Audit49;
 use crate::report::{CycleFacts, CycleReport, FloorReport, Resource, RhoState};
 use rungs_types::goal::{
     Comparison, Condition, GoalBudget, GoalSpec, Origin, Quantity, Reward, Success, TaskAction, TaskSpec,
@@ -386,6 +387,7 @@ pub(super) struct Level49 {
     pub(super) reverted: Vec<Arc<Bundle>>,
     /// Goals that leave are set in the table.
     pub(super) injects: bool,
+    pub(super) audit: Audit49,
     generate: Generate,
     evolve: Evolve,
     survive: Survive,
@@ -410,6 +412,7 @@ impl Level49 {
             outputs: Vec::new(),
             reverted: Vec::new(),
             injects: true,
+            audit: Audit49::default(),
         };
         level.order(Level::L48, Authority::Full);
         level
@@ -471,11 +474,17 @@ impl Level49 {
 
     /// Carries a baton through all phases.
     pub(super) fn carry(&mut self, baton: &mut Baton) {
-        self.generate.carry(baton, &Unlimited).unwrap();
-        self.evolve.carry(baton, &Unlimited).unwrap();
-        self.survive.carry(baton).unwrap();
-        self.relate.carry(baton).unwrap();
-        self.assess.carry(baton, &Unlimited).unwrap();
+        self.carry_changed(baton, &|_| {}).unwrap();
+    }
+
+    /// The same with this change made before phase 5.
+    pub(super) fn carry_changed(&mut self, baton: &mut Baton, change: &dyn Fn(&mut Baton)) -> Result<(), PhaseError> {
+        self.generate.carry(baton, &Unlimited)?;
+        self.evolve.carry(baton, &Unlimited)?;
+        self.survive.carry(baton)?;
+        self.relate.carry(baton)?;
+        change(baton);
+        self.assess.carry(baton, &Unlimited)
     }
 
     /// One pass of L4.8; the output of L4.9's pass, if one came back verified.
@@ -490,6 +499,8 @@ impl Level49 {
         let back = self.orchestrator.on_baton(&baton);
         self.ask(back.requests);
         let output = back.output?;
+        let rollbacks = self.orchestrator.standing().recovery().rollbacks();
+        self.audit.feed_baton(&baton, rollbacks, None);
         if self.injects {
             for injection in &output.goals.inject {
                 self.world.set(GoalSpec::clone(&injection.spec), injection.checkpoint);

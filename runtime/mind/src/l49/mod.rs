@@ -34,6 +34,7 @@
 pub mod ahead;
 pub mod baton;
 pub mod below;
+mod extremes;
 #[cfg(test)]
 mod fixtures;
 pub mod goals;
@@ -50,6 +51,7 @@ pub mod values;
 
 pub use baton::{Baton, Bundle, PhaseError, PhaseName};
 pub use below::{Aside, Below, Look, Qualification, Quotas};
+pub use extremes::Extremes;
 pub use orchestrator::{Back, Orchestrator, Turn};
 pub use output::{Constraints, Injection, L49Output, Status};
 pub use standing::Standing;

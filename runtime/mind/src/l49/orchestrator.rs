@@ -11,14 +11,21 @@
 
 use super::baton::{Baton, Bundle, PhaseName};
 use super::below::{Below, Look};
+use super::extremes::Extremes;
 use super::output::{Constraints, L49Output};
 use super::resources::{Gauges, Meter, Reading, ResourceKind, SurvivalState, follow, project};
 use super::ruling::{InForce, Ruling};
-use super::stability::{Action as Response, LiveVerdict, live, live_readings};
+use super::stability::{
+    Action as Response, LiveVerdict, RollbackRecord, RollbackStep, live, live_readings, rollback_steps,
+};
 use super::standing::{Change, Stage, Standing, criteria};
+use crate::goals::GoalRecord;
 use crate::l48::Pass;
+use crate::l48::invariants::{compound_severity, sandbox_breach};
 use crate::ladder::{Action, Fault, Ladder, Request};
-use rungs_types::{Authority, CheckpointId, Epoch, Level, RolePath};
+use crate::qualify::WINDOW_CYCLES;
+use rungs_types::goal::Origin;
+use rungs_types::{Authority, CheckpointId, Epoch, EventKind, Level, RolePath};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,6 +34,9 @@ use std::sync::Arc;
 pub const PASS_CYCLES: u64 = 50;
 /// Most looks at the resources that wait for a pass: 1,000 cycles of them.
 const MAX_LOOKS: usize = 100;
+
+/// Most rollbacks that are remembered for people.
+const MAX_ROLLBACKS: usize = 8;
 
 /// What to do with a pass of Level 4.8.
 #[derive(Debug)]
@@ -91,6 +101,11 @@ pub struct Orchestrator {
     cycle: u64,
     /// The last check of the live state.
     live: LiveVerdict,
+    /// The worst of it that no verified pass has told of: what a baton took along, and what came since.
+    told_of: Extremes,
+    seen: Extremes,
+    /// The last rollbacks, oldest first.
+    rollbacks: VecDeque<RollbackRecord>,
     /// What the levels below were told of the mode.
     #[serde(skip)]
     told: Constraints,
@@ -126,7 +141,10 @@ impl Orchestrator {
             .iter()
             .zip(self.looks.iter().skip(1))
             .all(|(a, b)| a.cycle < b.cycle);
-        self.looks.len() <= MAX_LOOKS && ordered && self.ruling.as_ref().is_none_or(|ruling| ruling.is_valid())
+        self.looks.len() <= MAX_LOOKS
+            && self.rollbacks.len() <= MAX_ROLLBACKS
+            && ordered
+            && self.ruling.as_ref().is_none_or(|ruling| ruling.is_valid())
     }
 
     /// The states that the level goes back to.
@@ -142,6 +160,11 @@ impl Orchestrator {
     /// The last check of the live state, made with every pass of Level 4.8.
     pub fn live(&self) -> &LiveVerdict {
         &self.live
+    }
+
+    /// The last rollbacks, oldest first.
+    pub fn rollbacks(&self) -> impl DoubleEndedIterator<Item = &RollbackRecord> {
+        self.rollbacks.iter()
     }
 
     /// What is in force.
@@ -180,12 +203,22 @@ impl Orchestrator {
         let before = self.looks.iter().rev().nth(1).copied();
         self.cycle = self.cycle.max(cycle);
         let mut requests: Vec<Request> = Vec::new();
+        // A level that only checks its criteria is not judged by what befalls it then.
+        if !matches!(self.standing.stage(), Stage::Checking { .. }) {
+            self.seen = self.seen.and(Extremes::of(&below.floor));
+        }
         requests.extend(asked(self.standing.on_criteria(&criteria(&below), cycle)));
         self.live = self.check(&below, &gauges, before);
+        let breach = self.breach(&below);
         self.pending = Some(match self.pending.take() {
             None => below,
+            // The check of the live state has seen each of them; a pass that begins later is not about them.
+            Some(pending) if !self.standing.runs() => pending.superseded(below),
             Some(pending) => pending.with(below),
         });
+        if let Some(breach) = breach.filter(|_| self.authority > Authority::Frozen) {
+            return Turn::Idle(vec![Request::Fault(breach)]);
+        }
         if self.in_flight.is_some() {
             return Turn::Waits(requests);
         }
@@ -227,6 +260,20 @@ impl Orchestrator {
         gauges
     }
 
+    /// A goal of the level that never left it, but for its Lookaheads, is in the kernel's table: a breach of the sandbox (MSCP
+    /// Level 4.8, invariant 4), of the severity that it has there.
+    fn breach(&self, below: &Below) -> Option<Fault> {
+        let book = self.verified.as_ref()?.generate.book();
+        let mut own = below.open.iter().filter(|record| record.spec.origin == Origin::L49);
+        let stays = |record: &GoalRecord| book.get(&record.spec.goal).is_some_and(|entry| entry.fate.stays());
+        let violations = vec![sandbox_breach()];
+        own.any(stays).then(|| Fault::Invariants {
+            level: Level::L49,
+            severity: compound_severity(&violations),
+            violations,
+        })
+    }
+
     /// The check of the live state.
     fn check(&self, below: &Below, gauges: &Gauges, before: Option<Look>) -> LiveVerdict {
         let levels = |gauges: &Gauges| gauges.map(|gauge| gauge.map(|gauge| gauge.level));
@@ -241,6 +288,11 @@ impl Orchestrator {
     fn watch(&mut self, cycle: u64, requests: &mut Vec<Request>) {
         let looks: Vec<Look> = self.looks.iter().copied().collect();
         self.in_force.modes = follow(&self.in_force.modes, &looks);
+        if self.live.action == Response::Freeze && self.authority > Authority::Frozen {
+            // A freeze like any other, also of a level that only checks its criteria: told, with its cause, and counted.
+            *requests = vec![Request::Fault(fault(&self.live))];
+            return;
+        }
         requests.extend(asked(self.standing.on_regime(&self.in_force.modes.regime())));
         let live = self.live.clone();
         requests.extend(asked(self.standing.on_live(&live, cycle)));
@@ -260,6 +312,8 @@ impl Orchestrator {
         self.passes = self.passes.wrapping_add(1);
         self.in_flight = Some(self.passes);
         self.began = Some(cycle);
+        let extremes = self.told_of.and(std::mem::take(&mut self.seen));
+        self.told_of = extremes.within(cycle, u64::from(WINDOW_CYCLES));
         Some(Box::new(Baton {
             pass: Pass {
                 number: self.passes,
@@ -269,12 +323,14 @@ impl Orchestrator {
                 checkpoint: CheckpointId(self.checkpoint.0.saturating_add(1)),
                 structural_permitted: below.level48.stability.structural_permitted,
                 reduced: self.constraints().candidates(Level::L49) < 1.0,
+                rebalancing: below.level48.pass.rebalancing,
             },
             below: Arc::new(below),
             looks: self.looks.iter().copied().collect(),
             in_force: self.in_force,
             ruling: self.ruling.clone(),
             clear_vetoes: self.clear_vetoes,
+            extremes: self.told_of,
             generate: None,
             evolve: None,
             survive: None,
@@ -314,6 +370,7 @@ impl Orchestrator {
         self.in_force = output.in_force;
         self.ruling = Some(Arc::clone(&assess.output.ruling));
         self.clear_vetoes = false;
+        self.told_of = Extremes::default();
         self.looks.retain(|look| look.cycle > baton.pass.cycle);
         self.verified = Some(Arc::new(Bundle {
             checkpoint: self.checkpoint,
@@ -352,16 +409,45 @@ impl Orchestrator {
         }
     }
 
+    /// The rollback protocol (section 7.3), as far as it is the orchestrator's, and a record of it.
+    fn roll_back(&mut self, cycle: u64, hold: bool) {
+        if self.authority > Authority::Frozen {
+            let to = self.verified.as_ref().map_or(0, |bundle| bundle.cycle);
+            let record = RollbackRecord::of(&self.live, cycle, self.in_flight, to, &self.in_force.values);
+            if self.rollbacks.len() == MAX_ROLLBACKS {
+                self.rollbacks.pop_front();
+            }
+            self.rollbacks.push_back(record);
+        }
+        for step in rollback_steps(self.in_flight.is_some()) {
+            match step {
+                RollbackStep::RejectDecisions => self.in_flight = None,
+                RollbackStep::Freeze => {
+                    self.authority = Authority::Frozen;
+                    self.epoch = self.epoch.next();
+                }
+                // Done by whoever carries out the ladder's withdrawal and revert: the goals leave the kernel's table, the
+                // phases end and start from the verified bundle. What is in force is of that bundle as it is.
+                RollbackStep::RemoveOwnGoals | RollbackStep::RevertValues | RollbackStep::FreezePeers => {}
+                // Those since the last verified pass stay, as they really were; the next look is due with the next
+                // pass of Level 4.8, whether or not this level is frozen.
+                RollbackStep::RecalculateResources => {}
+                RollbackStep::Monitor => self.standing.freeze(cycle, hold),
+            }
+        }
+    }
+
     /// Carries out what an action of the ladder means for this level, at `cycle`. Gives the states that the phases go
     /// back to if the action is a revert of this level. A freeze takes every goal of origin L4.9 out of the kernel's
     /// table (section 7.3); that is the supervisor's to do, as it is told to withdraw.
     pub fn obey(&mut self, action: &Action, cycle: u64) -> Option<Arc<Bundle>> {
         match action {
-            Action::FreezeFrom { level, hold } if *level <= Level::L49 => {
-                self.standing.freeze(cycle, *hold);
-                self.authority = Authority::Frozen;
-                self.epoch = self.epoch.next();
-                self.in_flight = None;
+            Action::FreezeFrom { level, hold } if *level <= Level::L49 => self.roll_back(cycle, *hold),
+            Action::Emit(EventKind::Frozen { level, cause, .. }) if *level <= Level::L49 => {
+                let untold = self.rollbacks.back_mut().filter(|record| record.cause.is_none());
+                if let Some(record) = untold {
+                    record.cause = Some(cause.clone());
+                }
             }
             Action::Suspend { level: Level::L49 } => self.standing.suspend(),
             Action::Reenable { level: Level::L49 } => {

@@ -8,9 +8,13 @@ use super::values::{ValueDimension, ValueVector};
 use super::*;
 use crate::goals::GoalState;
 use crate::ladder::{At, Fault};
+use crate::qualify::Audit49;
+use crate::qualify::Verdict as Verdict49;
 use proptest::prelude::*;
-use rungs_types::goal::{Comparison, Condition as Fact, Origin, Quantity};
-use rungs_types::{AgentId, Authority, CheckpointId, Level, Mail, PeerMessage, RolePath};
+use rungs_types::goal::{Comparison, Condition as Fact, GoalSpec, Origin, Quantity};
+use rungs_types::{
+    AgentId, Authority, Cause, CheckpointId, Epoch, EventKind, Invariant, Level, Mail, PeerMessage, RolePath,
+};
 use std::sync::Arc;
 
 fn close(a: f64, b: f64) {
@@ -323,6 +327,66 @@ fn the_fourth_freeze_by_one_condition_suspends_the_level_and_level_48_goes_on() 
     assert_eq!(level.orchestrator.waiting_for(), "an operator: suspended");
 }
 
+/// Freezes so far.
+fn freezes(level: &Level49) -> usize {
+    let frozen = |(_, event): &&(u64, EventKind)| matches!(event, EventKind::Frozen { .. });
+    level.log.iter().filter(frozen).count()
+}
+
+#[test]
+fn one_dip_of_the_identity_costs_one_freeze() {
+    let mut level = Level49::acting();
+    level.world.iis = Some(0.87);
+    level.turn();
+    assert_eq!((level.authority(), freezes(&level)), (Authority::Frozen, 1));
+    level.world.iis = Some(0.97);
+    level.run(700);
+    assert_eq!((level.authority(), freezes(&level)), (Authority::Full, 1));
+}
+
+#[test]
+fn a_freeze_while_the_criteria_are_checked_is_told_with_its_cause_and_is_no_rollback_of_the_audit() {
+    let mut level = Level49::new();
+    level.run(200);
+    level.world.iis = Some(0.87);
+    level.turn();
+    let frozen = |(_, event): &(u64, EventKind)| match event {
+        EventKind::Frozen { level, cause, .. } => Some((*level, cause.clone())),
+        _ => None,
+    };
+    let told = level.log.iter().find_map(frozen).expect("told");
+    let Cause::Autonomy { violated, ass } = &told.1 else {
+        panic!("{told:?}")
+    };
+    assert_eq!(
+        (told.0, violated[0].condition, *ass),
+        (Level::L49, Condition::Identity, 0.0)
+    );
+    assert_eq!((level.ladder.epoch(Level::L49), freezes(&level)), (Epoch(1), 1));
+    level.run(50);
+    assert_eq!(freezes(&level), 1, "one freeze, however long its cause lasts");
+
+    level.world.iis = Some(0.97);
+    level.run(3_000);
+    assert!(!level.outputs.is_empty());
+    assert_eq!(
+        level.audit.report().reading("AS-4").expect("a criterion").value,
+        Some(0.0)
+    );
+}
+
+#[test]
+fn what_was_while_the_criteria_were_checked_does_not_freeze_the_first_pass() {
+    let mut level = Level49::new();
+    level.world.iis = Some(0.881);
+    level.run(200);
+    level.world.iis = Some(0.97);
+    level.run(2_600);
+    let first = level.outputs.first().expect("a pass");
+    assert_eq!(first.stability.verdict.scores.ass, 1.0);
+    assert_eq!(freezes(&level), 1, "when it was");
+}
+
 #[test]
 fn a_freeze_is_not_lifted_by_what_the_criteria_ask_for_in_the_same_pass() {
     let mut level = Level49::acting();
@@ -380,6 +444,180 @@ fn a_freeze_takes_the_levels_own_goals_back_and_nobody_elses() {
         steps,
         [Authority::Frozen, Authority::Advisory, Authority::Half, Authority::Full]
     );
+}
+
+#[test]
+fn what_froze_the_level_is_in_its_audit_once_it_makes_passes_again() {
+    for (id, worst, plant) in [
+        (
+            "AS-1",
+            0.985,
+            (|world, on| world.rho = if on { 0.985 } else { 0.5 }) as fn(&mut World, bool),
+        ),
+        ("AS-2", 0.87, |world, on| world.iis = Some(if on { 0.87 } else { 0.97 })),
+    ] {
+        let mut level = Level49::acting();
+        plant(&mut level.world, true);
+        level.turn();
+        assert_eq!(level.authority(), Authority::Frozen);
+        plant(&mut level.world, false);
+        level.run(3_000);
+        let reading = |level: &Level49| level.audit.report().reading(id).expect("a criterion").clone();
+        assert_eq!(reading(&level).value, Some(worst), "{id}");
+        assert_eq!(reading(&level).verdict, Verdict49::Failed, "{id}");
+        level.run(600);
+        assert_ne!(reading(&level).value, Some(worst), "it has left the window");
+    }
+}
+
+#[test]
+fn values_that_no_sandbox_has_passed_are_in_the_audit_and_so_are_values_that_nobody_watches() {
+    let mut level = Level49::acting();
+    let mut baton = loop {
+        let below = level.world.next();
+        if let Turn::Begin(baton, _) = level.orchestrator.on_below(below) {
+            break baton;
+        }
+    };
+    level.carry(&mut baton);
+    let read = |audit: &Audit49, id: &str| audit.report().reading(id).expect("a criterion").value;
+    let mut audit = Audit49::default();
+    audit.feed_baton(&baton, 0, None);
+    assert_eq!(
+        (read(&audit, "VR-1"), read(&audit, "VR-3"), read(&audit, "RA-1")),
+        (Some(1.0), None, Some(1.0))
+    );
+    let other = ValueVector::BASELINE.with(ValueDimension::Growth, 0.02);
+    baton.in_force.values = other;
+    let verdicts = Arc::make_mut(&mut baton.assess.as_mut().expect("a leg").output);
+    Arc::make_mut(&mut verdicts.output).in_force.values = other;
+    Arc::make_mut(&mut baton.survive.as_mut().expect("a leg").output).levels = Default::default();
+    audit.feed_baton(&baton, 0, None);
+    assert_eq!(
+        (read(&audit, "VR-1"), read(&audit, "VR-3"), read(&audit, "RA-1")),
+        (Some(0.5), Some(0.0), Some(0.5))
+    );
+}
+
+#[test]
+fn a_pass_that_freezes_the_level_is_no_evidence() {
+    let mut level = Level49::acting();
+    let mut baton = loop {
+        let below = level.world.next();
+        if let Turn::Begin(baton, _) = level.orchestrator.on_below(below) {
+            break baton;
+        }
+    };
+    level.carry(&mut baton);
+    let mut audit = Audit49::default();
+    audit.feed_baton(&baton, 0, None);
+    assert_eq!(audit.seen(), 50);
+    let verdicts = Arc::make_mut(&mut baton.assess.as_mut().expect("a leg").output);
+    Arc::make_mut(&mut verdicts.output).status = Status::Frozen;
+    audit.feed_baton(&baton, 0, None);
+    assert_eq!(audit.seen(), 50);
+}
+
+#[test]
+fn a_rollback_is_kept_with_its_cause_its_scores_and_where_it_led() {
+    let mut level = Level49::acting();
+    let to = level.orchestrator.verified().expect("a bundle").cycle;
+    level.world.rho = 0.985;
+    level.run(50);
+    let at = level.authorities().last().expect("frozen").0;
+    let records: Vec<_> = level.orchestrator.rollbacks().cloned().collect();
+    let [record] = &records[..] else { panic!("{records:?}") };
+    assert_eq!((record.cycle, record.checkpoint_cycle, record.rejected), (at, to, None));
+    assert_eq!(
+        (&record.violated[..], record.scores.ass),
+        (&[Condition::Spectral][..], 0.0)
+    );
+    assert!(matches!(record.cause, Some(Cause::Autonomy { .. })), "{record:?}");
+    assert_eq!(record.values, ValueVector::BASELINE);
+
+    // A phase that fails takes the pass with it that is under way.
+    level.world.rho = 0.5;
+    level.run(700);
+    let baton = loop {
+        let below = level.world.next();
+        if let Turn::Begin(baton, _) = level.orchestrator.on_below(below) {
+            break baton;
+        }
+    };
+    let fault = Fault::Panic {
+        level: Level::L49,
+        role: RolePath::new("l49/values").unwrap(),
+        message: "boom".into(),
+    };
+    let cycle = level.world.cycle;
+    let actions = level.ladder.on_fault(&fault, At { cycle, now_ms: 0 });
+    level.carry_out(actions);
+    let last = level.orchestrator.rollbacks().last().cloned().expect("a record");
+    assert_eq!(
+        (last.rejected, last.cause),
+        (Some(baton.pass.number), Some(fault.cause()))
+    );
+    assert_eq!(last.violated, [], "the live state was sound");
+    assert!(level.orchestrator.on_baton(&baton).output.is_none());
+}
+
+#[test]
+fn a_goal_that_was_only_looked_at_and_is_in_the_kernels_table_freezes_the_level() {
+    let mut level = Level49::acting();
+    level.world.rdf = 199.0;
+    lopsided(&mut level);
+    level.run(60);
+    let book = level.orchestrator.verified().expect("a bundle").generate.clone();
+    let rejected = book.book().entries().iter().find(|entry| entry.fate == Fate::Rejected);
+    let spec = rejected.expect("resources last for too short").spec.clone();
+    assert_eq!(freezes(&level), 0);
+    level.world.set(GoalSpec::clone(&spec), CheckpointId(1));
+    level.turn();
+    let cause = level
+        .orchestrator
+        .rollbacks()
+        .last()
+        .and_then(|record| record.cause.clone());
+    let Some(Cause::Invariants { violations, severity }) = cause else {
+        panic!("{cause:?}")
+    };
+    assert_eq!((violations[0].invariant, severity), (Invariant::Sandbox, 3.0));
+    assert_eq!(level.authority(), Authority::Frozen);
+    assert!(
+        level
+            .world
+            .table
+            .open()
+            .iter()
+            .all(|record| record.spec.origin == Origin::User)
+    );
+}
+
+#[test]
+fn a_lookahead_that_changes_what_it_is_made_from_ends_the_pass() {
+    let mut level = Level49::acting();
+    let carry = |level: &mut Level49, change: &dyn Fn(&mut Baton)| {
+        let mut baton = loop {
+            let below = level.world.next();
+            if let Turn::Begin(baton, _) = level.orchestrator.on_below(below) {
+                break baton;
+            }
+        };
+        let carried = level.carry_changed(&mut baton, change);
+        level.orchestrator.on_baton(&baton);
+        carried
+    };
+    assert_eq!(carry(&mut level, &|_| {}), Ok(()));
+    let values = |baton: &mut Baton| {
+        Arc::make_mut(&mut baton.evolve.as_mut().expect("a leg").output).contained = false;
+    };
+    assert_eq!(carry(&mut level, &values), Err(PhaseError::Breach));
+    let mut level = Level49::acting();
+    let state = |baton: &mut Baton| {
+        let below = Arc::make_mut(&mut baton.below);
+        Arc::make_mut(&mut below.floor).x[0] = 0.5;
+    };
+    assert_eq!(carry(&mut level, &state), Err(PhaseError::Breach));
 }
 
 #[test]

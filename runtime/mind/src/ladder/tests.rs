@@ -629,3 +629,115 @@ fn the_ladder_survives_its_serde_form_and_stays_small() {
         bincode::serde::decode_from_slice(&bytes, bincode::config::standard()).expect("decodes");
     assert_eq!(read, ladder);
 }
+
+#[test]
+fn a_level_that_the_agent_gets_later_begins_in_shadow_and_freezes_like_any_other() {
+    let mut ladder = at_full(Level::L48);
+    assert_eq!(ladder.fit(Level::L48), [], "it has just these");
+    let (level, shadow) = (Level::L49, Authority::Shadow);
+    let reason = "the highest level is L4.9";
+    assert_eq!(
+        ladder.fit(level),
+        [
+            Action::SetAuthority {
+                level,
+                from: Authority::Frozen,
+                to: shadow
+            },
+            authority_event(level, Authority::Frozen, shadow, reason),
+        ]
+    );
+    let to = Authority::Full;
+    let reason = "activation".to_owned();
+    ladder.on_request(level, Request::Authority { to, reason }, at(2));
+    assert_eq!(ladder.authority(level), Authority::Full);
+    let fault = Fault::Autonomy {
+        violated: Vec::new(),
+        ass: 0.01,
+    };
+    let actions = ladder.on_fault(&fault, at(3));
+    let checkpoint = CheckpointId::default();
+    assert!(actions.contains(&Action::Withdraw { level, checkpoint }));
+    assert!(actions.contains(&Action::Revert { level, checkpoint }));
+    assert_eq!(
+        (ladder.authority(level), ladder.epoch(level)),
+        (Authority::Frozen, Epoch(1))
+    );
+    let who = "ada".to_owned();
+    assert!(ladder.on_order(&Order::Thaw { level, who }).is_ok());
+}
+
+#[test]
+fn a_level_that_the_agent_has_no_more_is_frozen_its_goals_go_and_nothing_raises_it() {
+    let mut ladder = at_full(Level::L49);
+    let (level, checkpoint) = (Level::L49, CheckpointId(7));
+    let (from, to) = (Authority::Full, Authority::Frozen);
+    assert_eq!(
+        ladder.fit(Level::L48),
+        [
+            Action::Withdraw { level, checkpoint },
+            Action::SetAuthority { level, from, to },
+            authority_event(level, from, to, "the highest level is L4.8"),
+        ]
+    );
+    assert_eq!(ladder.epoch(level), Epoch(1), "what it said is stale");
+    let reason = "activation".to_owned();
+    let request = Request::Authority {
+        to: Authority::Full,
+        reason,
+    };
+    assert_eq!(ladder.on_request(level, request, at(2)), []);
+    assert_eq!(ladder.authority(Level::L48), Authority::Full);
+}
+
+#[test]
+fn a_suspension_outlives_a_time_without_the_level() {
+    let mut ladder = at_full(Level::L48);
+    (1..=4).for_each(|n| {
+        raise(&mut ladder, Authority::Full);
+        ladder.on_fault(&panic_of_observe(), at(n));
+    });
+    assert!(ladder.is_suspended(Level::L48));
+    ladder.fit(Level::L45);
+    assert_eq!(ladder.fit(Level::L48), [], "down, until an operator clears it");
+    assert!(ladder.is_suspended(Level::L48));
+}
+
+#[test]
+fn an_agent_that_is_started_again_keeps_the_suspension_and_the_hold_of_its_floor() {
+    let floor = Fault::Panic {
+        level: Level::L45,
+        role: role("l45"),
+        message: "x".into(),
+    };
+    let level = Level::L45;
+    let stays_down = |ladder: &mut Ladder| {
+        ladder.on_fault(&Fault::Quota { share: 1.5 }, at(10));
+        assert_eq!(ladder.on_unpark("ada"), [Action::Stabilize { on: true }]);
+        assert!(!ladder.is_parked());
+        assert_eq!(ladder.authority(level), Authority::Frozen);
+        assert_eq!(
+            ladder.on_floor_started(),
+            [Action::Stabilize { on: true }],
+            "whenever it is started"
+        );
+    };
+    let mut ladder = at_full(Level::L48);
+    (1..=4).for_each(|n| {
+        ladder.on_fault(&floor, at(n));
+        ladder.on_floor_started();
+    });
+    assert!(ladder.is_suspended(level));
+    stays_down(&mut ladder);
+    let who = "ada".to_owned();
+    assert!(ladder.on_order(&Order::Clear { level, who }).is_ok());
+    assert_eq!(ladder.authority(level), Authority::Full, "an operator has cleared it");
+
+    let mut ladder = at_full(Level::L48);
+    let who = "ada".to_owned();
+    ladder.on_order(&Order::Freeze { level, who }).expect("accepted");
+    stays_down(&mut ladder);
+    let who = "ada".to_owned();
+    assert!(ladder.on_order(&Order::Thaw { level, who }).is_ok());
+    assert_eq!(ladder.authority(level), Authority::Full);
+}

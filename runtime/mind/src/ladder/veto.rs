@@ -63,8 +63,9 @@ impl VetoLog {
     /// Counts a freeze. True if one of its causes has now frozen the level more than [`MAX_VETOES`] times within
     /// [`VETO_WINDOW_CYCLES`] cycles.
     pub fn note(&mut self, keys: &[VetoKey], cycle: u64) -> bool {
+        // Also of an agent whose cycles are counted anew: what was far ahead of it is far away.
         self.entries
-            .retain(|(_, then)| cycle.saturating_sub(*then) < VETO_WINDOW_CYCLES);
+            .retain(|(_, then)| cycle.abs_diff(*then) < VETO_WINDOW_CYCLES);
         for key in keys {
             if self.entries.len() == MAX_REMEMBERED {
                 self.entries.pop_front();
@@ -95,6 +96,21 @@ mod tests {
         assert_eq!([1, 300, 600].map(|cycle| log.note(&guard, cycle)), [false; 3]);
         assert!(log.clone().note(&guard, 1_000), "cycle 1 is 999 cycles back");
         assert!(!log.note(&guard, 1_001), "cycle 1 is 1,000 cycles back: three remain");
+    }
+
+    #[test]
+    fn freezes_of_a_life_that_is_over_do_not_count_in_one_whose_cycles_begin_anew() {
+        let guard = [VetoKey::Guard];
+        let mut log = VetoLog::default();
+        assert_eq!(
+            [50_000, 50_010, 50_020].map(|cycle| log.note(&guard, cycle)),
+            [false; 3]
+        );
+        assert!(!log.note(&guard, 10));
+        // The last snapshot may be a little older than the freeze.
+        let mut log = VetoLog::default();
+        assert_eq!([500, 510, 520].map(|cycle| log.note(&guard, cycle)), [false; 3]);
+        assert!(log.note(&guard, 480));
     }
 
     #[test]

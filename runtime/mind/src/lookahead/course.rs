@@ -9,13 +9,20 @@
 //! - *Exploration* beyond today's rate is a change of strategy in that share of cycles: it adds 0.15 of it to C_L4 as the
 //!   200-cycle window of strategy mutation fills (L4.5). What it finds is a prior: half of what the usual performance
 //!   leaves, times the rate.
+//! - *Expansion* is what the agent gives itself with what is decided, in units of the velocity at which L4.5 counts it: 0.20
+//!   of it is added to C_L4 until its window of 200 cycles is over. The other components of X answer to the S that this
+//!   leaves, by the law that they answer to any S.
+//! - *Objective* has the weights by which SEOF is taken: those of the values that are looked ahead under.
 //! - *Scenario.* Its spread multiplies what the world does beyond its law, its consumption what is used up.
 
+use super::measures::SEOF_WEIGHTS;
 use super::{LookaheadError, require};
 use serde::{Deserialize, Serialize};
 
 /// Weight of strategy mutation in C_L4 (L4.5).
 pub(super) const MUTATION_WEIGHT: f64 = 0.15;
+/// Weight of expansion velocity in it.
+pub(super) const EXPANSION_WEIGHT: f64 = 0.20;
 /// Share of the missing performance that exploring in every cycle would find.
 pub(super) const EXPLORATION_GAIN: f64 = 0.5;
 /// Most attempts at a step.
@@ -38,6 +45,10 @@ pub struct Course {
     pub reserve_share: f64,
     /// Exploration rate less that of today, -1 to 1.
     pub exploration: f64,
+    /// Expansion velocity that is added for 200 cycles, 0 to 1.
+    pub expansion: f64,
+    /// Weights of SEOF, as [`SEOF_WEIGHTS`] has them, each 0 to 1.
+    pub objective: [f64; 5],
     /// Multiple of the world's errors, 0 to 10.
     pub spread: f64,
     /// Multiple of what is used up, 0 to 10.
@@ -59,6 +70,8 @@ impl Course {
         risk_cap: 2.0,
         reserve_share: 0.0,
         exploration: 0.0,
+        expansion: 0.0,
+        objective: SEOF_WEIGHTS,
         spread: 1.0,
         consumption: 1.0,
     };
@@ -71,6 +84,9 @@ impl Course {
         require("risk cap", self.risk_cap, 0.0, 2.0)?;
         require("reserve", self.reserve_share, 0.0, 1.0)?;
         require("exploration", self.exploration, -1.0, 1.0)?;
+        require("expansion velocity", self.expansion, 0.0, 1.0)?;
+        let mut weights = self.objective.iter();
+        weights.try_for_each(|weight| require("weight of SEOF", *weight, 0.0, 1.0))?;
         require("spread of a scenario", self.spread, 0.0, 10.0)?;
         require("consumption of a scenario", self.consumption, 0.0, 10.0)
     }

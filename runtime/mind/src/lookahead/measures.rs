@@ -39,12 +39,20 @@ pub struct SeofTerms {
     pub oscillation: f64,
 }
 
+/// Weights of dP/dt, 1 - dC_L4/dt, CDI and IIS in SEOF, and of R_osc, which is subtracted (L4.5).
+pub const SEOF_WEIGHTS: [f64; 5] = [0.25, 0.25, 0.20, 0.20, 0.10];
+
 /// The self-evolution objective: 0.25 dP/dt + 0.25 (1 - dC_L4/dt) + 0.20 CDI + 0.20 IIS - 0.10 R_osc, in [-1, 1].
 pub fn seof(terms: &SeofTerms) -> f64 {
-    let growth = 0.25 * terms.performance_trend.clamp(-1.0, 1.0);
-    let stability = 0.25 * (1.0 - terms.complexity_trend.clamp(-1.0, 1.0));
-    let seof = growth + stability + 0.20 * terms.diversity + 0.20 * terms.integrity - 0.10 * terms.oscillation;
-    seof.clamp(-1.0, 1.0)
+    seof_by(&SEOF_WEIGHTS, terms)
+}
+
+/// The same by other weights, in the order of [`SEOF_WEIGHTS`].
+pub fn seof_by(weights: &[f64; 5], terms: &SeofTerms) -> f64 {
+    let growth = weights[0] * terms.performance_trend.clamp(-1.0, 1.0);
+    let stability = weights[1] * (1.0 - terms.complexity_trend.clamp(-1.0, 1.0));
+    let good = growth + stability + weights[2] * terms.diversity + weights[3] * terms.integrity;
+    (good - weights[4] * terms.oscillation).clamp(-1.0, 1.0)
 }
 
 /// V(X) = 0.357 (1 - S)² + 0.286 U² + 0.214 (1 - I)² + 0.143 (E - 1)² (MSCP Level 4.8, Definition 11).

@@ -1,9 +1,9 @@
 //! One rollout: the loop that moves world, state, performance and goals (the model is in the module above).
 
 use super::LookaheadError;
-use super::course::{Course, EXPLORATION_GAIN, MUTATION_WEIGHT};
+use super::course::{Course, EXPANSION_WEIGHT, EXPLORATION_GAIN, MUTATION_WEIGHT};
 use super::dynamics::Dynamics;
-use super::measures::{LyapunovCount, SeofTerms, diversity, lyapunov, seof};
+use super::measures::{LyapunovCount, SeofTerms, diversity, lyapunov, seof_by};
 use super::report::{Broken, LookaheadReport};
 use super::state::{DecisionState, MAX_GOALS, MAX_RESOURCES};
 use super::world::{Seen, Trajectories, World};
@@ -171,7 +171,12 @@ impl Rollout {
             *level -= rest;
         }
         let push = seen.surprise.map_or(0.0, |surprise| surprise - usual_surprise);
+        let expansion = self.expansion();
         for c in 0..5 {
+            // S itself is looked at without what expansion adds to C_L4; the others answer to it as it is.
+            if c == 1 {
+                departure[0] -= expansion;
+            }
             let pull: f64 = jacobian[c].iter().zip(&departure).map(|(j, x)| j * x).sum();
             let noise = noise_sd[c] * self.rng.sample::<f64, _>(StandardNormal);
             self.now.x[c] = (rest[c] + pull + response[c] * push + noise).clamp(0.0, 1.0);
@@ -180,8 +185,17 @@ impl Rollout {
         let passed = (f64::from(self.cycles) / GROWTH_CYCLES).min(1.0);
         self.now.growth_complexity = self.first.growth_complexity * (1.0 - passed);
         let mutation = MUTATION_WEIGHT * self.course.exploration * passed;
-        self.now.x[0] = (self.reactive_s - self.now.growth_complexity - mutation).clamp(0.0, 1.0);
+        self.now.x[0] = (self.reactive_s - self.now.growth_complexity - expansion - mutation).clamp(0.0, 1.0);
         self.now.x[3] = self.now.x[3].max(seen.blind_share);
+    }
+
+    /// What the course adds to C_L4 in this cycle by what the agent gives itself.
+    fn expansion(&self) -> f64 {
+        if f64::from(self.cycles) <= GROWTH_CYCLES {
+            EXPANSION_WEIGHT * self.course.expansion
+        } else {
+            0.0
+        }
     }
 
     fn move_performance(&mut self, seen: &Seen) {
@@ -323,13 +337,14 @@ impl Rollout {
     }
 
     fn seof(&self) -> f64 {
-        seof(&SeofTerms {
+        let terms = SeofTerms {
             performance_trend: self.performance() - self.lagged[0],
             complexity_trend: 1.0 - self.now.x[0] - self.lagged[1],
             diversity: self.diversity(),
             integrity: self.now.x[2],
             oscillation: self.now.oscillation,
-        })
+        };
+        seof_by(&self.course.objective, &terms)
     }
 
     fn cascade_depth(&self) -> u8 {

@@ -192,7 +192,16 @@ impl DecisionState {
 /// SHA-256 over the serialised decision state. A Lookahead is contained if the live state has the same hash before and
 /// after it (MSCP Level 4.8, invariant 4).
 pub fn decision_state_hash(state: &DecisionState) -> [u8; 32] {
+    live_hash(state, &[])
+}
+
+/// The same over what else a Lookahead is made from: strategies, values.
+///
+/// The state that a rollout copies cannot change by it. What tells is the live state: one that is put together anew, from
+/// what it is always put together from, after a Lookahead has the same hash as the one from before.
+pub fn live_hash(state: &DecisionState, also: &[f64]) -> [u8; 32] {
     let mut hash = Sha256::new();
     state.absorb(&mut |bytes| hash.update(bytes));
+    also.iter().for_each(|value| hash.update(value.to_bits().to_le_bytes()));
     hash.finalize().into()
 }

@@ -85,7 +85,8 @@ const ENDS: [usize; 5] = [4, 8, 12, 15, 20];
 /// The place of the category that is left out without peers.
 const PEERS: usize = 3;
 
-/// Counters since the agent's start. One that is smaller than at the pass before has begun anew.
+/// Counters since the agent's start. One that is smaller than at the pass before is of a level that went back to a
+/// checkpoint: it is counted from there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals49 {
     /// Goals that the level generated and that were novel.
@@ -96,9 +97,9 @@ pub struct Totals49 {
     pub approved: u64,
     /// Goals of its own that succeeded.
     pub completed: u64,
-    /// Changes of the values that were applied.
+    /// Changes of the values in force, but for those that took one back.
     pub mutations: u64,
-    /// Of these, applied after the sandbox had passed them.
+    /// Of these, those that the sandbox had passed as they are.
     pub mutations_sandboxed: u64,
     /// Of these, taken back.
     pub mutations_taken_back: u64,
@@ -125,11 +126,11 @@ pub struct Pass49 {
     pub totals: Totals49,
     /// Mean value alignment of the goals approved in this pass, in [0, 1]; `None` of none.
     pub alignment: Option<f64>,
-    /// The value vector was in force and whole.
+    /// The values by which the level decides are whole, and those whose drift it watches.
     pub values_operational: bool,
     /// Total drift of the values (Definition 5).
     pub total_drift: f64,
-    /// The survival model told of every resource that is measured.
+    /// Something that the agent cannot do without is measured, and how long it lasts is told.
     pub survival_operational: bool,
     /// Relative error of the survival predictions that came due lately; `None` of none.
     pub survival_error: Option<f64>,

@@ -152,9 +152,11 @@ impl Stack {
         };
         match level49.carry(baton) {
             Ok(()) => {
-                let rollbacks = level49.orchestrator.standing().recovery().rollbacks();
-                level49.audit.feed_baton(baton, rollbacks, l48.as_ref());
                 let back = level49.orchestrator.on_baton(baton);
+                if back.output.is_some() {
+                    let rollbacks = level49.orchestrator.standing().recovery().rollbacks();
+                    level49.audit.feed_baton(baton, rollbacks, l48.as_ref());
+                }
                 let mut requests = back.requests;
                 requests.extend(level49.orchestrator.constrain());
                 level49.output.clone_from(&back.output);

@@ -1,7 +1,7 @@
 use super::*;
 use crate::goals::{Change, GoalTable};
 use crate::l45::purpose::{Finding, MAX_FINDINGS, Pathology, Remedy};
-use crate::l48::plan::Grant;
+use crate::l48::plan::{Allocation, Grant};
 use crate::l49::resources::SurvivalState;
 use rungs_types::CheckpointId;
 use std::sync::Arc;
@@ -28,14 +28,17 @@ fn open(goals: &[(&str, &str)]) -> Vec<GoalRecord> {
     table.open().to_vec()
 }
 
-fn allocation(shares: &[(&str, f64)]) -> Allocation {
+fn allocation(shares: &[(&str, f64)]) -> InForce {
     let grant = |(name, share): &(&str, f64)| Grant {
         goal: goal(name),
         share: *share,
     };
-    Allocation {
-        goals: shares.iter().map(grant).collect(),
-        ..Allocation::minimal()
+    InForce {
+        allocation: Allocation {
+            goals: shares.iter().map(grant).collect(),
+            ..Allocation::minimal()
+        },
+        ..InForce::default()
     }
 }
 
@@ -46,7 +49,7 @@ fn actions(share: Option<f64>, weight: f64, value: &str, limits: &Constraints) -
     let mut grants = Grants::default();
     let mut taken = 0;
     for _ in 0..100 {
-        grants.cycle(allocation.as_ref(), weight, &open, limits);
+        grants.cycle(allocation.as_ref().map(|plan| (plan, weight)), &open, limits);
         if grants.permits(&goal("a")) {
             grants.spend(&goal("a"));
             taken += 1;
@@ -83,12 +86,12 @@ fn who_is_not_named_is_not_limited_and_a_change_of_the_allocation_keeps_what_was
     let (mut grants, none) = (Grants::default(), Constraints::default());
     let open = open(&[("a", "growth"), ("b", "growth")]);
     assert!(grants.permits(&goal("a")));
-    grants.cycle(Some(&allocation(&[("a", 0.0)])), 1.0, &open, &none);
+    grants.cycle(Some((&allocation(&[("a", 0.0)]), 1.0)), &open, &none);
     grants.spend(&goal("a"));
     assert!(!grants.permits(&goal("a")) && grants.permits(&goal("b")));
-    grants.cycle(Some(&allocation(&[("b", 0.5), ("a", 0.0)])), 1.0, &open, &none);
+    grants.cycle(Some((&allocation(&[("b", 0.5), ("a", 0.0)]), 1.0)), &open, &none);
     assert!(!grants.permits(&goal("a")));
-    grants.cycle(None, 0.0, &open, &none);
+    grants.cycle(None, &open, &none);
     assert!(grants.permits(&goal("a")), "withdrawn");
 }
 
@@ -96,7 +99,7 @@ fn who_is_not_named_is_not_limited_and_a_change_of_the_allocation_keeps_what_was
 fn no_more_than_five_cycles_are_saved() {
     let (mut grants, allocation) = (Grants::default(), allocation(&[("a", 0.9)]));
     let open = open(&[("a", "growth")]);
-    (0..100).for_each(|_| grants.cycle(Some(&allocation), 1.0, &open, &Constraints::default()));
+    (0..100).for_each(|_| grants.cycle(Some((&allocation, 1.0)), &open, &Constraints::default()));
     (0..5).for_each(|_| grants.spend(&goal("a")));
     assert!(!grants.permits(&goal("a")));
 }
@@ -106,13 +109,13 @@ fn five_cycles_are_saved_and_no_more() {
     let open = open(&[("a", "growth")]);
     let share = allocation(&[("a", 0.95)]);
     let mut grants = Grants::default();
-    (0..100).for_each(|_| grants.cycle(Some(&share), 1.0, &open, &Constraints::default()));
+    (0..100).for_each(|_| grants.cycle(Some((&share, 1.0)), &open, &Constraints::default()));
     for _ in 0..5 {
         assert!(grants.permits(&goal("a")));
         grants.spend(&goal("a"));
     }
     // Nothing is left over that would make a whole one of the next 0.95.
-    grants.cycle(Some(&share), 1.0, &open, &Constraints::default());
+    grants.cycle(Some((&share, 1.0)), &open, &Constraints::default());
     assert!(!grants.permits(&goal("a")));
 }
 
@@ -132,7 +135,11 @@ fn a_constrained_goal_has_half_of_what_it_would_have() {
         grants.relieve(Relief::of(&findings, &open));
         let mut count = 0;
         for _ in 0..100 {
-            grants.cycle(allocation.as_ref(), 1.0, &open, &Constraints::default());
+            grants.cycle(
+                allocation.as_ref().map(|plan| (plan, 1.0)),
+                &open,
+                &Constraints::default(),
+            );
             if grants.permits(&goal("a")) {
                 grants.spend(&goal("a"));
                 count += 1;
@@ -143,4 +150,19 @@ fn a_constrained_goal_has_half_of_what_it_would_have() {
     // The first action is from what every goal begins with.
     assert_eq!((actions(Some(0.2), false), actions(Some(0.2), true)), (21, 11));
     assert_eq!((actions(None, false), actions(None, true)), (100, 51));
+}
+
+#[test]
+fn under_the_fallback_a_goal_has_nothing_whether_or_not_it_is_named() {
+    let (open, none) = (open(&[("a", "growth")]), Constraints::default());
+    let (mut grants, fallback) = (Grants::default(), InForce::fallback());
+    let mut taken = 0;
+    for _ in 0..100 {
+        grants.cycle(Some((&fallback, 1.0)), &open, &none);
+        if grants.permits(&goal("a")) {
+            grants.spend(&goal("a"));
+            taken += 1;
+        }
+    }
+    assert_eq!(taken, 1, "what every goal begins with");
 }

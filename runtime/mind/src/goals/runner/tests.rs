@@ -196,6 +196,22 @@ fn advice_is_followed_by_its_weight() {
     assert!((rate.exploration_rate.unwrap() - 0.035).abs() < 1e-12);
 }
 
+#[test]
+fn the_fallback_of_a_rebalance_holds_whole_in_advisory_and_not_in_shadow() {
+    let mut runner = with_three_goals();
+    let mut advice = advice(10);
+    advice.plan = crate::l48::plan::InForce::fallback();
+    let knobs = |runner: &mut Runner, cycle, authority| {
+        runner.begin(cycle, &[0.0], Some((&advice, authority)));
+        let limits = runner.strategy().limits();
+        (limits.parallel_tasks, limits.risk_cap)
+    };
+    for (cycle, authority) in [(20, Authority::Advisory), (21, Authority::Half), (22, Authority::Full)] {
+        assert_eq!(knobs(&mut runner, cycle, authority), (1, 0.40), "{authority}");
+    }
+    assert_eq!(knobs(&mut runner, 23, Authority::Shadow), (3, 0.60), "the kernel's own");
+}
+
 /// Advice of the report of this cycle, at full authority, that asks for nothing.
 fn advice(from_cycle: u64) -> Advice {
     Advice {

@@ -16,7 +16,7 @@ use crate::l45::recomposition::{Recomposition, Standing, Step};
 use crate::l45::seof;
 use crate::l45::world::{Watch, domain_of};
 use crate::lookahead::{
-    DecisionState, Dynamics, Goal, HORIZONS, LookaheadReport, MAX_GOALS, Projecting, SelfModel, project_on,
+    DecisionState, Dynamics, Goal, HORIZONS, LookaheadReport, MAX_GOALS, Projecting, SelfModel, live_hash, project_on,
 };
 use crate::report::{DivergenceBand, FloorReport, Resource, Votes};
 use rand::SeedableRng;
@@ -119,6 +119,11 @@ impl Foresight {
             escalate |= self.project(view, &goals);
         }
         escalate
+    }
+
+    /// What Lookaheads are made from, as it stands now.
+    pub(super) fn live<'g>(view: &View<'_>, aims: impl Iterator<Item = &'g Aim>) -> [u8; 32] {
+        live_hash(&decision_state(view, &goals(aims, view)), &[])
     }
 
     /// Projects the three courses and lets the frames choose.

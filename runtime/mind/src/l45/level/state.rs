@@ -236,7 +236,12 @@ impl Level45State {
             trial: around.trial,
             degraded: around.degraded,
         };
-        if self.foresight.check(&view, self.purpose.aims()) {
+        let before = Foresight::live(&view, self.purpose.aims());
+        let escalates = self.foresight.check(&view, self.purpose.aims());
+        if Foresight::live(&view, self.purpose.aims()) != before {
+            self.breaches = self.breaches.saturating_add(1);
+        }
+        if escalates {
             self.purpose.escalate(cycle.number);
         }
     }

@@ -13,6 +13,7 @@ fn pass(authority: Authority) -> Pass {
         checkpoint: CheckpointId(9),
         structural_permitted: false,
         reduced: false,
+        rebalancing: false,
     }
 }
 

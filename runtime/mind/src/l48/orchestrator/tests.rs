@@ -312,7 +312,7 @@ fn a_frozen_level_that_stays_unclean_is_suspended_at_t0_plus_100_and_an_operator
     level.fault(&panic_of_verify(), 515);
     for cycle in (520..=700).step_by(10) {
         let mut floor = healthy_floor(cycle);
-        floor.guard_stage = 3;
+        floor.iis = Some(0.8);
         level.turn(floor);
     }
     let suspended = level
@@ -366,4 +366,47 @@ fn its_serde_form_goes_on_where_it_was() {
         bincode::serde::decode_from_slice(&bytes, bincode::config::standard()).expect("decodes");
     let bundle = Bundle::clone(&level.orchestrator.verified().expect("kept"));
     assert_eq!(read.with_bundle(bundle), level.orchestrator);
+}
+
+#[test]
+fn after_a_restart_nobody_holds_the_level_to_a_mode_of_the_resources_that_is_not_said_again() {
+    use crate::l49::Constraints;
+    use crate::l49::resources::SurvivalState;
+    let mut level = Level48::new();
+    healthy(&mut level, 10..=600);
+    let critical = Constraints::of(SurvivalState::Critical, true);
+    level.do_all(vec![Action::Constrain(critical)], 600);
+    healthy(&mut level, 610..=620);
+    assert_eq!(level.ladder.authority(Level::L48), Authority::Advisory);
+    assert_eq!(level.orchestrator.waiting_for(), "resources: at most advisory");
+    // What is stored and read back knows no more than the ladder's word.
+    level.orchestrator.align(&level.ladder, 620);
+    healthy(&mut level, 630..=640);
+    assert_eq!(level.ladder.authority(Level::L48), Authority::Full);
+    assert_eq!(level.orchestrator.waiting_for(), "");
+}
+
+#[test]
+fn a_critical_guard_puts_the_reenablement_off_until_its_stage_is_left() {
+    let mut level = Level48::new();
+    healthy(&mut level, 10..=600);
+    let metric = "fragmentation of identity 0.6".to_owned();
+    level.fault(&Fault::GuardCritical { metric }, 600);
+    level.log.clear();
+    // One step down after a hundred clean cycles at each, three steps in all.
+    for cycle in (610..=900).step_by(10) {
+        level.turn(FloorReport {
+            guard_stage: GUARD_CRITICAL,
+            ..healthy_floor(cycle)
+        });
+    }
+    assert_eq!(level.authorities(), []);
+    assert!(!level.ladder.is_suspended(Level::L48));
+    healthy(&mut level, 910..=1_200);
+    let expected = [
+        (950, Authority::Advisory),
+        (1_050, Authority::Half),
+        (1_150, Authority::Full),
+    ];
+    assert_eq!(level.authorities(), expected);
 }

@@ -132,13 +132,25 @@ pub fn compare(rows: &[Row], probabilities: &[f64], current: &Strategy) -> Compa
 }
 
 fn select(ranked: &[(usize, Scored)]) -> Option<usize> {
-    match ranked {
-        [] => None,
-        [first, second, ..] if first.1.score - second.1.score < TIE => {
-            Some(usize::from(second.1.value_at_risk > first.1.value_at_risk))
-        }
-        _ => Some(0),
-    }
+    selected_of(ranked.iter().map(|(_, scored)| (scored.score, scored.value_at_risk)))
+}
+
+/// Of scores in falling order, each with its value at risk.
+fn selected_of(mut ranked: impl Iterator<Item = (f64, f64)>) -> Option<usize> {
+    let first = ranked.next()?;
+    let tied = ranked.next().filter(|second| first.0 - second.0 < TIE);
+    Some(tied.map_or(0, |second| usize::from(second.1 > first.1)))
+}
+
+/// The strategy that is selected where EV, RA and 1 - SI weigh so; `None` without candidates.
+pub fn preferred(ranked: &[Scored], weights: &[f64; 3]) -> Option<Strategy> {
+    let score = |scored: &Scored| {
+        weights[0] * scored.expected + weights[1] * scored.risk_adjustment + weights[2] * (1.0 - scored.inertia)
+    };
+    let mut ranked: Vec<(f64, &Scored)> = ranked.iter().map(|scored| (score(scored), scored)).collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let place = selected_of(ranked.iter().map(|(score, scored)| (*score, scored.value_at_risk)))?;
+    Some(ranked[place].1.strategy)
 }
 
 fn outcomes(row: &Row, scenarios: usize) -> Vec<Outcome> {

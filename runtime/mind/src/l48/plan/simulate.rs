@@ -103,11 +103,12 @@ fn course(strategy: &Strategy, current: &Strategy, scenario: &Scenario) -> Cours
         exploration: strategy.get(Knob::ExplorationRate) - current.get(Knob::ExplorationRate),
         spread: scenario.spread,
         consumption: scenario.consumption,
+        ..Course::AS_TODAY
     }
 }
 
 /// Goals beyond the first eight are constants, and with them whoever waits for them.
-fn decision_state(input: &Planning<'_>) -> DecisionState {
+pub(super) fn decision_state(input: &Planning<'_>) -> DecisionState {
     let mut state = DecisionState {
         x: input.floor.x,
         structural_pending: !input.world.pending.is_empty(),

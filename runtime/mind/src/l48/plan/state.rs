@@ -6,12 +6,12 @@ use super::courses::{is_open, retreat};
 use super::goal_stack::{GoalStack, Remedy, evaluate};
 use super::learned::{Learned, MAX_LEARNED, keep, note};
 use super::sight::sight;
-use super::simulate::{Prospect, Scene};
+use super::simulate::{Prospect, Scene, decision_state};
 use super::strategy::{Archetype, Strategy};
 use super::{Allocation, Choice, DWELL_PASSES, MAX_TRAJECTORIES, PlanOutput, Planning, SIMULATED_CYCLES};
 use crate::budget::{Budget, BudgetExceeded};
 use crate::l45::jacobian::SpectralReading;
-use crate::lookahead::{LookaheadError, MAX_GOALS, SelfModel, decision_state_hash};
+use crate::lookahead::{LookaheadError, MAX_GOALS, SelfModel, live_hash};
 use crate::report::{CycleReport, FloorReport};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -130,26 +130,17 @@ impl PlanState {
             return Ok(Compared::default());
         };
         let scene = Scene::new(input, dynamics);
-        let before = decision_state_hash(&scene.state);
-        let mut rows = Vec::with_capacity(candidates.len());
-        let mut now = Prospect::default();
-        for candidate in candidates {
-            match scene.look(&candidate.strategy, &current, &seeds, cycles, budget) {
-                Ok(prospect) => {
-                    if candidate.strategy == current {
-                        now.clone_from(&prospect);
-                    }
-                    rows.push(Row {
-                        archetype: candidate.archetype,
-                        strategy: candidate.strategy,
-                        outcomes: prospect.outcomes,
-                    });
-                }
-                Err(LookaheadError::Budget(over)) => return Err(over),
-                // A number is missing: nothing can be said of the future, and so nothing is changed.
-                Err(_) => return Ok(Compared::default()),
-            }
-        }
+        let before = self.live(input);
+        let looked = look_at(&candidates, &current, |strategy| {
+            scene.look(strategy, &current, &seeds, cycles, budget)
+        })?;
+        let contained = self.live(input) == before;
+        let Some((rows, now)) = looked else {
+            return Ok(Compared {
+                contained,
+                ..Compared::default()
+            });
+        };
         let probabilities: Vec<f64> = input
             .world
             .scenarios
@@ -160,8 +151,18 @@ impl PlanState {
             comparison: compare(&rows, &probabilities, &current),
             resilience: resilience(&now, &probabilities),
             trajectories,
-            contained: decision_state_hash(&scene.state) == before,
+            contained,
         })
+    }
+
+    /// What Lookaheads are made from, as it stands now: the state of the agent, and the strategies that there are.
+    fn live(&self, input: &Planning<'_>) -> [u8; 32] {
+        let each = [self.in_force, self.before].map(|choice| choice.strategy);
+        let strategies = each.into_iter().chain(self.learned.iter().map(|known| known.strategy));
+        let mut also: Vec<f64> = strategies.flat_map(<[f64; Knob::ALL.len()]>::from).collect();
+        also.extend(self.learned.iter().map(|known| known.worth));
+        also.push(f64::from(self.since_change));
+        live_hash(&decision_state(input), &also)
     }
 
     /// The three archetypes, what was learned, and one neighbour of the strategy in force, as far as L4.5 leaves them open,
@@ -252,6 +253,34 @@ impl PlanState {
         let reserve = self.in_force.strategy.get(Knob::ReserveShare);
         allocate(&asks, reserve, input.world.res.score, input.world.rdf)
     }
+}
+
+/// Looks each candidate ahead; gives them with what became of them, and what becomes of the agent under the one in force.
+/// `None` where a number is missing: nothing can be said of the future, and so nothing is changed.
+fn look_at(
+    candidates: &[Choice],
+    current: &Strategy,
+    look: impl Fn(&Strategy) -> Result<Prospect, LookaheadError>,
+) -> Result<Option<(Vec<Row>, Prospect)>, BudgetExceeded> {
+    let mut rows = Vec::with_capacity(candidates.len());
+    let mut now = Prospect::default();
+    for candidate in candidates {
+        match look(&candidate.strategy) {
+            Ok(prospect) => {
+                if candidate.strategy == *current {
+                    now.clone_from(&prospect);
+                }
+                rows.push(Row {
+                    archetype: candidate.archetype,
+                    strategy: candidate.strategy,
+                    outcomes: prospect.outcomes,
+                });
+            }
+            Err(LookaheadError::Budget(over)) => return Err(over),
+            Err(_) => return Ok(None),
+        }
+    }
+    Ok(Some((rows, now)))
 }
 
 /// Leaves half of the candidates, rounded up: the first ones, and in any case the one in force.

@@ -36,6 +36,13 @@ pub enum Fate {
     Over(GoalState),
 }
 
+impl Fate {
+    /// What was decided is that it does not leave the level, or not yet.
+    pub fn stays(&self) -> bool {
+        matches!(self, Fate::Rejected | Fate::Sandboxed | Fate::Vetoed | Fate::Advised)
+    }
+}
+
 impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

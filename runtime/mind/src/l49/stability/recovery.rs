@@ -11,10 +11,10 @@
 //! 2. A freeze on the way up starts the monitoring anew, at once.
 
 use super::conditions::{Condition, Scores};
-use super::judge::{Action, Decision, LiveVerdict};
+use super::judge::{Action, LiveVerdict};
 use crate::l49::values::ValueVector;
 use crate::numeric::condense::Refused;
-use rungs_types::Authority;
+use rungs_types::{Authority, Cause};
 use serde::{Deserialize, Serialize};
 
 /// Cycles under Level 4.8 alone.
@@ -26,8 +26,8 @@ const STEP_CYCLES: u64 = 200;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RollbackStep {
-    /// The decision that triggered it is rejected.
-    RejectDecision,
+    /// The pass under way is dropped, with all that it decided: which of it would have led here cannot be told.
+    RejectDecisions,
     /// All of Level 4.9 freezes.
     Freeze,
     /// Its goals leave the goal table: those with its origin and checkpoint, nobody else's.
@@ -42,11 +42,10 @@ pub enum RollbackStep {
     Monitor,
 }
 
-/// The steps, in their order; without a decision that triggered it there is none to reject.
-pub fn rollback_steps(triggered_by: Option<&Decision>) -> impl Iterator<Item = RollbackStep> + use<> {
-    let triggered = triggered_by.is_some();
+/// The steps, in their order; where no pass is under way there is none to reject.
+pub fn rollback_steps(pass_under_way: bool) -> impl Iterator<Item = RollbackStep> {
     [
-        RollbackStep::RejectDecision,
+        RollbackStep::RejectDecisions,
         RollbackStep::Freeze,
         RollbackStep::RemoveOwnGoals,
         RollbackStep::RevertValues,
@@ -55,7 +54,7 @@ pub fn rollback_steps(triggered_by: Option<&Decision>) -> impl Iterator<Item = R
         RollbackStep::Monitor,
     ]
     .into_iter()
-    .filter(move |step| triggered || *step != RollbackStep::RejectDecision)
+    .filter(move |step| pass_under_way || *step != RollbackStep::RejectDecisions)
 }
 
 /// What is kept of a rollback, for people and for finding its cause.
@@ -63,9 +62,12 @@ pub fn rollback_steps(triggered_by: Option<&Decision>) -> impl Iterator<Item = R
 pub struct RollbackRecord {
     /// When.
     pub cycle: u64,
-    /// The decision that triggered it.
-    pub triggered_by: Option<Decision>,
-    /// The conditions that did not hold, in the order of section 7.1.
+    /// The pass that was under way, and is rejected with its decisions.
+    pub rejected: Option<u64>,
+    /// Why the level froze, as it was told; `None` until it is.
+    pub cause: Option<Cause>,
+    /// The conditions that did not hold, in the order of section 7.1: none if it was not the live state that froze the
+    /// level.
     pub violated: Vec<Condition>,
     /// The scores of the live state.
     pub scores: Scores,
@@ -76,17 +78,18 @@ pub struct RollbackRecord {
 }
 
 impl RollbackRecord {
-    /// The record of a freeze that `verdict` asks for.
+    /// The record of a freeze at `cycle`, with the live state as it was then.
     pub fn of(
         verdict: &LiveVerdict,
         cycle: u64,
-        triggered_by: Option<Decision>,
+        rejected: Option<u64>,
         checkpoint_cycle: u64,
         values: &ValueVector,
     ) -> Self {
         Self {
             cycle,
-            triggered_by,
+            rejected,
+            cause: None,
             violated: verdict.violations.iter().map(|v| v.condition).collect(),
             scores: verdict.scores,
             checkpoint_cycle,

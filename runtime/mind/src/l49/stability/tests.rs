@@ -376,7 +376,7 @@ fn the_veto_rate_is_the_share_of_decisions_that_were_not_carried_out() {
 fn a_rollback_rejects_freezes_and_takes_back_in_this_order() {
     use RollbackStep::*;
     let all = [
-        RejectDecision,
+        RejectDecisions,
         Freeze,
         RemoveOwnGoals,
         RevertValues,
@@ -384,8 +384,8 @@ fn a_rollback_rejects_freezes_and_takes_back_in_this_order() {
         FreezePeers,
         Monitor,
     ];
-    assert_eq!(rollback_steps(Some(&decision(1))).collect::<Vec<_>>(), all);
-    assert_eq!(rollback_steps(None).collect::<Vec<_>>(), all[1..]);
+    assert_eq!(rollback_steps(true).collect::<Vec<_>>(), all);
+    assert_eq!(rollback_steps(false).collect::<Vec<_>>(), all[1..]);
 }
 
 #[test]
@@ -395,7 +395,7 @@ fn a_rollback_record_names_the_conditions_and_where_the_level_returned_to() {
         total_drift: 0.3,
         ..COMFORTABLE
     });
-    let record = RollbackRecord::of(&verdict, 700, Some(decision(7)), 650, &ValueVector::BASELINE);
+    let record = RollbackRecord::of(&verdict, 700, Some(7), 650, &ValueVector::BASELINE);
     assert_eq!(record.violated, [Condition::Spectral, Condition::ValueDrift]);
     assert_eq!(record.scores.ass, 0.0);
     assert_eq!((record.cycle, record.checkpoint_cycle), (700, 650));

@@ -3,7 +3,8 @@
 //!
 //! Each term is carried by one dimension. Its weight is that of the level below times how much more (or less) the
 //! dimension weighs than at the baseline, and all are scaled so that they sum to what they did. At the baseline they are
-//! those of the levels below, bit for bit. What the levels below compute for themselves keeps their own weights.
+//! those of the levels below, bit for bit. What the levels below compute for themselves keeps their own weights: these are for
+//! Lookaheads ([`crate::l49::ahead`]).
 
 use super::vector::{ValueDimension, ValueVector};
 

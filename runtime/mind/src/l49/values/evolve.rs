@@ -89,6 +89,8 @@ pub struct ValuesOutput {
     pub proposal: Option<ValueProposal>,
     /// How mutations fared.
     pub record: MutationRecord,
+    /// The values were the same before and after the sandbox.
+    pub contained: bool,
 }
 
 /// What the phase remembers.
@@ -184,7 +186,9 @@ impl EvolveState {
         }
         self.admit(below);
         let mut rejected = Vec::new();
+        let before = *self.values.vector();
         let approved = self.evaluate(input, budget, &mut rejected);
+        let contained = *self.values.vector() == before;
         let approved = approved.filter(|pending| self.is_bearable(pending, cycle, &mut rejected));
         let act = if drift.band.reverts() {
             Some(ValueAct::Revert)
@@ -208,6 +212,7 @@ impl EvolveState {
             rejected,
             proposal,
             record: self.values.record(),
+            contained,
         }
     }
 

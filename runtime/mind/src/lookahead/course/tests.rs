@@ -217,6 +217,14 @@ fn a_course_out_of_range_is_refused() {
         parallel_goals: 0,
         ..TODAY
     }));
+    assert!(refused(Course {
+        expansion: 1.01,
+        ..TODAY
+    }));
+    assert!(refused(Course {
+        objective: [0.25, 0.25, 0.20, 0.20, f64::NAN],
+        ..TODAY
+    }));
     assert!(refused(Course { attempts: 0, ..TODAY }));
     assert!(refused(Course { attempts: 7, ..TODAY }));
     assert!(refused(Course {
@@ -247,4 +255,43 @@ fn today_nothing_is_held_back_explored_or_scaled() {
         [2.0, 0.0, 0.0]
     );
     assert_eq!([today.spread, today.consumption], [1.0, 1.0]);
+}
+
+#[test]
+fn expansion_is_complexity_for_two_hundred_cycles_and_the_other_components_answer_to_it() {
+    let world = Still { dimensions: 0 };
+    let mut law = law();
+    law.jacobian[2][0] = 0.5;
+    let course = Course {
+        expansion: 0.5,
+        ..TODAY
+    };
+    let [s, _, iis, ..] = law.rest;
+    let mut rollout = Rollout::start_on(&course, &state(), &law, &world, Pcg64Mcg::seed_from_u64(3)).unwrap();
+    rollout.advance(200, &Unlimited).unwrap();
+    let report = rollout.report();
+    // 0.20 of a half, and half of that in the identity.
+    assert!((report.max_c_l4 - (1.0 - s + 0.10)).abs() < 1e-12, "{report:?}");
+    assert!((report.min_iis - (iis - 0.05)).abs() < 1e-12, "{report:?}");
+    let [before, after] = [200, 201].map(|cycles| run_by(&course, &law, cycles).seof_last);
+    assert!(after > before + 0.02, "it has left its window: {before} {after}");
+}
+
+fn run_by(course: &Course, law: &Dynamics, cycles: u32) -> LookaheadReport {
+    let world = Still { dimensions: 0 };
+    let mut rollout = Rollout::start_on(course, &state(), law, &world, Pcg64Mcg::seed_from_u64(3)).unwrap();
+    rollout.advance(cycles, &Unlimited).unwrap();
+    rollout.report()
+}
+
+#[test]
+fn seof_is_taken_by_the_weights_of_the_course() {
+    let objective = [0.1, 0.3, 0.3, 0.2, 0.1];
+    let weighed = run(&Course { objective, ..TODAY }, 100);
+    let plain = run(&TODAY, 100);
+    // At rest: 0.3 + 0.2 IIS, and 0.25 + 0.2 IIS; there is one domain, and so no diversity.
+    let domains = state().domains.iter().flatten().count();
+    assert_eq!(domains, 1);
+    assert!((weighed.seof_last - plain.seof_last - 0.05).abs() < 1e-12);
+    assert_eq!(weighed.max_c_l4, plain.max_c_l4);
 }

@@ -34,10 +34,9 @@ pub(in crate::qualify) struct Block {
     l48_met: Option<bool>,
 }
 
-/// What a counter has grown by; one that is smaller than before has begun anew.
+/// What a counter has grown by; one that is smaller than before went back to a checkpoint, and has not.
 fn grown(now: u64, before: u64) -> u16 {
-    let grown = now.checked_sub(before).unwrap_or(now);
-    u16::try_from(grown).unwrap_or(u16::MAX)
+    u16::try_from(now.saturating_sub(before)).unwrap_or(u16::MAX)
 }
 
 impl Block {

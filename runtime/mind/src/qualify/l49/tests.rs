@@ -341,7 +341,7 @@ fn what_is_older_than_sixty_passes_is_forgotten() {
 }
 
 #[test]
-fn a_counter_that_begins_anew_counts_what_it_shows_and_what_was_before_the_audit_does_not_count() {
+fn a_counter_that_went_back_with_its_level_counts_from_there_and_what_was_before_the_audit_does_not_count() {
     let pass = |generated| Pass49 {
         totals: Totals49 {
             generated,
@@ -350,10 +350,10 @@ fn a_counter_that_begins_anew_counts_what_it_shows_and_what_was_before_the_audit
         ..Pass49::default()
     };
     let mut audit = Audit49::new(pass(100).totals);
-    [103, 2, 2]
+    [103, 2, 5]
         .into_iter()
         .for_each(|generated| audit.feed(&pass(generated)));
-    assert_eq!(value(&audit.report(), "AG-1"), Some(5.0));
+    assert_eq!(value(&audit.report(), "AG-1"), Some(6.0));
 }
 
 #[test]

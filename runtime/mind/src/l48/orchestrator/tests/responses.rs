@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::l48::observe::Structural;
+use crate::report::RhoState;
 use rungs_types::Invariant;
 
 /// The check at which the violations are planted; the level is at Full since 510.
@@ -140,6 +141,34 @@ fn each_pair_rebalances_from_the_last_violation_on_advisory_100_half_100() {
         ];
         check(&violated, "rebalance", &expected);
     }
+}
+
+#[test]
+fn a_rebalance_keeps_the_fallback_in_force_until_half_authority() {
+    let mut level = Level48::new();
+    healthy(&mut level, 10..=600);
+    level.advice.clear();
+    let mut floor = healthy_floor(610);
+    (floor.rho, floor.rho_state, floor.iis) = (0.99, RhoState::Warning, Some(0.84));
+    level.turn(floor);
+    healthy(&mut level, 620..=850);
+    let fallback = |advice: &Arc<crate::report::Advice>| advice.plan.fallback;
+    let last = level
+        .advice
+        .iter()
+        .rfind(|advice| fallback(advice))
+        .map(|advice| advice.from_cycle);
+    // Half authority is asked for in the pass of cycle 710, and had from the next on.
+    assert_eq!(last, Some(710));
+    let since = level.advice.iter().skip_while(|advice| advice.from_cycle <= 710);
+    assert!(since.clone().count() > 10 && !since.into_iter().any(fallback));
+    assert!(
+        level
+            .advice
+            .iter()
+            .take_while(|advice| advice.from_cycle <= 710)
+            .all(fallback)
+    );
 }
 
 #[test]
