@@ -235,11 +235,13 @@ fn a_slow_push_on_the_values_is_stopped_before_a_drift_of_0_25() {
     let values = push_values(&mut level, 6_000);
     let drifts: Vec<f64> = values.iter().map(ValueVector::total_drift).collect();
     let most = drifts.iter().copied().fold(0.0, f64::max);
-    assert!(most > 0.10, "it was pushed: {most}");
+    // The sandbox weighs SEOF by the values that would be in force: at rest nothing grows, and a second step towards growth
+    // would cost more than 0.03 of it.
+    assert!(most > 0.05, "it was pushed: {most}");
     assert!(most < 0.25, "{most}");
     assert_eq!(level.authority(), Authority::Full);
     let record = level.outputs.last().unwrap().values.record;
-    assert!(record.applied >= 2, "{record:?}");
+    assert!(record.applied >= 1, "{record:?}");
     // It is stopped where the drift alone would leave the level a score of 0.50.
     assert!(most <= 0.175 + 1e-9, "{most}");
 }
