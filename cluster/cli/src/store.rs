@@ -8,7 +8,7 @@ use rand::TryRng as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -147,7 +147,12 @@ impl OwnStore {
     /// If the file cannot be read or is not what a node wrote.
     pub fn read(data: &Path) -> Result<Option<Self>, StoreFileError> {
         match read(&data.join(OWN_FILE)) {
-            Err(StoreFileError::Io { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            // What else stands in the way is told by who makes the folder.
+            Err(StoreFileError::Io { error, .. })
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                Ok(None)
+            }
             own => own.map(Some),
         }
     }

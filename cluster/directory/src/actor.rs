@@ -4,7 +4,7 @@
 use crate::directory::Directory;
 use crate::groups::MAX_MEMBERS;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
-use rungs_host::{Delivered, EndpointBuilder, Handle, Mailbox, Refusal, Request, Router, Wire, tasks};
+use rungs_host::{Delivered, EndpointBuilder, Handle, Mailbox, Refusal, Request, Wire, tasks};
 use rungs_types::{Address, AgentId, NodeName, RolePath, UserName};
 use serde::{Deserialize, Serialize};
 
@@ -153,7 +153,8 @@ impl Actor for DirectoryActor {
                 // It may ask other nodes, and must not keep theirs waiting meanwhile. The credit bounds the tasks.
                 let directory = self.directory.clone();
                 tasks::spawn("directory owner", async move {
-                    let owner: Result<NodeName, Refusal> = directory.owner(&message.address).await;
+                    // Whoever asks looks again: a person waits no longer for an answer than for the owner.
+                    let owner: Result<NodeName, Refusal> = directory.inner.owner_now(&message.address).await;
                     reply.send(owner);
                     drop(credit);
                 });

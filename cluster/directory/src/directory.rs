@@ -33,6 +33,8 @@ use tokio::time::Instant;
 
 /// Longest look-up of a user's actor on another node.
 pub const LOCATE_DEADLINE: Duration = Duration::from_millis(500);
+/// How long the owner of an agent is looked for while there is none.
+const OWNER_DEADLINE: Duration = Duration::from_secs(3);
 /// How long a message that nobody waits for an answer of waits for its agent to start.
 pub const TELL_WAIT: Duration = Duration::from_secs(30);
 /// Questions that are being sent on at a time.
@@ -256,6 +258,29 @@ impl Inner {
         }
     }
 
+    /// The node that an address leads to. Where nobody has it at this moment, as while a cluster begins, it is looked for again.
+    async fn owner(&self, of: &Address) -> Result<NodeName, Refusal> {
+        let end = Instant::now() + OWNER_DEADLINE;
+        loop {
+            match self.owner_now(of).await {
+                Err(refusal) if refusal.code == ErrorCode::NodeDown && Instant::now() < end => {
+                    tokio::time::sleep(agents::ASK_AGAIN).await;
+                }
+                owner => return owner,
+            }
+        }
+    }
+
+    pub(crate) async fn owner_now(&self, of: &Address) -> Result<NodeName, Refusal> {
+        Ok(match self.find(of).await? {
+            Place::Here => self.node().clone(),
+            Place::Node(node, None) => node,
+            // By no map, so only a guess: the node that is asked knows.
+            Place::Node(node, Some(MapVersion(0))) => self.ask_owner(&node, of).await?,
+            Place::Node(node, Some(_)) => node,
+        })
+    }
+
     /// A user's actor that is not where it was is looked for again next time.
     fn forget_if_wrong<T>(&self, to: &Address, result: Result<T, Refusal>) -> Result<T, Refusal> {
         if let (Err(refusal), Address::User(name)) = (&result, to)
@@ -309,15 +334,7 @@ impl Router for Directory {
     }
 
     fn owner<'a>(&'a self, of: &'a Address) -> BoxFuture<'a, Result<NodeName, Refusal>> {
-        Box::pin(async move {
-            Ok(match self.inner.find(of).await? {
-                Place::Here => self.node().clone(),
-                Place::Node(node, None) => node,
-                // By no map, so only a guess: the node that is asked knows.
-                Place::Node(node, Some(MapVersion(0))) => self.inner.ask_owner(&node, of).await?,
-                Place::Node(node, Some(_)) => node,
-            })
-        })
+        Box::pin(self.inner.owner(of))
     }
 
     fn subscribe(&self, filter: EventFilter) -> BoxFuture<'_, Result<EventStream, Refusal>> {

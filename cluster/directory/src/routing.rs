@@ -8,6 +8,7 @@ use crate::placement::{Candidate, MapVersion, Placement, Shard, StaticPlacement}
 use arc_swap::ArcSwap;
 use rungs_host::lease::LeaseGate;
 use rungs_types::{Epoch, NodeName};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -86,12 +87,13 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// Of a node that follows nothing yet, and refuses everything.
-    pub fn new(node: NodeName, gate: LeaseGate) -> Self {
+    /// Of a node that follows nothing yet, and refuses everything; it expects these members besides itself.
+    pub fn new(node: NodeName, expected: impl IntoIterator<Item = NodeName>, gate: LeaseGate) -> Self {
+        let members: BTreeSet<NodeName> = expected.into_iter().chain([node.clone()]).collect();
         Self {
             gate,
             followed: ArcSwap::from_pointee(Followed {
-                members: vec![node.clone()],
+                members: members.into_iter().collect(),
                 ownership: Ownership::new(node),
                 candidates: Vec::new(),
                 alone: false,

@@ -179,7 +179,8 @@ pub(crate) async fn start(
     let tasks = task_logs::open(&builder.data, Arc::clone(&store) as _).await?;
     let (transport, mesh) = connect(&mut builder, &name, identity, &base).await?;
     let gate = LeaseGate::closed(SteadyClock::Machine);
-    let routes = Arc::new(Routes::new(name.clone(), gate));
+    let expected = builder.members.iter().map(|member| member.name.clone());
+    let routes = Arc::new(Routes::new(name.clone(), expected, gate));
     let directory = Directory::new(mesh.clone(), Arc::clone(&routes) as _);
     let agents = agents(&builder, &base, &directory, &routes, &store, tasks).await?;
     let around = membership::Around {

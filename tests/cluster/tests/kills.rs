@@ -13,7 +13,7 @@ const KILLS_VARIABLE: &str = "RUNGS_CLUSTER_TEST_KILLS";
 /// How long they may take.
 const KILLS_WITHIN: Duration = Duration::from_secs(3_600);
 /// Agents of the clusters whose nodes end.
-const AGENTS: usize = 12;
+const AGENTS: usize = 24;
 
 #[tokio::test]
 async fn no_goal_that_was_acknowledged_is_lost_when_nodes_are_killed() {

@@ -165,5 +165,5 @@ async fn every_message_has_an_example_that_decodes() {
         }
     }
     // The root, each role's state, the agents of the node, and the goals of the kernel and the questions to it.
-    assert_eq!(kinds, 13 + 10 + 2 + 5 + 1);
+    assert_eq!(kinds, 14 + 10 + 2 + 5 + 1);
 }

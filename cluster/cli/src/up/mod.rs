@@ -16,6 +16,8 @@ use crate::local::{LocalCluster, Prepared, node_home, voters_of};
 use anyhow::Context as _;
 use processes::{NODE_LOG, NodeProcess, ProcessEvent, Processes};
 use progress::Progress;
+use rungs_directory::member::messages::{ListMembers, ListShards, MemberEntry};
+use rungs_directory::membership::MemberState;
 use rungs_host::{EventFilter, EventStream, Format, Payload, Refusal, Watched, Wire};
 use rungs_mesh::{Ca, Role};
 use rungs_shell::event_line::event_line;
@@ -23,7 +25,7 @@ use rungs_shell::protocol::{ListAgents, NodeInfo, NodeRow, Shutdown};
 use rungs_shell::session::admin_of;
 use rungs_shell::table::Style;
 use rungs_shell::views::natural;
-use rungs_types::{AgentName, AgentSpec, NodeName};
+use rungs_types::{Address, AgentName, AgentSpec, NodeName};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -37,6 +39,8 @@ const LOOK_PERIOD: Duration = Duration::from_secs(1);
 const LINE_PERIOD: Duration = Duration::from_secs(5);
 /// How long a node may take to answer a look.
 const LOOK_DEADLINE: Duration = Duration::from_secs(2);
+/// How long their shards may take to be where they stay.
+const SHARE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long the nodes may take to be up.
 const START_DEADLINE: Duration = Duration::from_secs(30);
 /// The group of all agents.
@@ -69,7 +73,7 @@ pub async fn run(up: Up) -> anyhow::Result<()> {
     let nodes = nodes.map(|((node, config), socket)| NodeProcess { node, config, socket });
     let processes = Processes::start(&program, nodes, &sender)?;
     let view = View::new(&up, &dir, rate_hz, voters, began);
-    let result = watch_cluster(view, &dir, process_events, &mut interrupt).await;
+    let result = watch_cluster(view, &dir, up.agents, process_events, &mut interrupt).await;
     tokio::select! {
         () = processes.stop() => result,
         // The nodes end by themselves when this process does.
@@ -80,12 +84,13 @@ pub async fn run(up: Up) -> anyhow::Result<()> {
 async fn watch_cluster(
     mut view: View,
     dir: &Path,
+    agents: u32,
     mut process_events: mpsc::Receiver<ProcessEvent>,
     interrupt: &mut Interrupt,
 ) -> anyhow::Result<()> {
     let joined = join::join(dir, None, false).await?;
     tokio::select! {
-        up = wait_until_up(&joined, dir, &mut process_events) => up?,
+        up = wait_until_up(&joined, dir, agents, &mut process_events) => up?,
         how = interrupt.received() => anyhow::bail!("{how} before all nodes were up"),
     }
     view.greet()?;
@@ -128,6 +133,7 @@ fn issue_certificates(dir: &Path, cluster: &LocalCluster) -> anyhow::Result<()> 
 async fn wait_until_up(
     joined: &Joined,
     dir: &Path,
+    agents: u32,
     process_events: &mut mpsc::Receiver<ProcessEvent>,
 ) -> anyhow::Result<()> {
     let deadline = Instant::now() + START_DEADLINE;
@@ -148,16 +154,45 @@ async fn wait_until_up(
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
+    // One that takes longer to share out its agents is up all the same; whoever asks for one waits for it.
+    drop(tokio::time::timeout(SHARE_DEADLINE, wait_until_shared(joined, agents)).await);
     Ok(())
 }
 
+/// Waits until every node is a live member, every shard is where it stays, and so many agents run or rest.
+async fn wait_until_shared(joined: &Joined, agents: u32) {
+    let nodes = joined.router.members();
+    for node in nodes.iter().cycle() {
+        let at = rungs_directory::member::address(node);
+        let members = ask_at(joined, at.clone(), &ListMembers {}).await;
+        let shards = ask_at(joined, at, &ListShards {}).await;
+        if let (Ok(members), Ok(shards)) = (members, shards) {
+            let live = |member: &&MemberEntry| member.state == MemberState::Live && member.has_lease;
+            let all = members.iter().filter(live).count() >= nodes.len();
+            if all && shards.unowned == 0 && shards.moving == 0 && known_agents(joined).await >= u64::from(agents) {
+                return;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn known_agents(joined: &Joined) -> u64 {
+    let nodes = joined.router.members();
+    let asked = nodes.iter().map(|node| ask(joined, node, &NodeInfo {}));
+    let reports = futures::future::join_all(asked).await.into_iter().flatten();
+    reports
+        .map(|report| u64::from(report.agents + report.parked) + report.passive)
+        .sum()
+}
+
 async fn ask<W: Wire>(joined: &Joined, node: &NodeName, message: &W) -> Result<W::Reply, Refusal> {
+    ask_at(joined, admin_of(node), message).await
+}
+
+async fn ask_at<W: Wire>(joined: &Joined, at: Address, message: &W) -> Result<W::Reply, Refusal> {
     let payload = Payload::of(message, Format::Binary)?;
-    joined
-        .router
-        .ask(admin_of(node), payload, LOOK_DEADLINE)
-        .await?
-        .decode()
+    joined.router.ask(at, payload, LOOK_DEADLINE).await?.decode()
 }
 
 async fn stop_nodes(joined: &Joined) {

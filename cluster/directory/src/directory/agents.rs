@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long after a question was refused by somebody who cannot answer it now it is asked again.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
+pub(super) const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What a sender is told of a message that is not taken. Nothing was executed.
 pub(super) fn refusal(error: RouteError) -> Refusal {

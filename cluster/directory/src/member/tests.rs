@@ -207,7 +207,7 @@ impl World {
             cut: Arc::clone(&cut),
         });
         let gate = LeaseGate::closed(SteadyClock::Tokio(Instant::now() - SECOND));
-        let routes = Arc::new(Routes::new(id.name.clone(), gate));
+        let routes = Arc::new(Routes::new(id.name.clone(), [], gate));
         let directory = Directory::new(mesh.clone(), Arc::clone(&routes) as _);
         let member = MemberHandle::default();
         directory.set_member(member.clone());

@@ -52,6 +52,7 @@ use rungs_store_replica::Replica;
 use start::{Begun, Joining};
 use std::fmt;
 use std::fs::File;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -70,7 +71,7 @@ pub struct RaftStore {
     head: HeadWatch,
     work: JoinSet<()>,
     // Of a voter; held until the store is dropped or the process ends.
-    lock: Option<File>,
+    lock: Option<Mutex<Option<File>>>,
 }
 
 impl RaftStore {
@@ -93,7 +94,7 @@ impl RaftStore {
         };
         match begun {
             Ok(store) => Ok(Self {
-                lock: Some(lock),
+                lock: Some(Mutex::new(Some(lock))),
                 ..store
             }),
             Err(error) => {
@@ -192,7 +193,12 @@ impl RaftStore {
     /// # Errors
     /// If it has not stopped by then.
     pub async fn close(&self) -> Result<(), OpenError> {
-        self.replica.shutdown().await.map_err(OpenError::from)
+        self.replica.shutdown().await.map_err(OpenError::from)?;
+        // Its folder can be used again, also while somebody still holds this.
+        if let Some(lock) = &self.lock {
+            drop(lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        }
+        Ok(())
     }
 }
 
