@@ -20,6 +20,7 @@ use crate::placement::{MapVersion, Shard};
 use crate::routing::Routing;
 use crate::stream;
 use crate::users::Users;
+use arc_swap::ArcSwapOption;
 use futures::future::BoxFuture;
 use rungs_host::endpoints::ReplySender;
 use rungs_host::{Context, EventFilter, EventStream, Format, Payload, Refusal, Router};
@@ -65,7 +66,7 @@ pub(crate) struct Inner {
     pub(crate) known: Known,
     forwarded: Arc<Semaphore>,
     /// Starts agents that do not run, if this node does so.
-    activation: OnceLock<Activation>,
+    activation: ArcSwapOption<Activation>,
     /// What waits for a shard or a map.
     holding: Holding,
     /// Told of maps that this node has not read, if it follows one.
@@ -89,7 +90,7 @@ impl Directory {
             users: Users::default(),
             known: Known::default(),
             forwarded: Arc::new(Semaphore::new(MAX_FORWARDED)),
-            activation: OnceLock::new(),
+            activation: ArcSwapOption::empty(),
             holding: Holding::default(),
             member: OnceLock::new(),
         });
@@ -100,7 +101,14 @@ impl Directory {
     /// Says who starts agents of this node that are wanted and do not run. Only the first call counts; until then a message
     /// for them is refused with `not_found`.
     pub fn set_activation(&self, activation: Activation) {
-        drop(self.inner.activation.set(activation));
+        let activation = Arc::new(activation);
+        let none: Option<Arc<Activation>> = None;
+        drop(self.inner.activation.compare_and_swap(&none, Some(activation)));
+    }
+
+    /// Lets go of who starts agents, when the node has stopped: each holds the other.
+    pub fn end(&self) {
+        self.inner.activation.store(None);
     }
 
     /// Says who is to be told of maps that this node has not read. Only the first call counts.

@@ -111,6 +111,7 @@ impl Parts {
         }
         let system = self.system.shutdown(ACTORS_DEADLINE).await;
         self.mesh.stop().await;
+        self.directory.end();
         self.store.close().await;
         let late = "not everything stopped in time; what did not was ended by force";
         let in_time = users && agents && system;

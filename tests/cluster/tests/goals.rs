@@ -60,6 +60,7 @@ async fn a_goal_is_accepted_while_its_agent_does_not_answer_and_taken_once_when_
         (&"keep".into(), &"accepted".into()),
         "{set}"
     );
+    cluster.json("inject clear ops-1#kernel").await;
     let done = eventually("its task to be done", WITHIN, async || {
         let shown = shown(&cluster).await?;
         (shown["set"]["tasks"][0]["state"] == "done").then_some(shown)

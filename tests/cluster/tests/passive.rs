@@ -11,7 +11,7 @@ async fn resting(cluster: &Cluster) -> u64 {
 
 /// On how many nodes there are copies of the state of `demo`.
 fn copies(cluster: &Cluster) -> usize {
-    let held = |node: &&str| cluster.dir().join(node).join("copies/default/demo").is_dir();
+    let held = |node: &&str| cluster.dir().join(node).join("data/copies/default/demo").is_dir();
     ["n1", "n2"].iter().filter(|node| held(node)).count()
 }
 

@@ -120,7 +120,7 @@ impl Inner {
     /// Does with a message what the map says, which is not to wait.
     fn go(&self, letter: Letter, route: Route) -> Result<(), Refusal> {
         match route {
-            Route::Here(_) => match (&letter.to, self.activation.get()) {
+            Route::Here(_) => match (&letter.to, self.activation.load_full()) {
                 (Address::Agent { agent, .. }, Some(activation)) => activation.want(&agent.clone(), letter),
                 _ => Err(not_found(&letter.to, self.node())),
             },
