@@ -273,7 +273,19 @@ proptest! {
 #[test]
 fn a_state_of_a_later_cycle_counts_as_long_ago_as_it_was() {
     let mut runner = with_goal(&[TELL, FASTER]);
-    let (_, cycle) = until(&mut runner, 100, is_intention);
+    let told = (100..110).find_map(|cycle| match runner.begin(cycle, &[0.0], None).task {
+        Some(tell) => {
+            runner.end(tell, TaskTurn::Granted);
+            runner.came_out(tell, true);
+            Some(cycle)
+        }
+        None => {
+            runner.end(Action::Hold, TaskTurn::None);
+            None
+        }
+    });
+    let told = told.expect("the first task is owed");
+    let (_, cycle) = until(&mut runner, told + 1, is_intention);
     let state = runner.snapshot();
     assert_eq!(state.clone().brought_to(cycle, cycle + 5), state, "never forward");
     let back = state.clone().brought_to(cycle, cycle - 50);
