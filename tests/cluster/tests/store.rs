@@ -100,16 +100,15 @@ async fn what_was_registered_is_there_when_all_voters_come_back() {
     let dir = cluster.end().await;
     let cluster = Cluster::start_in(dir, &["--nodes", "3", "--agents", "2", "--rate", "20"]).await;
     assert_eq!(LocalCluster::load(cluster.dir()).expect("it is there").voters, voters);
-    let agents = cluster.json("agents").await;
-    let agents: BTreeSet<&str> = agents
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter_map(|row| row["agent"].as_str())
-        .collect();
-    let mut expected: BTreeSet<&str> = placed.keys().map(String::as_str).collect();
-    expected.extend(["ops-1", "ops-2"]);
-    assert_eq!(agents, expected);
+    let mut expected: BTreeSet<String> = placed.keys().cloned().collect();
+    expected.extend(["ops-1", "ops-2"].map(str::to_owned));
+    let there = eventually("all agents to run", WITHIN, async || {
+        let agents = cluster.json("agents").await;
+        let names = agents.as_array()?.iter().filter_map(|row| row["agent"].as_str());
+        let names: BTreeSet<String> = names.map(str::to_owned).collect();
+        (names == expected).then_some(())
+    });
+    there.await.expect("they were registered");
     cluster.stop().await;
 }
 

@@ -273,16 +273,19 @@ proptest! {
 #[test]
 fn a_state_of_a_later_cycle_counts_as_long_ago_as_it_was() {
     let mut runner = with_goal(&[TELL, FASTER]);
-    let told = (100..110).find_map(|cycle| match runner.begin(cycle, &[0.0], None).task {
-        Some(tell) => {
-            runner.end(tell, TaskTurn::Granted);
+    let told = (100..110).find(|cycle| {
+        let task = runner.begin(*cycle, &[0.0], None).task;
+        runner.end(
+            task.unwrap_or(Action::Hold),
+            match task {
+                Some(_) => TaskTurn::Granted,
+                None => TaskTurn::None,
+            },
+        );
+        task.is_some_and(|tell| {
             runner.came_out(tell, true);
-            Some(cycle)
-        }
-        None => {
-            runner.end(Action::Hold, TaskTurn::None);
-            None
-        }
+            true
+        })
     });
     let told = told.expect("the first task is owed");
     let (_, cycle) = until(&mut runner, told + 1, is_intention);
