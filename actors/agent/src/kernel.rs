@@ -15,7 +15,7 @@ mod message;
 
 use ask::Asking;
 pub(crate) use message::KernelMessage;
-use message::Pulse;
+use message::{Pulse, closed};
 
 use crate::environment::{Command, Environment, EnvironmentError, Observed};
 use crate::goals::{self, CancelGoal, GetGoal, GoalEntry, ListGoals, SubmitGoal, TakeGoal};
@@ -34,7 +34,7 @@ use rungs_mind::l45::Heartbeat;
 use rungs_mind::l45::guard::MAX_MISSED_BEATS;
 use rungs_mind::ladder::Fault;
 use rungs_mind::report::REPORT_CYCLES;
-use rungs_types::{Authority, ErrorCode, EventKind, Level};
+use rungs_types::{Authority, EventKind, Level};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,14 +48,6 @@ const MAX_MESSAGES: u32 = 64;
 const MAX_BYTES: u64 = 256 * 1024;
 /// How often the agent tells its state, at most.
 const STATUS_PERIOD: Duration = Duration::from_secs(1);
-
-/// Why an agent of a node without a lease takes nothing. Nothing was done.
-fn closed() -> Refusal {
-    Refusal::new(
-        ErrorCode::NodeDown,
-        "the agent's node does not act at present; nothing was done, try again",
-    )
-}
 
 /// What the kernel knows, as it goes into a snapshot.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -95,19 +95,7 @@ pub async fn join(dir: &Path, connect: Option<SocketAddr>, wait: bool) -> anyhow
             return Err(error);
         }
     }
-    let mut members: Vec<Member> = listed()
-        .map(|member| Member {
-            node: member.name.clone(),
-            weight: member.weight,
-        })
-        .collect();
-    if cluster.is_none() {
-        let linked = mesh.peers();
-        members.extend(linked.keys().map(|node| Member {
-            node: node.clone(),
-            weight: 1,
-        }));
-    }
+    let members = members(cluster.as_ref(), &mesh);
     let node = mesh.node().name.clone();
     let placement = StaticPlacement::new(members)?;
     let directory = Directory::new(mesh.clone(), Arc::new(Fixed { node, placement }));
@@ -116,6 +104,21 @@ pub async fn join(dir: &Path, connect: Option<SocketAddr>, wait: bool) -> anyhow
         mesh,
         timers,
     })
+}
+
+/// Who may have agents: those that the folder lists, or, without one, those that are linked.
+fn members(cluster: Option<&LocalCluster>, mesh: &Mesh) -> Vec<Member> {
+    let member = |node: &NodeName, weight| Member {
+        node: node.clone(),
+        weight,
+    };
+    match cluster {
+        Some(cluster) => {
+            let listed = cluster.members.iter();
+            listed.map(|listed| member(&listed.name, listed.weight)).collect()
+        }
+        None => mesh.peers().keys().map(|node| member(node, 1)).collect(),
+    }
 }
 
 /// Each session has a name of its own: of two with the same, the mesh would keep only the newer.

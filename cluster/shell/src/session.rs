@@ -173,13 +173,7 @@ impl Session {
                 self.order(agent, &rungs_agent::messages::Thaw { level, who: who() }, then, out)
                     .await
             }
-            Command::ResetIdentity { agent, yes } => {
-                let question = format!("measure the identity of {agent} by what it is from now on?");
-                self.confirm(yes, &question)?;
-                let then = "; its integrity is known again after 200 converged cycles";
-                let reset = rungs_agent::messages::ResetIdentity { who: who() };
-                self.order(agent, &reset, then, out).await
-            }
+            Command::ResetIdentity { agent, yes } => self.reset_identity(agent, yes, out).await,
             Command::Authority {
                 agent,
                 level,
@@ -187,17 +181,9 @@ impl Session {
                 yes,
             } => {
                 self.confirm(yes, &format!("set the authority of {level} of {agent} to {value}?"))?;
-                self.order(
-                    agent,
-                    &rungs_agent::messages::SetAuthority {
-                        level,
-                        value,
-                        who: who(),
-                    },
-                    "",
-                    out,
-                )
-                .await
+                let who = who();
+                let set = rungs_agent::messages::SetAuthority { level, value, who };
+                self.order(agent, &set, "", out).await
             }
             Command::Inject(inject) => self.inject(inject, out).await,
             Command::Cluster(command) => self.cluster(command, out).await,
@@ -246,6 +232,14 @@ impl Session {
         self.print_json_or(out, &answer, |now| {
             format!("done: {} of {agent} is {}{then}\n", now.level, now.authority)
         })
+    }
+
+    async fn reset_identity(&self, agent: AgentId, yes: bool, out: &mut (impl Write + Send)) -> Result<(), ShellError> {
+        let question = format!("measure the identity of {agent} by what it is from now on?");
+        self.confirm(yes, &question)?;
+        let then = "; its integrity is known again after 200 converged cycles";
+        let reset = rungs_agent::messages::ResetIdentity { who: who() };
+        self.order(agent, &reset, then, out).await
     }
 
     async fn nodes(&self, out: &mut (impl Write + Send)) -> Result<(), ShellError> {

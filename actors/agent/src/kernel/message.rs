@@ -4,9 +4,18 @@ use crate::goals::{CancelGoal, GetGoal, ListGoals, SubmitGoal, TakeGoal};
 use crate::messages::{Ask, GetRoleState};
 use crate::ports::Asked;
 use crate::track::Track;
-use rungs_host::{Handle, Request, Tick};
+use rungs_host::{Handle, Refusal, Request, Tick};
+use rungs_types::ErrorCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::time::Instant;
+
+/// Why an agent of a node without a lease takes nothing. Nothing was done.
+pub(super) fn closed() -> Refusal {
+    Refusal::new(
+        ErrorCode::NodeDown,
+        "the agent's node does not act at present; nothing was done, try again",
+    )
+}
 
 /// What the kernel receives.
 #[derive(Debug)]

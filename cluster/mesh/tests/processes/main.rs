@@ -265,8 +265,9 @@ async fn nodes_outlive_their_certificates_whether_they_issue_the_next_ones_or_ar
     hand_over();
     // The link ends with the first certificate of either, and goes on with the next ones: twice with those of n1.
     let resumed = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(50));
         while first.say("resumed n2").await.parse().unwrap_or(0) < 2 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            ticks.tick().await;
         }
     };
     tokio::time::timeout(PATIENCE, resumed)
