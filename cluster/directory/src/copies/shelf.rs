@@ -1,7 +1,7 @@
 //! [`Shelf`]: the copies that this node holds for others, as files of its own, bounded in number and bytes.
 //!
 //! What is damaged is refused and told of, and the copy before it used: a shelf is a
-//! [`FileSnapshots`](rungs_store::FileSnapshots) like that of the node's own agents. When it is full, the copies that were
+//! [`FileSnapshots`] like that of the node's own agents. When it is full, the copies that were
 //! put longest ago make room.
 
 use super::messages::{Kept, SnapshotCopy};
