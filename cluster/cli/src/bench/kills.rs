@@ -31,6 +31,8 @@ use tokio::time::Instant;
 const NODES: usize = 3;
 /// How long the cluster may take to be up, to be balanced again, or to answer again.
 const WITHIN: Duration = Duration::from_secs(120);
+/// Time between two kills, at least: `up` leaves a node alone that ends five times in a minute.
+const KILL_EVERY: Duration = Duration::from_secs(5);
 /// How long one question is waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// How long after a question that was not answered the next is asked.
@@ -84,7 +86,10 @@ async fn measure_on(cluster: &Cluster, kills: u32, agents: u32, progress: &Progr
     let router = Arc::clone(&cluster.joined.router);
     let names: Vec<AgentId> = (1..=agents).map(rungs_shell::command::default_agent).collect();
     let (mut answered_s, mut acknowledged) = (Vec::new(), Vec::new());
+    let mut ticks = tokio::time::interval(KILL_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for kill in 0..kills {
+        ticks.tick().await;
         balanced(&*router).await?;
         let victim = NodeName::new(&format!("n{}", kill as usize % NODES + 1))?;
         progress.say(&format!("kill {} of {kills}: {victim}", kill + 1));
