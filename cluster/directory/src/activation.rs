@@ -26,6 +26,8 @@ mod orders;
 mod shards;
 mod waiting;
 
+pub(crate) use door::{give, refuse};
+
 pub use action::{Action, Arrival, Failure, Wanted};
 pub use actor::{Guests, Letter, ROLE, StartError, address};
 pub use handle::{Activation, ActivationError, ActivationParts, Counts};

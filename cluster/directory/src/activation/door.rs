@@ -72,27 +72,31 @@ impl Door {
 
 /// Puts a letter into the mailbox it is for; `absent` is why there is none.
 pub(super) fn deliver(letter: Letter, endpoints: &Endpoints, absent: impl FnOnce(&Address) -> Refusal) {
-    let Letter {
-        to,
-        payload,
-        context,
-        reply,
-        ..
-    } = letter;
-    let Some(endpoint) = endpoints.get_concealed(&to) else {
-        return refuse(reply, absent(&to));
-    };
-    let Some(asker) = reply else {
-        // Of a `tell` nobody learns.
-        drop(endpoint.deliver(payload, context, None));
+    match endpoints.get_concealed(&letter.to) {
+        None => {
+            let refusal = absent(&letter.to);
+            refuse(letter.reply, refusal);
+        }
+        Some(endpoint) => give(letter, |letter| {
+            endpoint.deliver(letter.payload, letter.context, letter.reply)
+        }),
+    }
+}
+
+/// Gives a letter to who takes it. The way back goes with the message, and is lost with one that is refused: the asker keeps
+/// its own, and learns of a refusal. Of a `tell` nobody learns.
+pub(crate) fn give(mut letter: Letter, take: impl FnOnce(Letter) -> Result<(), Refusal>) {
+    let Some(asker) = letter.reply.take() else {
+        drop(take(letter));
         return;
     };
-    // The way back goes with the message, and is lost with one that is refused at the door: the asker keeps its own.
     let (reply, answered) = oneshot::channel();
-    if let Err(refusal) = endpoint.deliver(payload, context, Some(reply)) {
+    let to = letter.to.clone();
+    letter.reply = Some(reply);
+    if let Err(refusal) = take(letter) {
         return refuse(Some(asker), refusal);
     }
-    tasks::spawn("answer of an agent that was started", async move {
+    tasks::spawn("answer of an agent that was waited for", async move {
         let ended = || {
             let text = format!("{to} ended; the message may have been executed");
             Refusal::new(ErrorCode::TargetEnded, &text)
@@ -145,7 +149,7 @@ pub(super) fn refuse_leaving(letter: Letter, agent: &AgentId) {
 }
 
 /// Tells the sender, if it waits for an answer; of a `tell` nobody learns.
-fn refuse(reply: ReplySender, refusal: Refusal) {
+pub(crate) fn refuse(reply: ReplySender, refusal: Refusal) {
     if let Some(reply) = reply {
         drop(reply.send(Err(refusal)));
     }

@@ -62,7 +62,8 @@ impl ActivatorActor {
         actions
     }
 
-    /// Ends an agent whose shard is not this node's any more. Its gate is closed: it does nothing meanwhile.
+    /// Ends an agent whose shard is not this node's any more. What it writes meanwhile is
+    /// refused by the fence, and where the lease is over it does nothing at all.
     fn end(&self, agent: AgentId, state: &mut Activating) {
         if state.ending.insert(agent.clone(), None).is_some() {
             return;

@@ -7,7 +7,7 @@
 //! 4. A question that certainly was not executed is asked again until its deadline: its agent's node may just have died.
 
 use super::{Directory, Inner, LOCATE_DEADLINE, Place, TELL_WAIT, outbound};
-use crate::activation::Letter;
+use crate::activation::{Letter, give, refuse};
 use crate::actor::{self, Owner};
 use crate::handover::{Arrival, Route, RouteError};
 use crate::holding::{Next, RETRY_AFTER};
@@ -162,10 +162,9 @@ impl Inner {
             Route::Hold | Route::ReadFirst(_) => Next::Wait,
             _ => Next::Go,
         };
-        let go = |shard: Shard, mut letter: Letter| {
-            let reply = letter.reply.take();
+        let go = |shard: Shard, letter: Letter| {
             let route = self.route(shard, &letter);
-            self.deliver_answering(letter, reply, route);
+            give(letter, |letter| self.go(letter, route));
         };
         let late = |mut letter: Letter| {
             let text = format!(
@@ -177,38 +176,11 @@ impl Inner {
         self.holding.look(Instant::now(), next, go, late);
     }
 
-    /// Like [`Self::go`], but it is the asker who learns of a refusal.
-    fn deliver_answering(&self, letter: Letter, reply: rungs_host::endpoints::ReplySender, route: Route) {
-        let Some(asker) = reply else {
-            // Of a `tell` nobody learns.
-            drop(self.go(letter, route));
-            return;
-        };
-        // The way back goes with the message, and is lost with one that is refused: the asker keeps its own.
-        let (sender, answered) = tokio::sync::oneshot::channel();
-        let to = letter.to.clone();
-        let letter = Letter {
-            reply: Some(sender),
-            ..letter
-        };
-        if let Err(refusal) = self.go(letter, route) {
-            return refuse(Some(asker), refusal);
-        }
-        tasks::spawn("answer of an agent that moved", async move {
-            let ended = || {
-                let text = format!("{to} ended before it answered; the message may have been executed");
-                Refusal::new(ErrorCode::TargetEnded, &text)
-            };
-            drop(asker.send(answered.await.unwrap_or_else(|_| Err(ended()))));
-        });
-    }
-
-    pub(super) fn readmit(&self, mut letter: Letter) {
+    pub(super) fn readmit(&self, letter: Letter) {
         let shard = shard_of(&letter.to);
         match self.route(shard, &letter) {
             route @ (Route::Forward { .. } | Route::Refuse(_)) if !self.holding.has(shard) => {
-                let reply = letter.reply.take();
-                self.deliver_answering(letter, reply, route);
+                give(letter, |letter| self.go(letter, route));
             }
             // It is looked at again with the next map or tick: whoever gave it back knows less than the map at present.
             _ => drop(self.holding.push(shard, letter)),
@@ -221,12 +193,6 @@ fn shard_of(to: &Address) -> Shard {
         Address::Agent { agent, .. } => Shard::of(agent),
         // Nothing else waits.
         _ => Shard::default(),
-    }
-}
-
-fn refuse(reply: rungs_host::endpoints::ReplySender, refusal: Refusal) {
-    if let Some(reply) = reply {
-        drop(reply.send(Err(refusal)));
     }
 }
 
