@@ -52,7 +52,7 @@ pub mod shelf;
 
 pub use actor::{ROLE, address};
 pub use handle::{Copies, CopiesParts};
-pub use holders::{ConfiguredHolders, Holders};
+pub use holders::Holders;
 pub use outgoing::Outgoing;
 pub use shelf::{Shelf, ShelfLimits};
 
